@@ -1,0 +1,161 @@
+//! Indexed draws (law 4): a draw is f(seed, entity key, purpose, index), read from `ChaCha8`.
+//! The seed is the cipher's key, a hash of entity and purpose its stream, the index its position;
+//! so no draw depends on how many others were made before it. Knows no entity, only hashes of stable names.
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+/// A hash of an entity's stable name (never of a dense id).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntityKey(u64);
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+
+impl EntityKey {
+    /// The key of the entity with this name, such as `traffic/curl` or `node/node-1`.
+    pub fn of(name: &str) -> Self {
+        Self(FNV_OFFSET).with_bytes(name.as_bytes())
+    }
+
+    /// The key of a part of this entity: the `number`-th of what `part` names.
+    pub fn part(self, part: &str, number: u64) -> Self {
+        self.with_bytes(b"/").with_bytes(part.as_bytes()).with_bytes(&number.to_le_bytes())
+    }
+
+    fn with_bytes(self, bytes: &[u8]) -> Self {
+        Self(bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)))
+    }
+}
+
+/// Names one sequence of draws: an entity and what its draws are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamId(u64);
+
+impl StreamId {
+    /// The stream of `entity` for `purpose`.
+    pub fn new(entity: EntityKey, purpose: &str) -> Self {
+        let EntityKey(hash) = entity.with_bytes(b"#").with_bytes(purpose.as_bytes());
+        // Stafford's mix 13 spreads what FNV leaves in the low bits.
+        let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Self(hash ^ (hash >> 31))
+    }
+}
+
+/// Draws that [`Draws`] reads at once for a stream: four blocks of the cipher.
+const WINDOW: usize = 32;
+
+/// A stream together with the window of draws read last; consecutive indices cost a copy each.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    id: StreamId,
+    window: u64,
+    values: Box<[u64; WINDOW]>,
+}
+
+impl Stream {
+    /// The stream `purpose` of `entity`, nothing read yet.
+    pub fn new(entity: EntityKey, purpose: &str) -> Self {
+        Self { id: StreamId::new(entity, purpose), window: u64::MAX, values: Box::new([0; WINDOW]) }
+    }
+}
+
+/// The source of all randomness of a run.
+#[derive(Clone, Debug)]
+pub struct Draws {
+    cipher: ChaCha8Rng,
+}
+
+impl Draws {
+    /// The draws of seed `seed`.
+    pub fn new(seed: u64) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..16].copy_from_slice(b"podwire1");
+        Self { cipher: ChaCha8Rng::from_seed(key) }
+    }
+
+    /// Draw number `index` of the stream: 64 uniform bits.
+    pub fn read(&mut self, stream: &mut Stream, index: u64) -> u64 {
+        let window = index / WINDOW as u64;
+        if stream.window != window {
+            self.seek(stream.id, window * WINDOW as u64);
+            stream.values.fill_with(|| self.cipher.next_u64());
+            stream.window = window;
+        }
+        stream.values[(index % WINDOW as u64) as usize]
+    }
+
+    /// Draw number `index` of the stream, for streams that are read once or rarely.
+    pub fn once(&mut self, entity: EntityKey, purpose: &str, index: u64) -> u64 {
+        self.seek(StreamId::new(entity, purpose), index);
+        self.cipher.next_u64()
+    }
+
+    fn seek(&mut self, StreamId(stream): StreamId, index: u64) {
+        self.cipher.set_stream(stream);
+        self.cipher.set_word_pos(u128::from(index) * 2);
+    }
+}
+
+/// A draw as a fraction in [0, 1), with 53 bits.
+#[allow(clippy::cast_precision_loss)]
+pub fn unit(draw: u64) -> f64 {
+    (draw >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// A draw as an integer in 0 .. `bound` (0 for a bound of 0); its bias is below `bound` / 2^64.
+pub fn below(draw: u64, bound: u64) -> u64 {
+    let scaled = (u128::from(draw) * u128::from(bound)) >> 64;
+    u64::try_from(scaled).expect("a 64-bit draw scaled by a 64-bit bound fits 64 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draw_depends_on_its_index_alone() {
+        let mut draws = Draws::new(42);
+        let key = EntityKey::of("traffic/curl");
+        let mut forward = Stream::new(key, "arrival");
+        let ahead: Vec<u64> = (0..100).map(|index| draws.read(&mut forward, index)).collect();
+        let mut backward = Stream::new(key, "arrival");
+        for index in (0..100).rev() {
+            assert_eq!(draws.read(&mut backward, index), ahead[usize::try_from(index).unwrap()]);
+            assert_eq!(draws.once(key, "arrival", index), ahead[usize::try_from(index).unwrap()]);
+        }
+    }
+
+    #[test]
+    fn seed_entity_part_and_purpose_each_make_another_draw() {
+        let key = EntityKey::of("traffic/curl");
+        let first = Draws::new(1).once(key, "arrival", 0);
+        assert_ne!(first, Draws::new(2).once(key, "arrival", 0));
+        assert_ne!(first, Draws::new(1).once(EntityKey::of("traffic/curk"), "arrival", 0));
+        assert_ne!(first, Draws::new(1).once(key.part("user", 0), "arrival", 0));
+        assert_ne!(first, Draws::new(1).once(key, "pick", 0));
+        assert_ne!(first, Draws::new(1).once(key, "arrival", 1));
+    }
+
+    #[test]
+    fn draws_are_pinned_for_ever() {
+        // A change of these values changes every trace.
+        let mut draws = Draws::new(42);
+        let values: Vec<u64> =
+            (0..3).map(|index| draws.once(EntityKey::of("node/node-1"), "lease", index)).collect();
+        assert_eq!(values, PINNED);
+    }
+
+    const PINNED: [u64; 3] = [13_391_117_135_897_983_608, 10_845_933_190_054_174_344, 5_578_352_831_272_584_670];
+
+    #[test]
+    fn below_stays_below_and_unit_in_range() {
+        assert_eq!(below(u64::MAX, 10), 9);
+        assert_eq!(below(0, 10), 0);
+        assert_eq!(below(u64::MAX, 0), 0);
+        assert!(unit(u64::MAX) < 1.0);
+        assert!(unit(0).abs() < f64::EPSILON);
+    }
+}

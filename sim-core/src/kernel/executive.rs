@@ -1,0 +1,154 @@
+//! The executive: the clock, the future event list and the loop that runs a world until a named stop.
+//! Generic over the event; knows nothing of what events mean.
+
+use super::queue::{EventClass, EventId, EventQueue, Fired};
+use super::time::{SimDuration, SimTime};
+use super::timers::{TimerId, Timers, WakeUp};
+
+/// Why a run ended (law 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StopReason {
+    /// The simulated duration was reached.
+    Duration,
+    /// Nothing was left to happen.
+    Exhausted,
+    /// The limit on events was reached.
+    EventLimit,
+    /// The limit on pending events, connections or queued work was reached.
+    CapacityLimit,
+    /// The limit on trace bytes was reached.
+    TraceLimit,
+}
+
+impl StopReason {
+    /// The name that reports print.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Duration => "duration",
+            Self::Exhausted => "exhausted",
+            Self::EventLimit => "event-limit",
+            Self::CapacityLimit => "capacity-limit",
+            Self::TraceLimit => "trace-limit",
+        }
+    }
+}
+
+/// An event that carries the wake-up of a timer list.
+pub trait TimerEvent: Copy {
+    /// The event that wakes `list`.
+    fn wake_up(list: u32) -> Self;
+}
+
+/// The clock, what is due, and the armed timers: what a world schedules with.
+#[derive(Clone, Debug)]
+pub struct Agenda<E, P: Copy> {
+    now: SimTime,
+    class: EventClass,
+    queue: EventQueue<E>,
+    timers: Timers<P>,
+}
+
+impl<E: TimerEvent, P: Copy> Default for Agenda<E, P> {
+    fn default() -> Self {
+        Self { now: SimTime::ZERO, class: EventClass::Fault, queue: EventQueue::new(), timers: Timers::default() }
+    }
+}
+
+impl<E: TimerEvent, P: Copy> Agenda<E, P> {
+    /// The current instant.
+    pub fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// Events pending.
+    pub fn pending(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Schedules an event at `time`, which is now (of this class or a higher one) or later.
+    pub fn at(&mut self, time: SimTime, class: EventClass, event: E) {
+        self.check_order(time, class);
+        self.queue.push(time, class, event);
+    }
+
+    /// Schedules an event `delay` from now.
+    pub fn after(&mut self, delay: SimDuration, class: EventClass, event: E) {
+        self.at(self.now.saturating_add(delay), class, event);
+    }
+
+    /// Schedules an event that can be cancelled.
+    pub fn at_cancellable(&mut self, time: SimTime, class: EventClass, event: E) -> EventId {
+        self.check_order(time, class);
+        self.queue.push_cancellable(time, class, event)
+    }
+
+    /// Takes back a scheduled event; false when it has happened already.
+    pub fn cancel(&mut self, id: EventId) -> bool {
+        self.queue.cancel(id)
+    }
+
+    /// Schedules a packet's arrival, at least one nanosecond ahead, ordered by (link, departure number).
+    pub fn arrival(&mut self, time: SimTime, link: u32, departure: u64, event: E) {
+        assert!(time > self.now, "every delivery takes at least 1 ns");
+        self.queue.push_arrival(time, link, departure, event);
+    }
+
+    /// Arms a timer of constant delay.
+    pub fn arm(&mut self, delay: SimDuration, class: EventClass, payload: P) -> TimerId {
+        let list = self.timers.list(delay, class);
+        let (id, wake_up) = self.timers.arm(self.now, list, payload);
+        self.schedule(wake_up);
+        id
+    }
+
+    /// Disarms a timer; false when it has fired already.
+    pub fn disarm(&mut self, id: TimerId) -> bool {
+        self.timers.cancel(id)
+    }
+
+    /// The next due timer of a woken list.
+    pub fn due_timer(&mut self, list: u32) -> Option<P> {
+        self.timers.pop_due(self.now, list)
+    }
+
+    /// Puts a woken list back to sleep or schedules its next wake-up.
+    pub fn rearm(&mut self, list: u32) {
+        let wake_up = self.timers.rearm(list);
+        self.schedule(wake_up);
+    }
+
+    /// Takes the next event at or before `limit` and moves the clock to it.
+    pub fn next(&mut self, limit: SimTime) -> Option<Fired<E>> {
+        let fired = self.queue.pop_until(limit)?;
+        debug_assert!(fired.time >= self.now, "time never goes back");
+        self.now = fired.time;
+        self.class = fired.class;
+        Some(fired)
+    }
+
+    /// Moves the clock to `time` when nothing is left to happen before it.
+    pub fn advance_to(&mut self, time: SimTime) {
+        debug_assert!(self.queue.next_time().is_none_or(|next| next > time));
+        self.now = self.now.max(time);
+    }
+
+    /// True when nothing is pending.
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    fn schedule(&mut self, wake_up: Option<WakeUp>) {
+        if let Some(WakeUp { time, class, list }) = wake_up {
+            self.at(time, class, E::wake_up(list));
+        }
+    }
+
+    fn check_order(&self, time: SimTime, class: EventClass) {
+        assert!(
+            time > self.now || (time == self.now && class >= self.class),
+            "an event of class {class:?} at {time} was scheduled from class {:?} at {}",
+            self.class,
+            self.now
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! Timers of constant delay: one first-in first-out list per (delay, class), so arming and cancelling are O(1)
+//! and only each list's head stands in the future event list. Knows nothing of what a timer is for.
+
+use super::queue::EventClass;
+use super::time::{SimDuration, SimTime};
+
+/// A handle to an armed timer; stale handles are recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimerId {
+    slot: u32,
+    generation: u32,
+}
+
+/// The number of a per-delay list; the event that wakes it carries it.
+pub type TimerList = u32;
+
+const NIL: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug)]
+struct Slot<P> {
+    deadline: SimTime,
+    payload: P,
+    list: u32,
+    previous: u32,
+    next: u32,
+    generation: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct List {
+    delay: SimDuration,
+    class: EventClass,
+    head: u32,
+    tail: u32,
+    /// True while an event for this list stands in the future event list.
+    awake: bool,
+}
+
+/// A wake-up that the caller must put into the future event list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WakeUp {
+    /// When the list wants to be woken.
+    pub time: SimTime,
+    /// The class of its timers.
+    pub class: EventClass,
+    /// Which list.
+    pub list: TimerList,
+}
+
+/// All armed timers with payload `P`.
+#[derive(Clone, Debug)]
+pub struct Timers<P> {
+    slots: Vec<Slot<P>>,
+    free: u32,
+    lists: Vec<List>,
+}
+
+impl<P: Copy> Default for Timers<P> {
+    fn default() -> Self {
+        Self { slots: Vec::new(), free: NIL, lists: Vec::new() }
+    }
+}
+
+impl<P: Copy> Timers<P> {
+    /// The list for timers of this delay and class, made on first use.
+    pub fn list(&mut self, delay: SimDuration, class: EventClass) -> TimerList {
+        let found = self.lists.iter().position(|list| list.delay == delay && list.class == class);
+        let index = found.unwrap_or_else(|| {
+            self.lists.push(List { delay, class, head: NIL, tail: NIL, awake: false });
+            self.lists.len() - 1
+        });
+        u32::try_from(index).expect("fewer than 2^32 distinct delays")
+    }
+
+    /// Arms a timer that fires one delay of `list` after `now`. A returned wake-up must be scheduled.
+    pub fn arm(&mut self, now: SimTime, list: TimerList, payload: P) -> (TimerId, Option<WakeUp>) {
+        let deadline = now.saturating_add(self.lists[list as usize].delay);
+        let slot = self.take_slot(deadline, list, payload);
+        let entry = &mut self.lists[list as usize];
+        self.slots[slot as usize].previous = entry.tail;
+        if entry.tail == NIL {
+            entry.head = slot;
+        } else {
+            self.slots[entry.tail as usize].next = slot;
+        }
+        entry.tail = slot;
+        let wake_up = (!entry.awake).then_some(WakeUp { time: deadline, class: entry.class, list });
+        entry.awake = true;
+        (TimerId { slot, generation: self.slots[slot as usize].generation }, wake_up)
+    }
+
+    /// Unlinks a timer; false when it has fired or was cancelled before.
+    pub fn cancel(&mut self, id: TimerId) -> bool {
+        let live = self.slots.get(id.slot as usize).is_some_and(|slot| slot.generation == id.generation);
+        if live {
+            self.unlink(id.slot);
+        }
+        live
+    }
+
+    /// Called when a list's wake-up fires: takes the head's payload if it is due.
+    pub fn pop_due(&mut self, now: SimTime, list: TimerList) -> Option<P> {
+        let head = self.lists[list as usize].head;
+        if head == NIL || self.slots[head as usize].deadline > now {
+            return None;
+        }
+        let payload = self.slots[head as usize].payload;
+        self.unlink(head);
+        Some(payload)
+    }
+
+    /// Called after the due timers of a woken list were taken: its next wake-up, if a timer is left.
+    pub fn rearm(&mut self, list: TimerList) -> Option<WakeUp> {
+        let entry = &mut self.lists[list as usize];
+        entry.awake = entry.head != NIL;
+        entry.awake.then(|| WakeUp { time: self.slots[entry.head as usize].deadline, class: entry.class, list })
+    }
+
+    fn take_slot(&mut self, deadline: SimTime, list: u32, payload: P) -> u32 {
+        if self.free == NIL {
+            self.slots.push(Slot { deadline, payload, list, previous: NIL, next: NIL, generation: 0 });
+            return u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 timers armed");
+        }
+        let index = self.free;
+        let slot = &mut self.slots[index as usize];
+        self.free = slot.next;
+        *slot = Slot { deadline, payload, list, previous: NIL, next: NIL, generation: slot.generation };
+        index
+    }
+
+    fn unlink(&mut self, index: u32) {
+        let Slot { previous, next, list, .. } = self.slots[index as usize];
+        let entry = &mut self.lists[list as usize];
+        if previous == NIL {
+            entry.head = next;
+        } else {
+            self.slots[previous as usize].next = next;
+        }
+        if next == NIL {
+            entry.tail = previous;
+        } else {
+            self.slots[next as usize].previous = previous;
+        }
+        let slot = &mut self.slots[index as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.next = self.free;
+        self.free = index;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DELAY: SimDuration = SimDuration::from_nanos(10);
+
+    fn at(ns: u64) -> SimTime {
+        SimTime::from_nanos(ns)
+    }
+
+    #[test]
+    fn one_wake_up_serves_a_whole_list() {
+        let mut timers = Timers::default();
+        let list = timers.list(DELAY, EventClass::Transport);
+        let (_, wake_up) = timers.arm(at(0), list, 'a');
+        assert_eq!(wake_up.map(|w| w.time), Some(at(10)));
+        assert_eq!(timers.arm(at(3), list, 'b').1, None);
+        assert_eq!(timers.pop_due(at(10), list), Some('a'));
+        assert_eq!(timers.pop_due(at(10), list), None);
+        assert_eq!(timers.rearm(list).map(|w| w.time), Some(at(13)));
+        assert_eq!(timers.pop_due(at(13), list), Some('b'));
+        assert_eq!(timers.rearm(list), None);
+    }
+
+    #[test]
+    fn cancelling_unlinks_head_middle_and_tail() {
+        for victim in 0..3 {
+            let mut timers = Timers::default();
+            let list = timers.list(DELAY, EventClass::Transport);
+            let ids: Vec<TimerId> = (0..3).map(|n| timers.arm(at(0), list, n).0).collect();
+            assert!(timers.cancel(ids[victim]));
+            assert!(!timers.cancel(ids[victim]));
+            let fired: Vec<usize> = std::iter::from_fn(|| timers.pop_due(at(10), list)).collect();
+            let expected: Vec<usize> = (0..3).filter(|n| *n != victim).collect();
+            assert_eq!(fired, expected);
+        }
+    }
+
+    #[test]
+    fn a_slot_is_reused_under_a_new_generation() {
+        let mut timers = Timers::default();
+        let list = timers.list(DELAY, EventClass::Transport);
+        let (first, _) = timers.arm(at(0), list, 1);
+        timers.cancel(first);
+        let (second, _) = timers.arm(at(0), list, 2);
+        assert_ne!(first, second);
+        assert!(!timers.cancel(first));
+        assert!(timers.cancel(second));
+    }
+}
