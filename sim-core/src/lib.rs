@@ -6,4 +6,10 @@
 //! `balancing`, `dataplane`, `addressing`, `transport`, `workload`, `faults` and `control` return decisions;
 //! `world` holds the state and is the only place that schedules events; `trace` is the only way out.
 
+pub mod balancing;
+pub mod faults;
 pub mod kernel;
+pub mod model;
+pub mod topology;
+pub mod trace;
+pub mod workload;

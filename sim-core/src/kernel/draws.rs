@@ -84,7 +84,8 @@ impl Draws {
             stream.values.fill_with(|| self.cipher.next_u64());
             stream.window = window;
         }
-        stream.values[(index % WINDOW as u64) as usize]
+        let place = usize::try_from(index % WINDOW as u64).expect("a place in a window of 32");
+        stream.values[place]
     }
 
     /// Draw number `index` of the stream, for streams that are read once or rarely.
@@ -143,8 +144,7 @@ mod tests {
     fn draws_are_pinned_for_ever() {
         // A change of these values changes every trace.
         let mut draws = Draws::new(42);
-        let values: Vec<u64> =
-            (0..3).map(|index| draws.once(EntityKey::of("node/node-1"), "lease", index)).collect();
+        let values: Vec<u64> = (0..3).map(|index| draws.once(EntityKey::of("node/node-1"), "lease", index)).collect();
         assert_eq!(values, PINNED);
     }
 

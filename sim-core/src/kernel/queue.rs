@@ -225,8 +225,7 @@ impl<E: Copy> EventQueue<E> {
     fn note_position(&mut self, position: usize) {
         let handle = self.heap[position].handle;
         if handle != NO_HANDLE {
-            self.handles[handle as usize].position =
-                u32::try_from(position).expect("fewer than 2^32 events pending");
+            self.handles[handle as usize].position = u32::try_from(position).expect("fewer than 2^32 events pending");
         }
     }
 }

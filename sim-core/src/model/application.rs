@@ -1,0 +1,310 @@
+//! The application: workloads with their pods, Services, traffic sources. Valid names and numbers only;
+//! which pod runs where and under which address is the world's business.
+
+use std::net::IpAddr;
+
+use crate::kernel::time::SimDuration;
+use crate::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
+use crate::workload::arrivals::ArrivalProcess;
+use crate::workload::distribution::Distribution;
+
+/// What kind of object a workload is; it decides names and replacement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkloadKind {
+    /// Replaced under a new name: `NAME-TEMPLATEHASH-SUFFIX`.
+    Deployment,
+    /// Replaced under a new name: `NAME-SUFFIX`.
+    ReplicaSet,
+    /// Replaced under a new name: `NAME-SUFFIX`.
+    ReplicationController,
+    /// `NAME-ORDINAL`; not replaced while its node is silent (D12).
+    StatefulSet,
+    /// One pod per worker node: `NAME-SUFFIX`; not evicted.
+    DaemonSet,
+    /// A pod nobody replaces.
+    Pod,
+}
+
+impl WorkloadKind {
+    /// The lower-case kind that scenario files use in references such as `deployment/my-nginx`.
+    pub const fn reference(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployment",
+            Self::ReplicaSet => "replicaset",
+            Self::ReplicationController => "replicationcontroller",
+            Self::StatefulSet => "statefulset",
+            Self::DaemonSet => "daemonset",
+            Self::Pod => "pod",
+        }
+    }
+}
+
+/// TCP, UDP or SCTP; only TCP carries traffic today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// Transmission Control Protocol.
+    Tcp,
+    /// User Datagram Protocol.
+    Udp,
+    /// Stream Control Transmission Protocol.
+    Sctp,
+}
+
+/// A port that a container listens on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerPort {
+    /// Its name, empty when it has none.
+    pub name: String,
+    /// The port, 1..=65535.
+    pub port: u16,
+    /// A `hostPort` of the manifest.
+    pub host_port: Option<u16>,
+    /// Its protocol.
+    pub protocol: Protocol,
+}
+
+/// A readiness probe, in whole seconds as Kubernetes counts (D15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// `initialDelaySeconds`.
+    pub initial_delay: SimDuration,
+    /// `periodSeconds`, at least 1 s.
+    pub period: SimDuration,
+    /// `timeoutSeconds`.
+    pub timeout: SimDuration,
+    /// `successThreshold`, at least 1.
+    pub success_threshold: u32,
+    /// `failureThreshold`, at least 1.
+    pub failure_threshold: u32,
+}
+
+/// One container of a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// The ports it listens on.
+    pub ports: Vec<ContainerPort>,
+    /// Its readiness probe, if any.
+    pub readiness: Option<Probe>,
+}
+
+/// How a host port is chosen under port mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostPort {
+    /// The daemon gives out the next dynamic port (A8).
+    Dynamic,
+    /// This port, or the container does not start (A15).
+    Fixed(u16),
+}
+
+/// A container port that port mapping publishes on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// The port inside.
+    pub container_port: u16,
+    /// The port on the host.
+    pub host_port: HostPort,
+}
+
+/// When a dead container is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// Always.
+    Always,
+    /// After a failure, at most so many times (0: no limit).
+    OnFailure {
+        /// Most restarts; 0 is no limit (A25).
+        max: u32,
+    },
+    /// Never.
+    Never,
+}
+
+/// How the processes of a workload behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behaviour {
+    /// Time one request keeps a worker busy.
+    pub service_time: Distribution,
+    /// Requests a pod serves at once; `None` is unlimited.
+    pub concurrency: Option<u32>,
+    /// `listen()` backlog: established connections that may wait to be accepted, plus one.
+    pub backlog: u32,
+    /// From starting a container to its listening.
+    pub startup: SimDuration,
+}
+
+impl Default for Behaviour {
+    /// 1 ms constant service, unlimited concurrency, backlog 4096 (`net.core.somaxconn` since Linux 5.4), 1 s startup.
+    fn default() -> Self {
+        Self {
+            service_time: Distribution::Constant(SimDuration::from_millis(1)),
+            concurrency: None,
+            backlog: 4_096,
+            startup: SimDuration::from_secs(1),
+        }
+    }
+}
+
+/// A set of equal pods.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workload {
+    /// `metadata.name` or the compose service's name.
+    pub name: String,
+    /// `metadata.namespace`, `default` when absent.
+    pub namespace: String,
+    /// What it is.
+    pub kind: WorkloadKind,
+    /// How many pods are wanted (a `DaemonSet`: one per worker, whatever stands here).
+    pub replicas: u32,
+    /// Hash of the pod template, as it stands in the pod names of a Deployment.
+    pub template_hash: String,
+    /// Labels of its pods.
+    pub labels: Vec<(String, String)>,
+    /// Its containers, at least one.
+    pub containers: Vec<Container>,
+    /// When its containers are restarted.
+    pub restart_policy: RestartPolicy,
+    /// How long its pods stay on an unreachable node; `None` is for ever (D10: 300 s).
+    pub unreachable_toleration: Option<SimDuration>,
+    /// Nodes of the initial pods in turn; empty leaves them to the scheduler.
+    pub placement: Vec<NodeId>,
+    /// Host ports under port mapping.
+    pub publish: Vec<Publish>,
+    /// How its processes behave.
+    pub behaviour: Behaviour,
+}
+
+impl Workload {
+    /// The reference in scenario files: `deployment/my-nginx`.
+    pub fn reference(&self) -> String {
+        format!("{}/{}", self.kind.reference(), self.name)
+    }
+
+    /// The stable name that draws are keyed by: kind, namespace and name.
+    pub fn key(&self) -> String {
+        format!("{}/{}/{}", self.kind.reference(), self.namespace, self.name)
+    }
+}
+
+/// What kind of Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceKind {
+    /// A virtual address inside the cluster.
+    ClusterIp,
+    /// That, and a port on every node.
+    NodePort,
+    /// That, and an address outside (given by nobody here, so shown as pending).
+    LoadBalancer,
+    /// `clusterIP: None`: names only.
+    Headless,
+    /// A DNS alias for a name outside.
+    ExternalName,
+}
+
+impl ServiceKind {
+    /// The name in a manifest's `type`; headless Services are of type `ClusterIP`.
+    pub const fn type_name(self) -> &'static str {
+        match self {
+            Self::ClusterIp | Self::Headless => "ClusterIP",
+            Self::NodePort => "NodePort",
+            Self::LoadBalancer => "LoadBalancer",
+            Self::ExternalName => "ExternalName",
+        }
+    }
+}
+
+/// One port of a Service, numbered over all Services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// The Service it belongs to.
+    pub service: ServiceId,
+    /// Its name, empty when it has none.
+    pub name: String,
+    /// `port`.
+    pub port: u16,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// `nodePort` as the manifest asks for it.
+    pub node_port: Option<u16>,
+    /// Selected workloads and the container port that `targetPort` means in each.
+    pub backends: Vec<(WorkloadId, u16)>,
+}
+
+/// A Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// What it is.
+    pub kind: ServiceKind,
+    /// `clusterIP` as the manifest asks for it.
+    pub cluster_ip: Option<IpAddr>,
+    /// `publishNotReadyAddresses`.
+    pub publish_not_ready_addresses: bool,
+    /// Registry name of the balancing algorithm; empty takes the proxy mode's own.
+    pub algorithm: String,
+    /// The label selector as written, for display.
+    pub selector: Vec<(String, String)>,
+}
+
+impl Service {
+    /// The stable name that draws are keyed by.
+    pub fn key(&self) -> String {
+        format!("service/{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Where requests of a source start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In the live pods of a workload, in turn.
+    Workload(WorkloadId),
+    /// On a node itself.
+    Node(NodeId),
+    /// On the node outside.
+    External(NodeId),
+}
+
+/// Where requests of a source go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A port of a Service.
+    Service(ServicePortId),
+    /// One pod of a workload, by its place among the initial pods.
+    Pod {
+        /// The workload.
+        workload: WorkloadId,
+        /// Which of its initial pods, from 0.
+        ordinal: u32,
+        /// The container port.
+        port: u16,
+    },
+}
+
+/// A source of requests.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name, unique.
+    pub name: String,
+    /// Where its requests start.
+    pub from: Origin,
+    /// Where they go.
+    pub to: Target,
+    /// When they start.
+    pub arrivals: Box<dyn ArrivalProcess>,
+    /// First instant of arrivals, after the run's start.
+    pub start: SimDuration,
+    /// End of arrivals, after the run's start.
+    pub stop: SimDuration,
+    /// Payload of a request in bytes.
+    pub request_bytes: u64,
+    /// Payload of a response in bytes.
+    pub response_bytes: u64,
+    /// The client gives a connect up after this time; `None` leaves it to the kernel.
+    pub connect_timeout: Option<SimDuration>,
+    /// The client gives a request up this long after its intended arrival; `None` waits for ever.
+    pub timeout: Option<SimDuration>,
+}

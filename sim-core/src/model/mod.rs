@@ -1,0 +1,253 @@
+//! What a scenario means for one arm: a [`Model`], valid by construction, in plain data.
+//! Knows no files, no YAML and no state of a run.
+
+pub mod application;
+pub mod ids;
+pub mod parameters;
+pub mod settings;
+pub mod units;
+
+use crate::kernel::time::SimDuration;
+use crate::topology::Topology;
+use application::{Origin, Service, ServicePort, Source, Target, Workload};
+use ids::{NodeId, ServiceId, ServicePortId, SourceId, WorkloadId};
+use parameters::Victim;
+use settings::{AddressModelKind, ClusterSettings, Discovery, DockerSettings, Limits, Rescheduler, TransportSettings};
+
+use crate::faults::{Effect, FaultKind};
+
+/// A planned fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Its name, unique.
+    pub name: String,
+    /// When it begins, after the run's start.
+    pub at: SimDuration,
+    /// How long it lasts; `None` is to the end of the run.
+    pub length: Option<SimDuration>,
+    /// What it is and whom it hits.
+    pub kind: FaultKind,
+}
+
+/// Everything a run is made of.
+#[derive(Clone, Debug)]
+pub struct ModelParts {
+    /// The seed of all draws.
+    pub seed: u64,
+    /// The run ends at this time.
+    pub duration: SimDuration,
+    /// Requests that arrive before this time are left out of the metrics.
+    pub warm_up: SimDuration,
+    /// Requests that arrive in the last stretch of this length are left out of the metrics.
+    pub drain: SimDuration,
+    /// Under which address model.
+    pub address_model: AddressModelKind,
+    /// How clients find backends.
+    pub discovery: Discovery,
+    /// Who replaces containers of a dead host, under port mapping.
+    pub rescheduler: Rescheduler,
+    /// The network.
+    pub topology: Topology,
+    /// Kubernetes' settings.
+    pub cluster: ClusterSettings,
+    /// Docker's settings.
+    pub docker: DockerSettings,
+    /// Linux' settings.
+    pub transport: TransportSettings,
+    /// Limits.
+    pub limits: Limits,
+    /// Workloads by [`WorkloadId`].
+    pub workloads: Vec<Workload>,
+    /// Services by [`ServiceId`].
+    pub services: Vec<Service>,
+    /// Ports of all Services by [`ServicePortId`].
+    pub service_ports: Vec<ServicePort>,
+    /// Traffic sources by [`SourceId`].
+    pub sources: Vec<Source>,
+    /// Faults by [`ids::FaultId`].
+    pub faults: Vec<Fault>,
+}
+
+/// Why parts do not make a model. Scenario checks find these first, with file and line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelError {
+    /// What is wrong.
+    pub message: String,
+}
+
+impl std::fmt::Display for ModelError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ModelError {}
+
+/// A valid model: every number points at something, every length and range makes sense.
+#[derive(Clone, Debug)]
+pub struct Model {
+    parts: ModelParts,
+}
+
+impl std::ops::Deref for Model {
+    type Target = ModelParts;
+
+    fn deref(&self) -> &ModelParts {
+        &self.parts
+    }
+}
+
+impl Model {
+    /// Checks the parts; all problems at once.
+    pub fn new(parts: ModelParts) -> Result<Self, Vec<ModelError>> {
+        let mut problems = Vec::new();
+        check_times(&parts, &mut problems);
+        check_workloads(&parts, &mut problems);
+        check_services(&parts, &mut problems);
+        check_sources(&parts, &mut problems);
+        check_faults(&parts, &mut problems);
+        if problems.is_empty() { Ok(Self { parts }) } else { Err(problems) }
+    }
+
+    /// The same model under another seed.
+    #[must_use]
+    pub fn with_seed(&self, seed: u64) -> Self {
+        Self { parts: ModelParts { seed, ..self.parts.clone() } }
+    }
+
+    /// The workload of this number.
+    pub fn workload(&self, id: WorkloadId) -> &Workload {
+        &self.parts.workloads[id.index()]
+    }
+
+    /// The Service of this number.
+    pub fn service(&self, id: ServiceId) -> &Service {
+        &self.parts.services[id.index()]
+    }
+
+    /// The Service port of this number.
+    pub fn service_port(&self, id: ServicePortId) -> &ServicePort {
+        &self.parts.service_ports[id.index()]
+    }
+
+    /// The source of this number.
+    pub fn source(&self, id: SourceId) -> &Source {
+        &self.parts.sources[id.index()]
+    }
+}
+
+fn complain(problems: &mut Vec<ModelError>, message: String) {
+    problems.push(ModelError { message });
+}
+
+fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
+    if parts.duration.is_zero() {
+        complain(problems, "the duration is zero".to_owned());
+    }
+    if parts.warm_up + parts.drain >= parts.duration {
+        complain(problems, "warm-up and drain leave nothing of the duration".to_owned());
+    }
+    let cluster = &parts.cluster;
+    let periods = [
+        ("nodeMonitorPeriod", cluster.node_monitor_period),
+        ("nodeMonitorRunTime", cluster.node_monitor_run_time),
+        ("nodeLeaseRenewInterval", cluster.node_lease_renew_interval),
+        ("taintQueueInterval", cluster.taint_queue_interval),
+        ("plegRelistPeriod", cluster.pleg_relist_period),
+        ("loopbackLatency", parts.transport.loopback_latency),
+    ];
+    for (name, _) in periods.iter().filter(|(_, period)| period.is_zero()) {
+        complain(problems, format!("{name} is zero"));
+    }
+    if let Discovery::Registry(registry) = &parts.discovery
+        && (registry.interval.is_zero() || registry.failures == 0)
+    {
+        complain(problems, "a registry needs an interval above zero and at least one failure".to_owned());
+    }
+    if let Rescheduler::Heartbeat { period, grace } = &parts.rescheduler
+        && (period.is_zero() || grace < period)
+    {
+        complain(problems, "a rescheduler's grace must be at least its heartbeat period".to_owned());
+    }
+}
+
+fn check_workloads(parts: &ModelParts, problems: &mut Vec<ModelError>) {
+    for workload in &parts.workloads {
+        if workload.containers.is_empty() {
+            complain(problems, format!("{} has no container", workload.reference()));
+        }
+        if workload.behaviour.concurrency == Some(0) {
+            complain(problems, format!("{} has a concurrency of zero", workload.reference()));
+        }
+        for node in &workload.placement {
+            check_node(parts, *node, &workload.reference(), problems);
+        }
+    }
+}
+
+fn check_node(parts: &ModelParts, node: NodeId, user: &str, problems: &mut Vec<ModelError>) {
+    if node.index() >= parts.topology.nodes().len() {
+        complain(problems, format!("{user} names node number {}, which does not exist", node.0));
+    }
+}
+
+fn check_services(parts: &ModelParts, problems: &mut Vec<ModelError>) {
+    for port in &parts.service_ports {
+        if port.service.index() >= parts.services.len() {
+            complain(problems, format!("port {} belongs to a Service that does not exist", port.port));
+        }
+        if port.backends.iter().any(|(workload, _)| workload.index() >= parts.workloads.len()) {
+            complain(problems, format!("Service port {} selects a workload that does not exist", port.port));
+        }
+    }
+    for service in &parts.services {
+        let known =
+            service.algorithm.is_empty() || parameters::find(crate::balancing::BALANCERS, &service.algorithm).is_some();
+        if !known {
+            complain(problems, format!("Service {} names the unknown algorithm {}", service.name, service.algorithm));
+        }
+    }
+}
+
+fn check_sources(parts: &ModelParts, problems: &mut Vec<ModelError>) {
+    for source in &parts.sources {
+        let from = match source.from {
+            Origin::Workload(workload) => workload.index() < parts.workloads.len(),
+            Origin::Node(node) | Origin::External(node) => node.index() < parts.topology.nodes().len(),
+        };
+        let to = match source.to {
+            Target::Service(port) => port.index() < parts.service_ports.len(),
+            Target::Pod { workload, .. } => workload.index() < parts.workloads.len(),
+        };
+        if !from || !to {
+            complain(problems, format!("traffic {} starts or ends at something that does not exist", source.name));
+        }
+        if source.start >= source.stop {
+            complain(problems, format!("traffic {} stops before it starts", source.name));
+        }
+    }
+}
+
+fn check_faults(parts: &ModelParts, problems: &mut Vec<ModelError>) {
+    for fault in &parts.faults {
+        let victim = match fault.kind.begin {
+            Effect::StopNode(victim)
+            | Effect::StartNode(victim)
+            | Effect::RemovePod(victim)
+            | Effect::KillContainers(victim)
+            | Effect::SpareContainers(victim)
+            | Effect::CutLink(victim)
+            | Effect::MendLink(victim) => victim,
+        };
+        let exists = match victim {
+            Victim::Node(node) => node.index() < parts.topology.nodes().len(),
+            Victim::NodeHosting { workload, .. } | Victim::PodOf { workload, .. } => {
+                workload.index() < parts.workloads.len()
+            }
+            Victim::Link(link) => link.index() < parts.topology.links().len(),
+        };
+        if !exists {
+            complain(problems, format!("fault {} hits something that does not exist", fault.name));
+        }
+    }
+}

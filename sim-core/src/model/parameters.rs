@@ -1,0 +1,148 @@
+//! How replaceable parts describe themselves: a `Spec` names a part, its parameters and how to build it.
+//! A registry is a slice of specs; scenario files, documentation and errors ask it instead of listing names.
+
+use crate::kernel::time::SimDuration;
+use crate::model::ids::{LinkId, NodeId, WorkloadId};
+use crate::model::units::Rate;
+use crate::workload::distribution::Distribution;
+
+/// What a parameter's value looks like in a scenario file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// A Go duration such as `10s` or `1m30s`.
+    Duration,
+    /// Arrivals per time such as `200/s`.
+    Rate,
+    /// A whole number, at least the given minimum.
+    Count {
+        /// The least value allowed.
+        min: u64,
+    },
+    /// A distribution of durations: `{kind: ..., ...}` from the registry of distributions.
+    Distribution,
+    /// A node, by name or by role.
+    Node,
+    /// A pod, by name or by role.
+    Pod,
+    /// A link, by name.
+    Link,
+}
+
+/// A parameter of a replaceable part.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// Its key in a scenario file.
+    pub name: &'static str,
+    /// What it sets, with unit.
+    pub summary: &'static str,
+    /// The form of its value.
+    pub kind: ParameterKind,
+    /// False when the part has a default for it.
+    pub required: bool,
+}
+
+/// The victim of a fault, by name or by role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Victim {
+    /// This node.
+    Node(NodeId),
+    /// The node that hosts the `index`-th live pod of a workload (in order of creation) when the fault begins.
+    NodeHosting {
+        /// The workload.
+        workload: WorkloadId,
+        /// Which of its pods, from 0.
+        index: u32,
+    },
+    /// The `index`-th live pod of a workload (in order of creation) when the fault begins.
+    PodOf {
+        /// The workload.
+        workload: WorkloadId,
+        /// Which of its pods, from 0.
+        index: u32,
+    },
+    /// This link.
+    Link(LinkId),
+}
+
+/// A parameter's value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Argument {
+    /// A length of time.
+    Duration(SimDuration),
+    /// A rate.
+    Rate(Rate),
+    /// A whole number.
+    Count(u64),
+    /// A distribution of durations.
+    Distribution(Distribution),
+    /// A victim.
+    Victim(Victim),
+}
+
+/// Values by parameter name, already checked against a spec.
+#[derive(Clone, Debug, Default)]
+pub struct Arguments {
+    values: Vec<(&'static str, Argument)>,
+}
+
+impl Arguments {
+    /// Sets a parameter; the last value wins.
+    pub fn set(&mut self, name: &'static str, value: Argument) {
+        self.values.retain(|(known, _)| *known != name);
+        self.values.push((name, value));
+    }
+
+    /// The value of a parameter.
+    pub fn get(&self, name: &str) -> Option<Argument> {
+        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    /// A duration, if it was given.
+    pub fn duration(&self, name: &str) -> Option<SimDuration> {
+        let Argument::Duration(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A rate, if it was given.
+    pub fn rate(&self, name: &str) -> Option<Rate> {
+        let Argument::Rate(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A whole number, if it was given.
+    pub fn count(&self, name: &str) -> Option<u64> {
+        let Argument::Count(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A distribution, if it was given.
+    pub fn distribution(&self, name: &str) -> Option<Distribution> {
+        let Argument::Distribution(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A victim, if it was given.
+    pub fn victim(&self, name: &str) -> Option<Victim> {
+        let Argument::Victim(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+}
+
+/// A replaceable part of type `T`, as registries list it.
+pub struct Spec<T: 'static> {
+    /// The name in scenario files.
+    pub name: &'static str,
+    /// One line on what it does.
+    pub summary: &'static str,
+    /// Where its rule comes from.
+    pub source: &'static str,
+    /// Its parameters; the caller checks values against them.
+    pub parameters: &'static [Parameter],
+    /// Builds it. `None` when a required argument is missing.
+    pub build: fn(&Arguments) -> Option<T>,
+}
+
+/// The spec of this name in a registry.
+pub fn find<T>(registry: &'static [Spec<T>], name: &str) -> Option<&'static Spec<T>> {
+    registry.iter().find(|spec| spec.name == name)
+}

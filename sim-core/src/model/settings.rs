@@ -1,0 +1,344 @@
+//! What an administrator can set: the clocks and ranges of Kubernetes, Docker, registries and Linux.
+//! Every default names its source by fact id (docs/models.md lists the facts).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::kernel::time::SimDuration;
+
+/// An address block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// The first address.
+    pub address: IpAddr,
+    /// Length of the prefix in bits.
+    pub prefix: u8,
+}
+
+impl Subnet {
+    /// An IPv4 block.
+    pub const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Self {
+        Self { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), prefix }
+    }
+
+    /// Number of addresses in an IPv4 block.
+    pub fn size(self) -> u64 {
+        1_u64 << (32_u32.saturating_sub(u32::from(self.prefix)))
+    }
+
+    /// The `offset`-th address of an IPv4 block.
+    pub fn nth(self, offset: u64) -> IpAddr {
+        let IpAddr::V4(first) = self.address else { return self.address };
+        let offset = u32::try_from(offset).expect("an offset inside an IPv4 block");
+        IpAddr::V4(Ipv4Addr::from(u32::from(first).wrapping_add(offset)))
+    }
+}
+
+impl std::fmt::Display for Subnet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// A closed range of ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortRange {
+    /// The first port.
+    pub first: u16,
+    /// The last port.
+    pub last: u16,
+}
+
+impl PortRange {
+    /// How many ports the range holds.
+    pub fn len(self) -> u32 {
+        u32::from(self.last) - u32::from(self.first) + 1
+    }
+
+    /// True for a range with no port; a valid model has none.
+    pub fn is_empty(self) -> bool {
+        self.last < self.first
+    }
+}
+
+/// What kube-proxy writes its rules with (C.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyMode {
+    /// iptables chains: the default on Linux.
+    Iptables,
+    /// nftables verdict maps.
+    Nftables,
+}
+
+/// The control plane and the nodes of a Kubernetes cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterSettings {
+    /// `--cluster-cidr` (B2: no default in Kubernetes; 10.244.0.0/16 is flannel's and kind's).
+    pub cluster_cidr: Subnet,
+    /// `--node-cidr-mask-size` in bits (B2: 24).
+    pub node_cidr_mask_size: u8,
+    /// `--service-cluster-ip-range` (B7: kubeadm's 10.96.0.0/12).
+    pub service_cluster_ip_range: Subnet,
+    /// `--service-node-port-range` (B10: 30000-32767).
+    pub service_node_port_range: PortRange,
+    /// kubelet `maxPods` (B6: 110).
+    pub max_pods: u32,
+    /// kubelet lease renewal interval: 0.25 of `nodeLeaseDurationSeconds` (D2: 10 s).
+    pub node_lease_renew_interval: SimDuration,
+    /// The renewal interval is drawn from U(1, 1 + this) times the interval, in percent (D6: 4).
+    pub node_lease_renew_jitter_percent: u64,
+    /// `--node-monitor-period` (D3: 5 s after the last pass ended).
+    pub node_monitor_period: SimDuration,
+    /// How long one monitor pass runs (D6 needs it above zero; 2 ms is an assumption).
+    pub node_monitor_run_time: SimDuration,
+    /// `--node-monitor-grace-period` (D4: 50 s since 1.32).
+    pub node_monitor_grace_period: SimDuration,
+    /// One node per this time and zone is tainted: 1 / `--node-eviction-rate` (D8: 10 s).
+    pub node_eviction_interval: SimDuration,
+    /// The same in a partially disrupted large zone: 1 / `--secondary-node-eviction-rate` (D9: 100 s).
+    pub secondary_node_eviction_interval: SimDuration,
+    /// `--unhealthy-zone-threshold` in percent (D9: 55).
+    pub unhealthy_zone_threshold_percent: u64,
+    /// `--large-cluster-size-threshold` (D9: 50 nodes).
+    pub large_cluster_size_threshold: u32,
+    /// How often the taint queue is looked at (D8: 100 ms).
+    pub taint_queue_interval: SimDuration,
+    /// How long a controller takes from a change it sees to its own write (assumption: 10 ms).
+    pub controller_latency: SimDuration,
+    /// How long the scheduler takes to bind a pod (assumption: 10 ms).
+    pub scheduler_latency: SimDuration,
+    /// A watch event reaches a node's kube-proxy after U(min, max) (assumption: 1 ms to 50 ms).
+    pub watch_latency: (SimDuration, SimDuration),
+    /// kubelet notices a dead container at its next relist (D19: 1 s).
+    pub pleg_relist_period: SimDuration,
+    /// First wait of a container's restart back-off (D18: 10 s).
+    pub crash_back_off_initial: SimDuration,
+    /// Longest wait of a container's restart back-off (D18: 300 s).
+    pub crash_back_off_max: SimDuration,
+    /// kube-proxy `mode` (C.1: iptables).
+    pub proxy_mode: ProxyMode,
+    /// kube-proxy `minSyncPeriod` (C.1: 1 s).
+    pub proxy_min_sync_period: SimDuration,
+    /// kube-proxy `syncPeriod` (C.1: 30 s).
+    pub proxy_sync_period: SimDuration,
+    /// Extra time that kube-proxy needs before a change stands in the rules (0: none).
+    pub proxy_sync_delay: SimDuration,
+}
+
+impl Default for ClusterSettings {
+    fn default() -> Self {
+        Self {
+            cluster_cidr: Subnet::v4(10, 244, 0, 0, 16),
+            node_cidr_mask_size: 24,
+            service_cluster_ip_range: Subnet::v4(10, 96, 0, 0, 12),
+            service_node_port_range: PortRange { first: 30_000, last: 32_767 },
+            max_pods: 110,
+            node_lease_renew_interval: SimDuration::from_secs(10),
+            node_lease_renew_jitter_percent: 4,
+            node_monitor_period: SimDuration::from_secs(5),
+            node_monitor_run_time: SimDuration::from_millis(2),
+            node_monitor_grace_period: SimDuration::from_secs(50),
+            node_eviction_interval: SimDuration::from_secs(10),
+            secondary_node_eviction_interval: SimDuration::from_secs(100),
+            unhealthy_zone_threshold_percent: 55,
+            large_cluster_size_threshold: 50,
+            taint_queue_interval: SimDuration::from_millis(100),
+            controller_latency: SimDuration::from_millis(10),
+            scheduler_latency: SimDuration::from_millis(10),
+            watch_latency: (SimDuration::from_millis(1), SimDuration::from_millis(50)),
+            pleg_relist_period: SimDuration::from_secs(1),
+            crash_back_off_initial: SimDuration::from_secs(10),
+            crash_back_off_max: SimDuration::from_secs(300),
+            proxy_mode: ProxyMode::Iptables,
+            proxy_min_sync_period: SimDuration::from_secs(1),
+            proxy_sync_period: SimDuration::from_secs(30),
+            proxy_sync_delay: SimDuration::ZERO,
+        }
+    }
+}
+
+/// The Docker daemon of each host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DockerSettings {
+    /// Subnet of `docker0`, the same on every host (A1, A3: 172.17.0.0/16).
+    pub bridge_subnet: Subnet,
+    /// Dynamic host ports: `net.ipv4.ip_local_port_range` of the host (A7: 32768-60999).
+    pub dynamic_ports: PortRange,
+    /// First wait before a container is restarted (A25: 100 ms).
+    pub restart_back_off_initial: SimDuration,
+    /// Longest wait before a container is restarted (A25: 1 min).
+    pub restart_back_off_max: SimDuration,
+    /// A run this long resets the wait (A25: 10 s).
+    pub restart_back_off_reset: SimDuration,
+}
+
+impl Default for DockerSettings {
+    fn default() -> Self {
+        Self {
+            bridge_subnet: Subnet::v4(172, 17, 0, 0, 16),
+            dynamic_ports: PortRange { first: 32_768, last: 60_999 },
+            restart_back_off_initial: SimDuration::from_millis(100),
+            restart_back_off_max: SimDuration::from_secs(60),
+            restart_back_off_reset: SimDuration::from_secs(10),
+        }
+    }
+}
+
+/// A service registry with a checker on the control-plane node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrySettings {
+    /// Time between two checks of one address.
+    pub interval: SimDuration,
+    /// A check without an answer fails after this time.
+    pub timeout: SimDuration,
+    /// So many failures in a row take an address out.
+    pub failures: u32,
+    /// A client learns of a new list after U(0, this).
+    pub propagation: SimDuration,
+}
+
+impl Default for RegistrySettings {
+    fn default() -> Self {
+        Self {
+            interval: SimDuration::from_secs(10),
+            timeout: SimDuration::from_secs(1),
+            failures: 3,
+            propagation: SimDuration::from_secs(1),
+        }
+    }
+}
+
+/// How clients of the application find a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    /// Clients were given host:port pairs once.
+    Static,
+    /// Clients follow a registry.
+    Registry(RegistrySettings),
+    /// Clients wrote down pod addresses once.
+    PodIp,
+    /// Clients dial the Service's clusterIP.
+    Service,
+}
+
+impl Discovery {
+    /// The name in scenario files.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Registry(_) => "registry",
+            Self::PodIp => "podIP",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// Who replaces the containers of a dead Docker host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rescheduler {
+    /// Nobody (A26).
+    None,
+    /// An orchestrator that hears a heartbeat of each host, as Docker Swarm does.
+    Heartbeat {
+        /// Time between two heartbeats of a host.
+        period: SimDuration,
+        /// A host is lost this long after its last heartbeat.
+        grace: SimDuration,
+    },
+}
+
+impl Rescheduler {
+    /// The name in scenario files.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Heartbeat { .. } => "heartbeat",
+        }
+    }
+}
+
+/// Which of the two address models an arm runs under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AddressModelKind {
+    /// Docker: host-private addresses, ports mapped on the host.
+    PortMapping,
+    /// Kubernetes: an address per pod, Services that balance.
+    FlatPodIp,
+}
+
+impl AddressModelKind {
+    /// The name in scenario files and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PortMapping => "port-mapping",
+            Self::FlatPodIp => "flat-pod-ip",
+        }
+    }
+}
+
+/// TCP as Linux plays it, and a node's own network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportSettings {
+    /// `net.ipv4.tcp_syn_retries` (E2, E3: 6).
+    pub tcp_syn_retries: u32,
+    /// `net.ipv4.tcp_syn_linear_timeouts` (E3: 4 since Linux 6.5; 0 is the older schedule).
+    pub tcp_syn_linear_timeouts: u32,
+    /// `net.ipv4.tcp_synack_retries` (E4: 5).
+    pub tcp_synack_retries: u32,
+    /// `net.ipv4.tcp_retries2` (E6: 15).
+    pub tcp_retries2: u32,
+    /// `net.ipv4.ip_local_port_range` (E8: 32768-60999).
+    pub ip_local_port_range: PortRange,
+    /// `TCP_TIMEWAIT_LEN` (E8: 60 s).
+    pub time_wait: SimDuration,
+    /// Time of a packet inside a node, from one end to the other (design: 15 us).
+    pub loopback_latency: SimDuration,
+}
+
+impl Default for TransportSettings {
+    fn default() -> Self {
+        Self {
+            tcp_syn_retries: 6,
+            tcp_syn_linear_timeouts: 4,
+            tcp_synack_retries: 5,
+            tcp_retries2: 15,
+            ip_local_port_range: PortRange { first: 32_768, last: 60_999 },
+            time_wait: SimDuration::from_secs(60),
+            loopback_latency: SimDuration::from_micros(15),
+        }
+    }
+}
+
+/// Limits; reaching one is a named stop (law 8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most events of a run.
+    pub events: u64,
+    /// Most connections open at once.
+    pub connections: u32,
+    /// Most requests pending at once.
+    pub requests: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { events: 20_000_000_000, connections: 10_000_000, requests: 10_000_000 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subnet_counts_its_addresses() {
+        let subnet = Subnet::v4(10, 244, 1, 0, 24);
+        assert_eq!(subnet.size(), 256);
+        assert_eq!(subnet.nth(2).to_string(), "10.244.1.2");
+        assert_eq!(subnet.to_string(), "10.244.1.0/24");
+    }
+
+    #[test]
+    fn the_default_dynamic_range_has_28232_ports() {
+        assert_eq!(DockerSettings::default().dynamic_ports.len(), 28_232);
+    }
+}

@@ -1,0 +1,332 @@
+//! Fields of records: each type's fixed little-endian form and its neutral value for other views.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::words::{DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind};
+use crate::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
+use crate::model::settings::Subnet;
+
+/// Who makes a request: a pod, or a node itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Client {
+    /// Nobody was alive.
+    None,
+    /// This pod or container.
+    Pod(PodId),
+    /// This node (also the one outside).
+    Node(NodeId),
+}
+
+/// The random end of a pod's name, five letters (see [`crate::control::names`]); zeros when it has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Suffix(pub [u8; 5]);
+
+impl Suffix {
+    /// The end of a name that has none.
+    pub const NONE: Self = Self([0; 5]);
+
+    /// The letters.
+    pub fn as_str(&self) -> &str {
+        if *self == Self::NONE { "" } else { std::str::from_utf8(&self.0).unwrap_or("?????") }
+    }
+}
+
+/// A field's value without its static type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A number: a count, a size, a version, a port, a time in nanoseconds.
+    Number(u64),
+    /// A word of a closed list.
+    Word(&'static str),
+    /// A node.
+    Node(NodeId),
+    /// A link.
+    Link(LinkId),
+    /// A workload.
+    Workload(WorkloadId),
+    /// A Service.
+    Service(ServiceId),
+    /// A port of a Service.
+    ServicePort(ServicePortId),
+    /// A pod.
+    Pod(PodId),
+    /// A traffic source.
+    Source(SourceId),
+    /// A fault.
+    Fault(FaultId),
+    /// Who makes a request.
+    Client(Client),
+    /// An address.
+    Address(IpAddr),
+    /// An address block.
+    Subnet(Subnet),
+    /// The random end of a pod's name.
+    Suffix(Suffix),
+    /// Absent.
+    Nothing,
+}
+
+/// The type of a field, for documentation and for readers that must know what a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldType {
+    /// u64
+    U64,
+    /// u32
+    U32,
+    /// u16
+    U16,
+    /// u8
+    U8,
+    /// A word list, by its Rust name.
+    Word(&'static str),
+    /// A node's number.
+    Node,
+    /// A link's number.
+    Link,
+    /// A workload's number.
+    Workload,
+    /// A Service's number.
+    Service,
+    /// A Service port's number.
+    ServicePort,
+    /// A pod's number.
+    Pod,
+    /// A pod's number or none.
+    OptionalPod,
+    /// A node's number or none.
+    OptionalNode,
+    /// A source's number.
+    Source,
+    /// A fault's number.
+    Fault,
+    /// A client.
+    Client,
+    /// An address.
+    Address,
+    /// An address block.
+    Subnet,
+    /// A name's end.
+    Suffix,
+}
+
+/// A type that can stand in a record.
+pub trait Field: Copy {
+    /// Its type's description.
+    const TYPE: FieldType;
+    /// Appends the canonical little-endian form, of fixed length.
+    fn encode(self, out: &mut Vec<u8>);
+    /// Reads the canonical form and moves `input` past it; `None` when it is not one.
+    fn decode(input: &mut &[u8]) -> Option<Self>;
+    /// The value without its type.
+    fn value(self) -> Value;
+    /// The value with its type again.
+    fn from_value(value: Value) -> Option<Self>;
+}
+
+/// Takes `N` bytes from the front.
+pub(crate) fn take<const N: usize>(input: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, rest) = input.split_first_chunk::<N>()?;
+    *input = rest;
+    Some(*head)
+}
+
+macro_rules! number_fields {
+    ($($name:ty, $kind:expr;)*) => {$(
+        impl Field for $name {
+            const TYPE: FieldType = $kind;
+            fn encode(self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
+            }
+            fn decode(input: &mut &[u8]) -> Option<Self> {
+                take(input).map(Self::from_le_bytes)
+            }
+            fn value(self) -> Value {
+                Value::Number(u64::from(self))
+            }
+            fn from_value(value: Value) -> Option<Self> {
+                let Value::Number(number) = value else { return None };
+                Self::try_from(number).ok()
+            }
+        }
+    )*};
+}
+
+number_fields! {
+    u64, FieldType::U64;
+    u32, FieldType::U32;
+    u16, FieldType::U16;
+    u8, FieldType::U8;
+}
+
+macro_rules! id_fields {
+    ($($name:ident => $variant:ident;)*) => {$(
+        impl Field for $name {
+            const TYPE: FieldType = FieldType::$variant;
+            fn encode(self, out: &mut Vec<u8>) {
+                self.0.encode(out);
+            }
+            fn decode(input: &mut &[u8]) -> Option<Self> {
+                u32::decode(input).map(Self)
+            }
+            fn value(self) -> Value {
+                Value::$variant(self)
+            }
+            fn from_value(value: Value) -> Option<Self> {
+                let Value::$variant(id) = value else { return None };
+                Some(id)
+            }
+        }
+    )*};
+}
+
+id_fields! {
+    NodeId => Node;
+    LinkId => Link;
+    WorkloadId => Workload;
+    ServiceId => Service;
+    ServicePortId => ServicePort;
+    PodId => Pod;
+    SourceId => Source;
+    FaultId => Fault;
+}
+
+macro_rules! optional_fields {
+    ($($name:ident => $kind:ident;)*) => {$(
+        impl Field for Option<$name> {
+            const TYPE: FieldType = FieldType::$kind;
+            fn encode(self, out: &mut Vec<u8>) {
+                self.map_or(u32::MAX, |id| id.0).encode(out);
+            }
+            fn decode(input: &mut &[u8]) -> Option<Self> {
+                let number = u32::decode(input)?;
+                Some((number != u32::MAX).then_some($name(number)))
+            }
+            fn value(self) -> Value {
+                self.map_or(Value::Nothing, Field::value)
+            }
+            fn from_value(value: Value) -> Option<Self> {
+                if value == Value::Nothing { Some(None) } else { $name::from_value(value).map(Some) }
+            }
+        }
+    )*};
+}
+
+optional_fields! {
+    PodId => OptionalPod;
+    NodeId => OptionalNode;
+}
+
+macro_rules! word_fields {
+    ($($name:ident,)*) => {$(
+        impl Field for $name {
+            const TYPE: FieldType = FieldType::Word(stringify!($name));
+            fn encode(self, out: &mut Vec<u8>) {
+                out.push(self.code());
+            }
+            fn decode(input: &mut &[u8]) -> Option<Self> {
+                u8::decode(input).and_then(Self::from_code)
+            }
+            fn value(self) -> Value {
+                Value::Word(self.word())
+            }
+            fn from_value(value: Value) -> Option<Self> {
+                let Value::Word(word) = value else { return None };
+                Self::from_word(word)
+            }
+        }
+    )*};
+}
+
+word_fields! { Outcome, ExitReason, PendingReason, DeleteReason, SegmentKind, DropReason, }
+
+impl Field for Client {
+    const TYPE: FieldType = FieldType::Client;
+    fn encode(self, out: &mut Vec<u8>) {
+        let (tag, number): (u8, u32) = match self {
+            Self::None => (0, u32::MAX),
+            Self::Pod(pod) => (1, pod.0),
+            Self::Node(node) => (2, node.0),
+        };
+        tag.encode(out);
+        number.encode(out);
+    }
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        let (tag, number) = (u8::decode(input)?, u32::decode(input)?);
+        match tag {
+            0 => Some(Self::None),
+            1 => Some(Self::Pod(PodId(number))),
+            2 => Some(Self::Node(NodeId(number))),
+            _ => None,
+        }
+    }
+    fn value(self) -> Value {
+        Value::Client(self)
+    }
+    fn from_value(value: Value) -> Option<Self> {
+        let Value::Client(client) = value else { return None };
+        Some(client)
+    }
+}
+
+impl Field for IpAddr {
+    const TYPE: FieldType = FieldType::Address;
+    fn encode(self, out: &mut Vec<u8>) {
+        let (version, octets) = match self {
+            Self::V4(address) => (4, address.to_ipv6_mapped().octets()),
+            Self::V6(address) => (6, address.octets()),
+        };
+        out.push(version);
+        out.extend_from_slice(&octets);
+    }
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        let version = u8::decode(input)?;
+        let octets: [u8; 16] = take(input)?;
+        match version {
+            4 => Some(Self::V4(Ipv4Addr::new(octets[12], octets[13], octets[14], octets[15]))),
+            6 => Some(Self::V6(Ipv6Addr::from(octets))),
+            _ => None,
+        }
+    }
+    fn value(self) -> Value {
+        Value::Address(self)
+    }
+    fn from_value(value: Value) -> Option<Self> {
+        let Value::Address(address) = value else { return None };
+        Some(address)
+    }
+}
+
+impl Field for Subnet {
+    const TYPE: FieldType = FieldType::Subnet;
+    fn encode(self, out: &mut Vec<u8>) {
+        self.address.encode(out);
+        out.push(self.prefix);
+    }
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        Some(Self { address: IpAddr::decode(input)?, prefix: u8::decode(input)? })
+    }
+    fn value(self) -> Value {
+        Value::Subnet(self)
+    }
+    fn from_value(value: Value) -> Option<Self> {
+        let Value::Subnet(subnet) = value else { return None };
+        Some(subnet)
+    }
+}
+
+impl Field for Suffix {
+    const TYPE: FieldType = FieldType::Suffix;
+    fn encode(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        take(input).map(Self)
+    }
+    fn value(self) -> Value {
+        Value::Suffix(self)
+    }
+    fn from_value(value: Value) -> Option<Self> {
+        let Value::Suffix(suffix) = value else { return None };
+        Some(suffix)
+    }
+}

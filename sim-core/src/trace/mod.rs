@@ -1,0 +1,29 @@
+//! What leaves the engine: records, their canonical encoding, and the header that names things.
+//! Knows the terms of the model; knows no hash, no file and no output format.
+
+pub mod fields;
+pub mod header;
+pub mod record;
+pub mod words;
+
+pub use header::TraceHeader;
+pub use record::{Body, Level, Record, RecordId};
+
+/// Where records go.
+pub trait TraceSink {
+    /// Takes the next record; records come in order of time and of id.
+    fn record(&mut self, record: &Record);
+}
+
+impl<S: TraceSink + ?Sized> TraceSink for &mut S {
+    fn record(&mut self, record: &Record) {
+        (**self).record(record);
+    }
+}
+
+/// Keeps every record: for tests and small runs.
+impl TraceSink for Vec<Record> {
+    fn record(&mut self, record: &Record) {
+        self.push(*record);
+    }
+}

@@ -1,0 +1,57 @@
+//! Arrival processes: one file each, one registry line each. A process turns indexed draws into instants.
+
+mod closed_loop;
+mod constant;
+mod poisson;
+
+use crate::kernel::time::SimDuration;
+use crate::model::parameters::Spec;
+use crate::workload::distribution::Distribution;
+
+/// How a source decides when requests start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pacing {
+    /// Open loop: requests come whether earlier ones have ended or not.
+    Open,
+    /// Closed loop: each of `users` thinks, asks, waits for the end, and thinks again.
+    Closed {
+        /// How many users.
+        users: u32,
+    },
+}
+
+/// An arrival process: plain data plus a rule that maps (number, draw) to a gap.
+pub trait ArrivalProcess: std::fmt::Debug + Send + Sync {
+    /// Open or closed.
+    fn pacing(&self) -> Pacing;
+
+    /// Open loop: from the source's start to arrival `number` (from 0), given the time of the one before it.
+    /// Closed loop: the `number`-th think time of a user.
+    fn gap(&self, number: u64, draw: u64) -> Gap;
+
+    /// A copy, so that a world can be forked.
+    fn boxed_clone(&self) -> Box<dyn ArrivalProcess>;
+}
+
+/// Where the next arrival lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// So long after the one before it (or after the start).
+    Relative(SimDuration),
+    /// So long after the source's start, exactly.
+    SinceStart(SimDuration),
+}
+
+impl Clone for Box<dyn ArrivalProcess> {
+    fn clone(&self) -> Self {
+        self.boxed_clone()
+    }
+}
+
+/// Every arrival process that scenario files can name.
+pub const ARRIVALS: &[Spec<Box<dyn ArrivalProcess>>] = &[poisson::SPEC, constant::SPEC, closed_loop::SPEC];
+
+/// A closed loop, for callers that build models by hand.
+pub fn closed_loop(users: u32, think: Distribution) -> Box<dyn ArrivalProcess> {
+    Box::new(closed_loop::ClosedLoop { users, think })
+}
