@@ -34,7 +34,7 @@ impl Distribution {
     pub fn mean_nanos(self) -> f64 {
         match self {
             Self::Constant(value) | Self::Exponential(value) => value.as_nanos() as f64,
-            Self::Uniform(low, high) => (low.as_nanos() as f64 + high.as_nanos() as f64) / 2.0,
+            Self::Uniform(low, high) => f64::midpoint(low.as_nanos() as f64, high.as_nanos() as f64),
         }
     }
 }
