@@ -6,10 +6,14 @@
 //! `balancing`, `dataplane`, `addressing`, `transport`, `workload`, `faults` and `control` return decisions;
 //! `world` holds the state and is the only place that schedules events; `trace` is the only way out.
 
+pub mod addressing;
 pub mod balancing;
+pub mod control;
+pub mod dataplane;
 pub mod faults;
 pub mod kernel;
 pub mod model;
 pub mod topology;
 pub mod trace;
+pub mod transport;
 pub mod workload;

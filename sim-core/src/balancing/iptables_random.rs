@@ -72,7 +72,7 @@ mod tests {
             below += rest * probability;
             rest *= 1.0 - probability;
             #[allow(clippy::cast_precision_loss)]
-            let bound = balancer.bounds[index] as f64 / 2.0_f64.powi(64);
+            let bound = balancer.bounds[index] as f64 / 18_446_744_073_709_551_616.0;
             assert!((bound - below).abs() < 1e-15, "rule {index}");
         }
     }

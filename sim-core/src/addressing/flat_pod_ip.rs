@@ -1,0 +1,149 @@
+//! flat-pod-ip: a podCIDR per node, an address per pod, clusterIPs and node ports (B2, B3, B8, B12).
+
+use std::net::IpAddr;
+
+use super::allocators::{Bands, RoundRobinOffsets, cluster_ip_band, node_port_band};
+use crate::model::ids::NodeId;
+use crate::model::settings::{ClusterSettings, PortRange, Subnet};
+
+/// Why a Service does not get what its manifest asks for; Kubernetes' own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllocationError {
+    /// The address or port is taken.
+    AlreadyAllocated,
+    /// It lies outside the range.
+    NotInRange,
+    /// Nothing is left.
+    Full,
+}
+
+/// All address and port allocators of a cluster.
+#[derive(Clone, Debug)]
+pub struct FlatPodIp {
+    /// By node; `None` when the cluster CIDR is used up.
+    pods: Vec<Option<(Subnet, RoundRobinOffsets)>>,
+    service_range: Subnet,
+    cluster_ips: Bands,
+    node_port_range: PortRange,
+    node_ports: Bands,
+}
+
+impl FlatPodIp {
+    /// Gives each of `nodes` nodes its podCIDR, in order of their numbers.
+    pub fn new(settings: &ClusterSettings, nodes: usize) -> Self {
+        let pods = (0..nodes as u64).map(|node| pod_cidr(settings, node)).collect();
+        let size = settings.service_cluster_ip_range.size();
+        let ports = u64::from(settings.service_node_port_range.len());
+        let mut cluster_ips = Bands::new(1, cluster_ip_band(size), size - 1);
+        // The first address belongs to Service `kubernetes`, the tenth to the cluster's DNS (B7).
+        cluster_ips.reserve(1);
+        cluster_ips.reserve(10);
+        Self {
+            pods,
+            service_range: settings.service_cluster_ip_range,
+            cluster_ips,
+            node_port_range: settings.service_node_port_range,
+            node_ports: Bands::new(0, node_port_band(ports), ports),
+        }
+    }
+
+    /// The podCIDR of a node.
+    pub fn pod_cidr(&self, node: NodeId) -> Option<Subnet> {
+        self.pods[node.index()].as_ref().map(|(subnet, _)| *subnet)
+    }
+
+    /// The next pod address on a node; `None` when its range is used up.
+    pub fn allocate_pod(&mut self, node: NodeId) -> Option<IpAddr> {
+        let (subnet, offsets) = self.pods[node.index()].as_mut()?;
+        offsets.allocate().map(|offset| subnet.nth(offset))
+    }
+
+    /// Gives a pod's address back.
+    pub fn release_pod(&mut self, node: NodeId, address: IpAddr) {
+        if let Some((subnet, offsets)) = self.pods[node.index()].as_mut() {
+            offsets.release(offset_in(*subnet, address));
+        }
+    }
+
+    /// Takes the clusterIP that a manifest asks for.
+    pub fn reserve_cluster_ip(&mut self, address: IpAddr) -> Result<IpAddr, AllocationError> {
+        let offset = offset_in(self.service_range, address);
+        if offset >= self.service_range.size() {
+            return Err(AllocationError::NotInRange);
+        }
+        if self.cluster_ips.reserve(offset) { Ok(address) } else { Err(AllocationError::AlreadyAllocated) }
+    }
+
+    /// A clusterIP from the dynamic band.
+    pub fn allocate_cluster_ip(&mut self, draw: u64) -> Result<IpAddr, AllocationError> {
+        let offset = self.cluster_ips.allocate(draw).ok_or(AllocationError::Full)?;
+        Ok(self.service_range.nth(offset))
+    }
+
+    /// Takes the node port that a manifest asks for.
+    pub fn reserve_node_port(&mut self, port: u16) -> Result<u16, AllocationError> {
+        let range = self.node_port_range;
+        if port < range.first || port > range.last {
+            return Err(AllocationError::NotInRange);
+        }
+        let free = self.node_ports.reserve(u64::from(port - range.first));
+        if free { Ok(port) } else { Err(AllocationError::AlreadyAllocated) }
+    }
+
+    /// A node port from the dynamic band.
+    pub fn allocate_node_port(&mut self, draw: u64) -> Result<u16, AllocationError> {
+        let offset = self.node_ports.allocate(draw).ok_or(AllocationError::Full)?;
+        u16::try_from(u64::from(self.node_port_range.first) + offset).map_err(|_| AllocationError::NotInRange)
+    }
+}
+
+/// The `node`-th block of the cluster CIDR, with its allocator; .0 and .1 (the gateway) are never given out.
+fn pod_cidr(settings: &ClusterSettings, node: u64) -> Option<(Subnet, RoundRobinOffsets)> {
+    let cidr = settings.cluster_cidr;
+    let size = Subnet { prefix: settings.node_cidr_mask_size, ..cidr }.size();
+    if size < 4 || (node + 1) * size > cidr.size() {
+        return None;
+    }
+    let subnet = Subnet { address: cidr.nth(node * size), prefix: settings.node_cidr_mask_size };
+    Some((subnet, RoundRobinOffsets::new(2, size - 1)))
+}
+
+fn offset_in(subnet: Subnet, address: IpAddr) -> u64 {
+    match (subnet.address, address) {
+        (IpAddr::V4(first), IpAddr::V4(address)) => u64::from(u32::from(address).wrapping_sub(u32::from(first))),
+        _ => u64::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_follow_the_nodes_and_end_after_256() {
+        let flat = FlatPodIp::new(&ClusterSettings::default(), 300);
+        assert_eq!(flat.pod_cidr(NodeId(1)).unwrap().to_string(), "10.244.1.0/24");
+        assert_eq!(flat.pod_cidr(NodeId(255)).unwrap().to_string(), "10.244.255.0/24");
+        assert_eq!(flat.pod_cidr(NodeId(256)), None);
+    }
+
+    #[test]
+    fn pods_of_one_node_get_addresses_in_turn() {
+        let mut flat = FlatPodIp::new(&ClusterSettings::default(), 2);
+        let first = flat.allocate_pod(NodeId(1)).unwrap();
+        assert_eq!(first.to_string(), "10.244.1.2");
+        flat.release_pod(NodeId(1), first);
+        assert_eq!(flat.allocate_pod(NodeId(1)).unwrap().to_string(), "10.244.1.3");
+    }
+
+    #[test]
+    fn dynamic_cluster_ips_and_node_ports_stay_in_the_upper_band() {
+        let mut flat = FlatPodIp::new(&ClusterSettings::default(), 1);
+        assert_eq!(flat.allocate_cluster_ip(0).unwrap().to_string(), "10.96.1.0");
+        assert_eq!(flat.allocate_node_port(0), Ok(30_086));
+        assert_eq!(flat.reserve_node_port(30_086), Err(AllocationError::AlreadyAllocated));
+        assert_eq!(flat.reserve_node_port(80), Err(AllocationError::NotInRange));
+        assert_eq!(flat.reserve_cluster_ip(IpAddr::from([10, 96, 0, 1])), Err(AllocationError::AlreadyAllocated));
+        assert_eq!(flat.reserve_cluster_ip(IpAddr::from([10, 0, 0, 1])), Err(AllocationError::NotInRange));
+    }
+}

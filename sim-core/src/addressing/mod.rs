@@ -1,0 +1,5 @@
+//! The two address models and the allocators they are made of. Knows nodes and ports, no time and no traffic.
+
+pub mod allocators;
+pub mod flat_pod_ip;
+pub mod port_mapping;

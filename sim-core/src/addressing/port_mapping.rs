@@ -1,0 +1,151 @@
+//! port-mapping: one private subnet on every host, and host ports that lead to containers (A3-A15).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::allocators::LowestFree;
+use crate::model::ids::PodId;
+use crate::model::settings::{DockerSettings, PortRange, Subnet};
+
+/// Why a host port cannot be published; Docker's own words are A12 and A14.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublishError {
+    /// "Bind for 0.0.0.0:PORT failed: port is already allocated".
+    AlreadyAllocated {
+        /// The port.
+        port: u16,
+        /// Who holds it.
+        holder: PodId,
+    },
+    /// "all ports are allocated".
+    AllAllocated,
+}
+
+/// Where a host port leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The container.
+    pub pod: PodId,
+    /// The port inside.
+    pub container_port: u16,
+}
+
+/// One Docker daemon: private addresses and port mappings of one host.
+#[derive(Clone, Debug)]
+pub struct DockerHost {
+    subnet: Subnet,
+    addresses: LowestFree,
+    range: PortRange,
+    /// The port handed out last; the search goes on after it (A8).
+    last: u16,
+    mappings: BTreeMap<u16, Mapping>,
+}
+
+impl DockerHost {
+    /// A freshly started daemon.
+    pub fn new(settings: &DockerSettings) -> Self {
+        let subnet = settings.bridge_subnet;
+        Self {
+            subnet,
+            // .0 is the network, .1 the bridge itself, the last one the broadcast address.
+            addresses: LowestFree::new(2, subnet.size() - 1),
+            range: settings.dynamic_ports,
+            last: settings.dynamic_ports.last,
+            mappings: BTreeMap::new(),
+        }
+    }
+
+    /// The lowest free private address.
+    pub fn allocate_address(&mut self) -> Option<IpAddr> {
+        self.addresses.allocate().map(|offset| self.subnet.nth(offset))
+    }
+
+    /// Gives a private address back.
+    pub fn release_address(&mut self, address: IpAddr) {
+        if let (IpAddr::V4(first), IpAddr::V4(address)) = (self.subnet.address, address) {
+            self.addresses.release(u64::from(u32::from(address) - u32::from(first)));
+        }
+    }
+
+    /// Publishes a container port on a fixed host port.
+    pub fn publish_fixed(&mut self, port: u16, mapping: Mapping) -> Result<u16, PublishError> {
+        if let Some(held) = self.mappings.get(&port) {
+            return Err(PublishError::AlreadyAllocated { port, holder: held.pod });
+        }
+        self.mappings.insert(port, mapping);
+        Ok(port)
+    }
+
+    /// Publishes a container port on the next dynamic host port.
+    pub fn publish_dynamic(&mut self, mapping: Mapping) -> Result<u16, PublishError> {
+        let mut candidate = self.last;
+        for _ in 0..self.range.len() {
+            candidate = if candidate >= self.range.last { self.range.first } else { candidate + 1 };
+            if !self.mappings.contains_key(&candidate) {
+                self.last = candidate;
+                self.mappings.insert(candidate, mapping);
+                return Ok(candidate);
+            }
+        }
+        Err(PublishError::AllAllocated)
+    }
+
+    /// Takes a mapping away.
+    pub fn release(&mut self, port: u16) {
+        self.mappings.remove(&port);
+    }
+
+    /// Where a host port leads.
+    pub fn mapping(&self, port: u16) -> Option<Mapping> {
+        self.mappings.get(&port).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapping(pod: u32) -> Mapping {
+        Mapping { pod: PodId(pod), container_port: 80 }
+    }
+
+    #[test]
+    fn dynamic_ports_go_on_after_the_last_one_even_when_it_was_released() {
+        let mut host = DockerHost::new(&DockerSettings::default());
+        assert_eq!(host.publish_dynamic(mapping(0)), Ok(32_768));
+        assert_eq!(host.publish_dynamic(mapping(1)), Ok(32_769));
+        host.release(32_769);
+        assert_eq!(host.publish_dynamic(mapping(1)), Ok(32_770));
+    }
+
+    #[test]
+    fn dynamic_ports_wrap_and_run_out() {
+        let settings =
+            DockerSettings { dynamic_ports: PortRange { first: 100, last: 102 }, ..DockerSettings::default() };
+        let mut host = DockerHost::new(&settings);
+        let taken: Vec<u16> = (0..3).filter_map(|pod| host.publish_dynamic(mapping(pod)).ok()).collect();
+        assert_eq!(taken, [100, 101, 102]);
+        assert_eq!(host.publish_dynamic(mapping(3)), Err(PublishError::AllAllocated));
+        host.release(101);
+        assert_eq!(host.publish_dynamic(mapping(3)), Ok(101));
+    }
+
+    #[test]
+    fn a_fixed_port_conflicts_and_names_its_holder() {
+        let mut host = DockerHost::new(&DockerSettings::default());
+        assert_eq!(host.publish_fixed(8_080, mapping(0)), Ok(8_080));
+        assert_eq!(
+            host.publish_fixed(8_080, mapping(1)),
+            Err(PublishError::AlreadyAllocated { port: 8_080, holder: PodId(0) })
+        );
+    }
+
+    #[test]
+    fn private_addresses_are_the_lowest_free() {
+        let mut host = DockerHost::new(&DockerSettings::default());
+        let first = host.allocate_address().unwrap();
+        assert_eq!(first.to_string(), "172.17.0.2");
+        host.release_address(first);
+        assert_eq!(host.allocate_address(), Some(first));
+    }
+}

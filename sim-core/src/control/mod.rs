@@ -1,0 +1,13 @@
+//! The control planes: Kubernetes' controllers and kubelets, Docker's daemon, a registry, an orchestrator.
+//! Each file decides one thing (when, which, in what order) from plain data; the world carries it out.
+
+pub mod heartbeat;
+pub mod leases;
+pub mod names;
+pub mod node_lifecycle;
+pub mod probes;
+pub mod registry_checks;
+pub mod restarts;
+pub mod scheduler;
+pub mod taint_queue;
+pub mod versions;

@@ -1,0 +1,175 @@
+//! Lists of backends with their history: an append-only log of changes over all Services, a snapshot per change,
+//! and how far a holder of the lists (a node's kube-proxy) has followed them.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::model::ids::{PodId, ServicePortId};
+use crate::trace::RecordId;
+
+/// One backend of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// The instance meant.
+    pub pod: PodId,
+    /// Where to dial it.
+    pub address: IpAddr,
+    /// Which port to dial.
+    pub port: u16,
+}
+
+/// A list as it stood after a change.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Number of the change, from 1 over all Services; 0 before any.
+    pub version: u64,
+    /// The record of the change.
+    pub record: RecordId,
+    /// The backends, in the list's own order.
+    pub backends: Arc<[Backend]>,
+}
+
+/// All lists and their history.
+#[derive(Clone, Debug)]
+pub struct VersionedLists {
+    lists: Vec<Vec<Snapshot>>,
+    /// When each change was made; change `n` stands at place `n - 1`.
+    changes: Vec<SimTime>,
+}
+
+impl VersionedLists {
+    /// Empty lists for `ports` Service ports.
+    pub fn new(ports: usize) -> Self {
+        let empty = Snapshot { version: 0, record: 0, backends: Arc::from([]) };
+        Self { lists: vec![vec![empty]; ports], changes: Vec::new() }
+    }
+
+    /// Number of the last change.
+    pub fn version(&self) -> u64 {
+        self.changes.len() as u64
+    }
+
+    /// The newest list of a Service port.
+    pub fn newest(&self, port: ServicePortId) -> &Snapshot {
+        self.lists[port.index()].last().expect("a list starts with its empty snapshot")
+    }
+
+    /// The list as it stood at `version`.
+    pub fn at(&self, port: ServicePortId, version: u64) -> &Snapshot {
+        let history = &self.lists[port.index()];
+        let newest = self.newest(port);
+        if newest.version <= version {
+            return newest;
+        }
+        let place = history.partition_point(|snapshot| snapshot.version <= version);
+        &history[place - 1]
+    }
+
+    /// Adds a changed list; the caller has already numbered the change `version() + 1` in its record.
+    pub fn push(&mut self, port: ServicePortId, now: SimTime, record: RecordId, backends: Vec<Backend>) {
+        self.changes.push(now);
+        let version = self.version();
+        self.lists[port.index()].push(Snapshot { version, record, backends: Arc::from(backends) });
+    }
+
+    /// When change number `version` was made.
+    pub fn changed_at(&self, version: u64) -> SimTime {
+        let place = usize::try_from(version - 1).expect("a version fits the log's length");
+        self.changes[place]
+    }
+}
+
+/// How far one node's kube-proxy has followed the log (C.1): each change reaches it after a watch latency,
+/// in order; it syncs at once, but not within `minSyncPeriod` of its last sync.
+#[derive(Clone, Debug, Default)]
+pub struct ProxyMark {
+    mark: u64,
+    planned: u64,
+    arrival: SimTime,
+    sync: Option<SimTime>,
+    pending: VecDeque<(SimTime, u64)>,
+}
+
+impl ProxyMark {
+    /// A proxy that has just synced everything up to `version`.
+    pub fn synced(version: u64, at: Option<SimTime>) -> Self {
+        Self { mark: version, planned: version, arrival: SimTime::ZERO, sync: at, pending: VecDeque::new() }
+    }
+
+    /// The last change not planned yet, plus one.
+    pub fn next_unplanned(&self) -> u64 {
+        self.planned + 1
+    }
+
+    /// Plans the next change, which reaches the node at `arrival`; returns when its rules will hold it.
+    pub fn plan(&mut self, arrival: SimTime, min_sync: SimDuration, delay: SimDuration) -> SimTime {
+        self.planned += 1;
+        self.arrival = self.arrival.max(arrival);
+        let sync = match self.sync {
+            Some(last) if self.arrival <= last => last,
+            Some(last) => self.arrival.max(last + min_sync),
+            None => self.arrival,
+        };
+        self.sync = Some(sync);
+        let holds = sync + delay;
+        self.pending.push_back((holds, self.planned));
+        holds
+    }
+
+    /// The last change in the node's rules at `now`.
+    pub fn mark(&mut self, now: SimTime) -> u64 {
+        while let Some(&(at, version)) = self.pending.front() {
+            if at > now {
+                break;
+            }
+            self.mark = version;
+            self.pending.pop_front();
+        }
+        self.mark
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: SimDuration = SimDuration::from_secs(1);
+
+    fn at(ms: u64) -> SimTime {
+        SimTime::from_nanos(ms * 1_000_000)
+    }
+
+    #[test]
+    fn a_list_can_be_read_at_any_version() {
+        let mut lists = VersionedLists::new(2);
+        let backend = |pod| Backend { pod: PodId(pod), address: IpAddr::from([10, 0, 0, 1]), port: 80 };
+        lists.push(ServicePortId(0), at(1), 11, vec![backend(0)]);
+        lists.push(ServicePortId(1), at(2), 12, vec![backend(1)]);
+        lists.push(ServicePortId(0), at(3), 13, vec![backend(0), backend(2)]);
+        let sizes: Vec<usize> = (0..=3).map(|version| lists.at(ServicePortId(0), version).backends.len()).collect();
+        assert_eq!(sizes, [0, 1, 1, 2]);
+        assert_eq!(lists.newest(ServicePortId(0)).record, 13);
+        assert_eq!(lists.changed_at(3), at(3));
+    }
+
+    #[test]
+    fn changes_within_the_minimum_period_share_one_sync() {
+        let mut proxy = ProxyMark::synced(0, None);
+        assert_eq!(proxy.plan(at(100), SECOND, SimDuration::ZERO), at(100));
+        assert_eq!(proxy.plan(at(300), SECOND, SimDuration::ZERO), at(1_100));
+        assert_eq!(proxy.plan(at(900), SECOND, SimDuration::ZERO), at(1_100));
+        assert_eq!(proxy.plan(at(5_000), SECOND, SimDuration::ZERO), at(5_000));
+        let marks: Vec<u64> = [99, 100, 1_099, 1_100, 5_000].map(|ms| proxy.mark(at(ms))).to_vec();
+        assert_eq!(marks, [0, 1, 1, 3, 4]);
+    }
+
+    #[test]
+    fn a_delay_moves_the_rules_and_nothing_else() {
+        let mut proxy = ProxyMark::synced(0, None);
+        assert_eq!(proxy.plan(at(100), SECOND, SECOND * 5), at(5_100));
+        assert_eq!(proxy.mark(at(5_099)), 0);
+        assert_eq!(proxy.mark(at(5_100)), 1);
+    }
+}

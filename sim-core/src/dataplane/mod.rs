@@ -1,0 +1,5 @@
+//! What a node does to a packet: local ports of clients, address translation. Returns decisions only;
+//! knows no routes and no time.
+
+pub mod ephemeral_ports;
+pub mod translation;
