@@ -17,3 +17,4 @@ pub mod topology;
 pub mod trace;
 pub mod transport;
 pub mod workload;
+pub mod world;

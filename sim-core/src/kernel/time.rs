@@ -38,6 +38,11 @@ impl SimTime {
         SimDuration(self.0.saturating_sub(earlier.0))
     }
 
+    /// `self - length`, at least [`SimTime::ZERO`].
+    pub const fn saturating_sub(self, length: SimDuration) -> Self {
+        Self(self.0.saturating_sub(length.0))
+    }
+
     /// `self + length`, at most [`SimTime::MAX`].
     pub const fn saturating_add(self, length: SimDuration) -> Self {
         Self(self.0.saturating_add(length.0))

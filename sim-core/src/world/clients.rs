@@ -1,0 +1,270 @@
+//! Who makes requests, and the addresses each client knows.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::World;
+use super::state::{ClientState, PodState};
+use crate::control::versions::Backend;
+use crate::kernel::draws::EntityKey;
+use crate::model::application::{HostPort, Origin, Target};
+use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
+use crate::model::settings::{AddressModelKind, Discovery};
+use crate::topology::NodeRole;
+use crate::trace::fields::Client;
+use crate::trace::{Body, RecordId};
+
+/// How a client comes to know addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knowledge {
+    /// One clusterIP.
+    ClusterIp,
+    /// The addresses of all nodes, for their node ports.
+    NodePorts,
+    /// A list that never changes.
+    Fixed,
+    /// A list that follows the registry.
+    Registry(ServicePortId),
+}
+
+impl World {
+    /// Clients that are nodes themselves start with the run.
+    pub(super) fn start_node_clients(&mut self, cause: RecordId) {
+        for source in 0..self.model.sources.len() {
+            if let Origin::Node(node) | Origin::External(node) = self.model.sources[source].from {
+                self.add_client(source, Client::Node(node), None, node, cause);
+            }
+        }
+    }
+
+    /// A pod's processes listen: they can make requests, too.
+    pub(super) fn start_pod_clients(&mut self, pod: PodId, cause: RecordId) {
+        let workload = self.pods[pod.index()].workload;
+        for source in 0..self.model.sources.len() {
+            if self.model.sources[source].from != Origin::Workload(workload) {
+                continue;
+            }
+            let node = self.pods[pod.index()].node.expect("a running pod has a node");
+            let known =
+                self.clients.iter().position(|client| client.pod == Some(pod) && client.source as usize == source);
+            match known {
+                Some(index) => self.revive_client(index, cause),
+                None => self.add_client(source, Client::Pod(pod), Some(pod), node, cause),
+            }
+        }
+    }
+
+    fn add_client(&mut self, source: usize, client: Client, pod: Option<PodId>, node: NodeId, cause: RecordId) {
+        let address = pod.and_then(|pod| self.pods[pod.index()].address);
+        let address = address.unwrap_or_else(|| self.model.topology.node(node).address);
+        let index = self.clients.len();
+        self.clients.push(ClientState {
+            source: u32::try_from(source).expect("sources number below 2^32"),
+            client,
+            pod,
+            node,
+            address,
+            alive: false,
+            list: Arc::from([]),
+            list_record: 0,
+            version: 0,
+            balancer: None,
+            ports: BTreeMap::new(),
+        });
+        self.revive_client(index, cause);
+    }
+
+    /// A client (again) takes part: it reads its configuration and asks its registry.
+    fn revive_client(&mut self, index: usize, cause: RecordId) {
+        let source = self.clients[index].source as usize;
+        if let Some(pod) = self.clients[index].pod
+            && let Some(address) = self.pods[pod.index()].address
+            && self.clients[index].address != address
+        {
+            self.clients[index].address = address;
+            self.clients[index].ports = BTreeMap::new();
+        }
+        self.clients[index].alive = true;
+        let number = u32::try_from(index).expect("clients number below 2^32");
+        let live = &mut self.sources[source].live;
+        live.push(number);
+        live.sort_unstable();
+        match self.knowledge(source, self.clients[index].node) {
+            Knowledge::ClusterIp => {
+                let node = self.clients[index].node;
+                self.nodes[node.index()].serves_clients = true;
+                self.configure(index, Arc::from([]), 1, 0, cause);
+            }
+            Knowledge::NodePorts => {
+                for front in self.fronts.clone() {
+                    self.nodes[front.index()].serves_clients = true;
+                }
+                let fronts = u32::try_from(self.fronts.len()).expect("nodes number below 2^32");
+                self.configure(index, Arc::from([]), fronts, 0, cause);
+            }
+            Knowledge::Fixed => self.write_fixed_list(index, cause),
+            Knowledge::Registry(port) => {
+                let newest = self.registry_lists.newest(port);
+                let (list, version) = (Arc::clone(&newest.backends), self.registry_lists.version());
+                let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
+                self.configure(index, list, addresses, version, cause);
+            }
+        }
+    }
+
+    fn knowledge(&self, source: usize, node: NodeId) -> Knowledge {
+        let Target::Service(port) = self.model.sources[source].to else { return Knowledge::Fixed };
+        let outside = self.model.topology.node(node).role == NodeRole::External;
+        match (&self.model.discovery, self.model.address_model) {
+            (Discovery::Service, _) if !outside => Knowledge::ClusterIp,
+            (_, AddressModelKind::FlatPodIp) if outside => Knowledge::NodePorts,
+            (Discovery::Registry(_), _) => Knowledge::Registry(port),
+            (Discovery::Static | Discovery::PodIp | Discovery::Service, _) => Knowledge::Fixed,
+        }
+    }
+
+    fn configure(&mut self, index: usize, list: Arc<[Backend]>, addresses: u32, version: u64, cause: RecordId) {
+        let state = &self.clients[index];
+        let (source, client) = (SourceId(state.source), state.client);
+        let body = Body::ClientConfigured { source, client, addresses, version };
+        let record = self.journal.write(self.agenda.now(), cause, 0, body);
+        let state = &mut self.clients[index];
+        state.list = list;
+        state.list_record = record;
+        state.version = version;
+        state.balancer = None;
+    }
+
+    fn write_fixed_list(&mut self, index: usize, cause: RecordId) {
+        let source = self.clients[index].source as usize;
+        let list = match &self.fixed_lists[source] {
+            Some(list) => Arc::clone(list),
+            None => {
+                let list: Arc<[Backend]> = Arc::from(self.planned_backends(source));
+                self.fixed_lists[source] = Some(Arc::clone(&list));
+                list
+            }
+        };
+        let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
+        self.configure(index, Arc::clone(&list), addresses, 0, cause);
+        let (record, client) = (self.clients[index].list_record, self.clients[index].client);
+        for Backend { pod, address, port } in list.iter().copied() {
+            let source = SourceId(self.clients[index].source);
+            let body = Body::AddressWritten { source, client, pod, address, port };
+            self.journal.write(self.agenda.now(), record, 0, body);
+        }
+    }
+
+    /// The addresses that a person would write down for a source before the run, in order of the pods' creation.
+    fn planned_backends(&self, source: usize) -> Vec<Backend> {
+        let targets: Vec<(WorkloadId, u16, Option<u32>)> = match self.model.sources[source].to {
+            Target::Service(port) => {
+                let backends = &self.model.service_port(port).backends;
+                backends.iter().map(|(workload, port)| (*workload, *port, None)).collect()
+            }
+            Target::Pod { workload, ordinal, port } => vec![(workload, port, Some(ordinal))],
+        };
+        let mut planned = Vec::new();
+        for (workload, port, ordinal) in targets {
+            let pods = self.pods.iter().enumerate().filter(|(_, pod)| pod.workload == workload && pod.node.is_some());
+            let initial = pods.take(self.initial_pods[workload.index()] as usize);
+            let chosen =
+                initial.enumerate().filter(|(place, _)| ordinal.is_none_or(|wanted| wanted as usize == *place));
+            planned.extend(chosen.filter_map(|(_, (index, _))| {
+                let pod = PodId::from_index(index);
+                self.planned_address(pod, port).map(|(address, port)| Backend { pod, address, port })
+            }));
+        }
+        planned
+    }
+
+    /// Where a pod is to be dialled: its own address, its published port, or its private address when it has none.
+    fn planned_address(&self, pod: PodId, port: u16) -> Option<(IpAddr, u16)> {
+        let state = &self.pods[pod.index()];
+        if self.model.address_model == AddressModelKind::FlatPodIp {
+            return state.address.map(|address| (address, port));
+        }
+        let host = self.model.topology.node(state.node?).address;
+        if let Some((_, host_port)) = state.host_ports.iter().find(|(inside, _)| *inside == port) {
+            return Some((host, *host_port));
+        }
+        let publish = &self.model.workload(state.workload).publish;
+        match publish.iter().find(|publish| publish.container_port == port).map(|publish| publish.host_port) {
+            // The plan stands even where the container did not get its port.
+            Some(HostPort::Fixed(host_port)) => Some((host, host_port)),
+            Some(HostPort::Dynamic) => None,
+            None => state.address.map(|address| (address, port)),
+        }
+    }
+
+    /// A client hears of a version of the registry.
+    pub(super) fn client_learns(&mut self, index: usize, version: u64) {
+        let state = &self.clients[index];
+        let node = &self.nodes[state.node.index()];
+        if !state.alive || version <= state.version || !node.up || node.silent.is_some() {
+            return;
+        }
+        let Target::Service(port) = self.model.sources[state.source as usize].to else { return };
+        let snapshot = self.registry_lists.at(port, version);
+        let list = Arc::clone(&snapshot.backends);
+        let cause = self.registry_records[usize::try_from(version - 1).expect("a version fits the log's length")];
+        let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
+        self.configure(index, list, addresses, version, cause);
+    }
+
+    /// All clients of a pod stop; their connections are told, unless the machine went with them.
+    pub(super) fn stop_pod_clients(&mut self, pod: PodId, because: RecordId, machine_too: bool) {
+        let of_pod: Vec<usize> =
+            (0..self.clients.len()).filter(|index| self.clients[*index].pod == Some(pod)).collect();
+        for index in of_pod {
+            self.stop_client(index, because, machine_too);
+        }
+    }
+
+    /// The clients that a node itself is.
+    pub(super) fn stop_node_clients(&mut self, node: NodeId, because: RecordId) {
+        let of_node: Vec<usize> =
+            (0..self.clients.len()).filter(|index| self.clients[*index].client == Client::Node(node)).collect();
+        for index in of_node {
+            self.stop_client(index, because, true);
+        }
+    }
+
+    /// They start again with their node.
+    pub(super) fn revive_node_clients(&mut self, node: NodeId, cause: RecordId) {
+        let of_node: Vec<usize> =
+            (0..self.clients.len()).filter(|index| self.clients[*index].client == Client::Node(node)).collect();
+        for index in of_node {
+            self.revive_client(index, cause);
+        }
+    }
+
+    fn stop_client(&mut self, index: usize, because: RecordId, machine_too: bool) {
+        if !self.clients[index].alive {
+            return;
+        }
+        self.clients[index].alive = false;
+        let number = u32::try_from(index).expect("clients number below 2^32");
+        let source = self.clients[index].source as usize;
+        self.sources[source].live.retain(|live| *live != number);
+        for connection in self.connections.numbers() {
+            if self.connections[connection].client == number && !self.connections[connection].freed {
+                self.client_dies(connection, because, machine_too);
+                self.free_if_done(connection);
+            }
+        }
+    }
+
+    /// True when a pod's processes can be talked to.
+    pub(super) fn is_running(&self, pod: PodId) -> bool {
+        self.pods[pod.index()].state == PodState::Running
+    }
+
+    /// The key that a client's own draws are under.
+    pub(super) fn client_key(&self, index: usize) -> EntityKey {
+        let state = &self.clients[index];
+        let place = self.clients[..index].iter().filter(|other| other.source == state.source).count();
+        self.sources[state.source as usize].key.part("client", place as u64)
+    }
+}

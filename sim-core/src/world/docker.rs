@@ -1,0 +1,102 @@
+//! The Docker daemon of each host: publishing ports, restarting containers, what a host port leads to.
+
+use super::World;
+use super::state::PodState;
+use crate::addressing::port_mapping::{Mapping, PublishError};
+use crate::control::restarts;
+use crate::model::application::HostPort;
+use crate::model::ids::{NodeId, PodId};
+use crate::trace::words::PendingReason;
+use crate::trace::{Body, RecordId};
+
+impl World {
+    /// Gives a container its private address and its host ports; false when it does not start (A15).
+    pub(super) fn publish_container(&mut self, pod: PodId) -> bool {
+        let node = self.pods[pod.index()].node.expect("a starting container has a host");
+        if self.pods[pod.index()].address.is_none() {
+            let Some(address) = self.nodes[node.index()].docker.allocate_address() else {
+                self.stays_pending(pod, PendingReason::NoAddress);
+                return false;
+            };
+            self.pods[pod.index()].address = Some(address);
+            let cause = self.pods[pod.index()].record;
+            self.journal.write(self.agenda.now(), cause, 0, Body::AddressAssigned { pod, address });
+        }
+        let wanted = self.model.workload(self.pods[pod.index()].workload).publish.clone();
+        for publish in wanted {
+            let mapping = Mapping { pod, container_port: publish.container_port };
+            let docker = &mut self.nodes[node.index()].docker;
+            let given = match publish.host_port {
+                HostPort::Dynamic => docker.publish_dynamic(mapping),
+                HostPort::Fixed(port) => docker.publish_fixed(port, mapping),
+            };
+            match given {
+                Ok(host_port) => self.port_published(pod, node, publish.container_port, host_port),
+                Err(error) => {
+                    self.publish_failed(pod, node, error);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn port_published(&mut self, pod: PodId, node: NodeId, container_port: u16, host_port: u16) {
+        self.pods[pod.index()].host_ports.push((container_port, host_port));
+        let cause = self.pods[pod.index()].record;
+        let body = Body::PortPublished { pod, node, container_port, host_port };
+        self.journal.write(self.agenda.now(), cause, 0, body);
+    }
+
+    /// The container does not start, and nobody tries again.
+    fn publish_failed(&mut self, pod: PodId, node: NodeId, error: PublishError) {
+        let cause = self.pods[pod.index()].record;
+        let record = match error {
+            PublishError::AlreadyAllocated { port, holder } => {
+                let because = self.pods[holder.index()].record;
+                let body = Body::PortConflict { pod, node, host_port: port, holder };
+                self.journal.write(self.agenda.now(), cause, because, body)
+            }
+            PublishError::AllAllocated => {
+                let body = Body::PodPending { pod, reason: PendingReason::NoHostPort };
+                self.journal.write(self.agenda.now(), cause, 0, body)
+            }
+        };
+        self.release_host_ports(pod, record);
+        if let Some(address) = self.pods[pod.index()].address.take() {
+            self.nodes[node.index()].docker.release_address(address);
+        }
+        let state = &mut self.pods[pod.index()];
+        state.state = PodState::Pending;
+        state.record = record;
+    }
+
+    /// Takes a container's host ports away (A23).
+    pub(super) fn release_host_ports(&mut self, pod: PodId, cause: RecordId) {
+        let Some(node) = self.pods[pod.index()].node else { return };
+        for (_, host_port) in std::mem::take(&mut self.pods[pod.index()].host_ports) {
+            self.nodes[node.index()].docker.release(host_port);
+            let body = Body::PortReleased { pod, node, host_port };
+            let record = self.journal.write(self.agenda.now(), cause, 0, body);
+            self.released_ports.insert((node, host_port), record);
+        }
+    }
+
+    /// The daemon sees at once that a container has exited: address and ports go, a restart follows (A25).
+    pub(super) fn daemon_sees_exit(&mut self, pod: PodId, cause: RecordId) {
+        self.watch_failures(pod, cause, false);
+        self.become_unready(pod, cause);
+        let node = self.pods[pod.index()].node.expect("a container has a host");
+        self.release_host_ports(pod, cause);
+        if let Some(address) = self.pods[pod.index()].address.take() {
+            self.nodes[node.index()].docker.release_address(address);
+        }
+        let now = self.agenda.now();
+        let state = &mut self.pods[pod.index()];
+        if restarts::docker_resets(&self.model.docker, now.since(state.started)) {
+            state.back_off = 0;
+        }
+        let wait = restarts::docker_wait(&self.model.docker, state.back_off);
+        self.plan_restart(pod, wait);
+    }
+}

@@ -1,0 +1,154 @@
+//! EndpointSlices and the nodes' kube-proxies that follow them.
+
+use super::World;
+use super::event::{Control, Event};
+use crate::control::versions::{Backend, ProxyMark};
+use crate::kernel::draws::below;
+use crate::kernel::queue::EventClass;
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::model::ids::{NodeId, PodId, ServicePortId};
+use crate::model::settings::AddressModelKind;
+use crate::trace::{Body, RecordId};
+
+impl World {
+    /// A pod's readiness or existence has changed: the EndpointSlice controller will look at it.
+    pub(super) fn slices_to_sync(&mut self, pod: PodId) {
+        if self.model.address_model == AddressModelKind::FlatPodIp {
+            let time = self.agenda.now() + self.model.cluster.controller_latency;
+            let event = Event::Control { kind: Control::SyncSlices, subject: pod.0, detail: 0 };
+            self.agenda.at(time, EventClass::Control, event);
+        }
+    }
+
+    /// The EndpointSlice controller puts a pod in or out of every slice that it belongs to (B17).
+    pub(super) fn sync_slices(&mut self, pod: PodId) {
+        for index in 0..self.model.service_ports.len() {
+            let port = ServicePortId::from_index(index);
+            let wanted = self.wanted_endpoint(port, pod);
+            let listed = self.endpoints.newest(port).backends.iter().find(|backend| backend.pod == pod).copied();
+            if wanted == listed {
+                continue;
+            }
+            let cause = self.pods[pod.index()].condition;
+            if let Some(backend) = listed {
+                self.change_endpoints(port, backend, cause, false);
+            }
+            if let Some(backend) = wanted {
+                self.change_endpoints(port, backend, cause, true);
+            }
+        }
+    }
+
+    fn wanted_endpoint(&self, port: ServicePortId, pod: PodId) -> Option<Backend> {
+        let definition = self.model.service_port(port);
+        let state = &self.pods[pod.index()];
+        let (_, target) = definition.backends.iter().find(|(workload, _)| *workload == state.workload)?;
+        let publish = self.model.service(definition.service).publish_not_ready_addresses;
+        let counts = !state.deleted && (state.ready || publish);
+        let address = state.address.filter(|_| counts)?;
+        Some(Backend { pod, address, port: *target })
+    }
+
+    fn change_endpoints(&mut self, port: ServicePortId, backend: Backend, cause: RecordId, add: bool) {
+        let now = self.agenda.now();
+        let version = self.endpoints.version() + 1;
+        let Backend { pod, address, port: target } = backend;
+        let body = if add {
+            Body::EndpointAdded { service_port: port, pod, address, port: target, version }
+        } else {
+            Body::EndpointRemoved { service_port: port, pod, address, port: target, version }
+        };
+        let record = self.journal.write(now, cause, 0, body);
+        let mut backends: Vec<Backend> = self.endpoints.newest(port).backends.to_vec();
+        if add {
+            backends.push(backend);
+            // kube-proxy sorts by the string "ip:port" (C.2).
+            backends.sort_by_cached_key(|backend| format!("{}:{}", backend.address, backend.port));
+        } else {
+            backends.retain(|listed| *listed != backend);
+        }
+        self.endpoints.push(port, now, record, backends);
+        self.endpoint_records.push(record);
+        self.plan_proxies(version);
+    }
+
+    /// Nodes that serve clients tell when their rules hold the change; the others are asked when it matters.
+    fn plan_proxies(&mut self, version: u64) {
+        if self.setting_up {
+            return;
+        }
+        for index in 0..self.nodes.len() {
+            let node = NodeId::from_index(index);
+            if !self.nodes[index].serves_clients || !self.nodes[index].up || self.nodes[index].silent.is_some() {
+                continue;
+            }
+            let holds = self.follow_endpoints(node);
+            let event = Event::Control {
+                kind: Control::ProxySynced,
+                subject: node.0,
+                detail: u32::try_from(version).expect("changes number below 2^32"),
+            };
+            self.agenda.at(holds.max(self.agenda.now()), EventClass::Dataplane, event);
+        }
+    }
+
+    /// Plans every change a node has not planned yet; returns when its rules hold the last one.
+    fn follow_endpoints(&mut self, node: NodeId) -> SimTime {
+        let cluster = &self.model.cluster;
+        let (low, high) = cluster.watch_latency;
+        let state = &mut self.nodes[node.index()];
+        let mut holds = SimTime::ZERO;
+        while state.proxy.next_unplanned() <= self.endpoints.version() {
+            let version = state.proxy.next_unplanned();
+            let draw = self.draws.once(state.key, "watch", version);
+            let spread = high.saturating_sub(low).as_nanos() + 1;
+            let latency = low + SimDuration::from_nanos(below(draw, spread));
+            let heard = self.endpoints.changed_at(version).max(state.proxy_hears_from) + latency;
+            holds = state.proxy.plan(heard, cluster.proxy_min_sync_period, cluster.proxy_sync_delay);
+        }
+        holds
+    }
+
+    /// The last change in a node's rules now.
+    pub(super) fn proxy_mark(&mut self, node: NodeId) -> u64 {
+        if self.nodes[node.index()].silent.is_none() {
+            self.follow_endpoints(node);
+        }
+        let now = self.agenda.now();
+        self.nodes[node.index()].proxy.mark(now)
+    }
+
+    /// A node that serves clients holds a version in its rules now.
+    pub(super) fn proxy_synced(&mut self, node: NodeId, version: u64) {
+        if !self.nodes[node.index()].up || self.proxy_mark(node) < version {
+            return;
+        }
+        let place = usize::try_from(version - 1).expect("a version fits the log's length");
+        let cause = self.endpoint_records[place];
+        self.journal.write(self.agenda.now(), cause, 0, Body::ProxySynced { node, version });
+    }
+
+    /// After a boot, kube-proxy syncs everything at once.
+    pub(super) fn reset_proxy(&mut self, node: NodeId) {
+        let now = self.agenda.now();
+        let version = self.endpoints.version();
+        self.nodes[node.index()].proxy = ProxyMark::synced(version, Some(now));
+        if self.nodes[node.index()].serves_clients && version > 0 {
+            let cause = self.nodes[node.index()].power_record;
+            self.journal.write(now, cause, 0, Body::ProxySynced { node, version });
+        }
+    }
+
+    /// After a silence, the watch delivers what was missed.
+    pub(super) fn resume_proxy(&mut self, node: NodeId) {
+        let now = self.agenda.now();
+        self.nodes[node.index()].proxy_hears_from = now;
+        let version = self.endpoints.version();
+        if self.nodes[node.index()].serves_clients && self.nodes[node.index()].proxy.next_unplanned() <= version {
+            let holds = self.follow_endpoints(node);
+            let detail = u32::try_from(version).expect("changes number below 2^32");
+            let event = Event::Control { kind: Control::ProxySynced, subject: node.0, detail };
+            self.agenda.at(holds.max(now), EventClass::Dataplane, event);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The closed list of what can happen, and of what a timer is for.
+
+use crate::kernel::executive::TimerEvent;
+use crate::trace::words::SegmentKind;
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A packet reaches the end of a link, or of the inside of a node.
+    Packet { connection: u32, direction: u32, kind: SegmentKind, attempt: u8, flags: u8 },
+    /// A list of timers of equal delay wants to be looked at.
+    Timers { list: u32 },
+    /// The next open-loop request of a source.
+    Arrival { source: u32 },
+    /// A closed-loop user has thought.
+    UserReady { source: u32, user: u32 },
+    /// A server has finished a request.
+    ServiceDone { connection: u32 },
+    /// A fault begins.
+    FaultBegins { fault: u32 },
+    /// A fault ends.
+    FaultEnds { fault: u32 },
+    /// Something of the control plane.
+    Control { kind: Control, subject: u32, detail: u32 },
+}
+
+/// What a control plane does; `subject` and `detail` of the event say to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Control {
+    /// The scheduler looks at a pod.
+    Schedule,
+    /// A pod's processes listen.
+    ContainerUp,
+    /// A pod's probe succeeds.
+    BecomeReady,
+    /// A container is started again.
+    Restart,
+    /// The kubelet notices that a pod's processes are dead.
+    NoticeExit,
+    /// A container that cannot bind its port dies once more.
+    AddressInUse,
+    /// A workload's controller makes a missing pod.
+    Replace,
+    /// The monitor finds a node silent for too long.
+    NodeNotReady,
+    /// The monitor sees a node's lease again.
+    NodeReady,
+    /// The taint queue reaches a node.
+    TaintNode,
+    /// A pod's toleration of an unreachable node ends.
+    Evict,
+    /// The EndpointSlice controller looks at a pod.
+    SyncSlices,
+    /// A node's rules hold a version (detail).
+    ProxySynced,
+    /// The registry's checker gives an address up.
+    CheckFailed,
+    /// A client hears of a version of the registry.
+    ClientLearns,
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// The client sends its SYN again.
+    Syn { connection: u32 },
+    /// The server sends its SYN-ACK again.
+    SynAck { connection: u32 },
+    /// The client sends its data or FIN again.
+    ClientData { connection: u32 },
+    /// The server sends its data or FIN again.
+    ServerData { connection: u32 },
+    /// ARP for the target has failed.
+    ArpFailed { connection: u32 },
+    /// The client gives up connecting.
+    ConnectDeadline { connection: u32 },
+    /// The client gives up the request.
+    RequestDeadline { request: u32 },
+    /// A local port leaves TIME_WAIT.
+    TimeWait { table: u32, port: u16 },
+}
+
+impl TimerEvent for Event {
+    fn wake_up(list: u32) -> Self {
+        Self::Timers { list }
+    }
+}

@@ -1,0 +1,178 @@
+//! Faults carried out: their victims found, links cut, nodes out of the control plane's reach.
+
+use super::World;
+use super::event::Event;
+use crate::faults::Effect;
+use crate::kernel::queue::EventClass;
+use crate::kernel::time::SimTime;
+use crate::model::ids::{FaultId, LinkId, NodeId, PodId};
+use crate::model::parameters::Victim;
+use crate::topology::NodeRole;
+use crate::trace::words::DeleteReason;
+use crate::trace::{Body, RecordId};
+
+/// Whom a fault hit, kept for its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Struck {
+    Node(NodeId),
+    Pod(PodId),
+    Link(LinkId),
+}
+
+impl World {
+    pub(super) fn schedule_faults(&mut self) {
+        for (index, fault) in self.model.faults.iter().enumerate() {
+            let fault_id = u32::try_from(index).expect("faults number below 2^32");
+            let event = Event::FaultBegins { fault: fault_id };
+            self.agenda.at(SimTime::ZERO + fault.at, EventClass::Fault, event);
+        }
+    }
+
+    pub(super) fn fault_begins(&mut self, fault: usize) {
+        let definition = self.model.faults[fault].clone();
+        let now = self.agenda.now();
+        let body = Body::FaultStarted { fault: FaultId::from_index(fault) };
+        let record = self.journal.write(now, 0, 0, body);
+        self.fault_records[fault] = record;
+        let effect = definition.kind.begin;
+        self.struck[fault] = self.find(victim_of(effect));
+        if let Some(struck) = self.struck[fault] {
+            self.apply(effect, struck, record);
+        }
+        if definition.kind.end.is_none() {
+            return self.fault_ends(fault);
+        }
+        let Some(length) = definition.length.or(definition.kind.default_length) else { return };
+        if length.is_zero() {
+            return self.fault_ends(fault);
+        }
+        let event = Event::FaultEnds { fault: u32::try_from(fault).expect("faults number below 2^32") };
+        self.agenda.after(length, EventClass::Fault, event);
+    }
+
+    pub(super) fn fault_ends(&mut self, fault: usize) {
+        let cause = self.fault_records[fault];
+        let body = Body::FaultEnded { fault: FaultId::from_index(fault) };
+        let record = self.journal.write(self.agenda.now(), cause, 0, body);
+        let end = self.model.faults[fault].kind.end;
+        if let (Some(effect), Some(struck)) = (end, self.struck[fault]) {
+            self.apply(effect, struck, record);
+        }
+    }
+
+    fn find(&self, victim: Victim) -> Option<Struck> {
+        match victim {
+            Victim::Node(node) => Some(Struck::Node(node)),
+            Victim::Link(link) => Some(Struck::Link(link)),
+            Victim::PodOf { workload, index } => self.live_pod(workload, index).map(Struck::Pod),
+            Victim::NodeHosting { workload, index } => {
+                let pod = self.live_pod(workload, index)?;
+                self.pods[pod.index()].node.map(Struck::Node)
+            }
+        }
+    }
+
+    /// The `index`-th placed pod of a workload that is not deleted, in order of creation.
+    fn live_pod(&self, workload: crate::model::ids::WorkloadId, index: u32) -> Option<PodId> {
+        let pods = self.pods.iter().enumerate();
+        let mut live = pods.filter(|(_, pod)| pod.workload == workload && !pod.deleted && pod.node.is_some());
+        live.nth(index as usize).map(|(place, _)| PodId::from_index(place))
+    }
+
+    fn apply(&mut self, effect: Effect, struck: Struck, cause: RecordId) {
+        match (effect, struck) {
+            (Effect::StopNode(_), Struck::Node(node)) => self.stop_node(node, cause),
+            (Effect::StartNode(_), Struck::Node(node)) => self.start_node(node, cause),
+            (Effect::RemovePod(_), Struck::Pod(pod)) => self.remove_pod(pod, DeleteReason::Fault, cause),
+            (Effect::KillContainers(_), Struck::Pod(pod)) => {
+                self.pods[pod.index()].killer = Some(cause);
+                self.kill_processes(pod, cause);
+            }
+            (Effect::SpareContainers(_), Struck::Pod(pod)) => self.pods[pod.index()].killer = None,
+            (Effect::CutLink(_), Struck::Link(link)) => self.cut_link(link, cause),
+            (Effect::MendLink(_), Struck::Link(link)) => self.mend_link(link, cause),
+            (
+                Effect::StopNode(_)
+                | Effect::StartNode(_)
+                | Effect::RemovePod(_)
+                | Effect::KillContainers(_)
+                | Effect::SpareContainers(_)
+                | Effect::CutLink(_)
+                | Effect::MendLink(_),
+                _,
+            ) => unreachable!("a fault's victim is of the kind that its effect asks for"),
+        }
+    }
+
+    fn cut_link(&mut self, link: LinkId, cause: RecordId) {
+        let record = self.journal.write(self.agenda.now(), cause, 0, Body::LinkDown { link });
+        let state = &mut self.links[link.index()];
+        state.cut = true;
+        state.cut_at = Some(self.agenda.now());
+        state.record = record;
+        for node in self.workers() {
+            if self.nodes[node.index()].up && !self.reaches_control_plane(node) {
+                self.fall_silent(node, record);
+                self.hide_containers(node, record);
+            }
+        }
+    }
+
+    fn mend_link(&mut self, link: LinkId, cause: RecordId) {
+        let record = self.journal.write(self.agenda.now(), cause, 0, Body::LinkUp { link });
+        self.links[link.index()].cut = false;
+        for node in self.workers() {
+            let state = &self.nodes[node.index()];
+            if state.up && state.silent.is_some() && self.reaches_control_plane(node) {
+                self.be_heard(node, record);
+            }
+        }
+    }
+
+    /// The registry's checker gets no answer from a host that it cannot reach.
+    fn hide_containers(&mut self, node: NodeId, record: RecordId) {
+        for pod in self.pods_on(node) {
+            self.watch_failures(pod, record, true);
+        }
+    }
+
+    fn workers(&self) -> Vec<NodeId> {
+        self.model.topology.with_role(NodeRole::Worker).collect()
+    }
+
+    /// Whether a path of whole links joins a node and the first control-plane node; true without one.
+    pub(super) fn reaches_control_plane(&self, node: NodeId) -> bool {
+        let Some(control) = self.model.topology.with_role(NodeRole::ControlPlane).next() else { return true };
+        let graph = self.model.topology.graph();
+        let mut seen = vec![false; graph.node_count()];
+        let mut open = vec![node.index()];
+        while let Some(vertex) = open.pop() {
+            if vertex == control.index() {
+                return true;
+            }
+            if std::mem::replace(&mut seen[vertex], true) {
+                continue;
+            }
+            for edge in graph.edges(petgraph::graph::NodeIndex::new(vertex)) {
+                use petgraph::visit::EdgeRef;
+                if !self.links[edge.weight().index()].cut {
+                    let ends = [edge.source().index(), edge.target().index()];
+                    open.extend(ends.into_iter().filter(|end| *end != vertex));
+                }
+            }
+        }
+        false
+    }
+}
+
+fn victim_of(effect: Effect) -> Victim {
+    match effect {
+        Effect::StopNode(victim)
+        | Effect::StartNode(victim)
+        | Effect::RemovePod(victim)
+        | Effect::KillContainers(victim)
+        | Effect::SpareContainers(victim)
+        | Effect::CutLink(victim)
+        | Effect::MendLink(victim) => victim,
+    }
+}

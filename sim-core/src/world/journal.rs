@@ -1,0 +1,39 @@
+//! Numbers records and holds them until the sink takes them.
+
+use crate::kernel::time::SimTime;
+use crate::trace::{Body, Level, Record, RecordId};
+
+/// The records of a run that no sink has seen yet.
+#[derive(Clone, Debug)]
+pub(super) struct Journal {
+    last: RecordId,
+    level: Level,
+    waiting: Vec<Record>,
+}
+
+impl Journal {
+    /// A journal that keeps records up to `level`.
+    pub(super) fn new(level: Level) -> Self {
+        Self { last: 0, level, waiting: Vec::new() }
+    }
+
+    /// Writes a record; every record gets a number, whether the level keeps it or not.
+    pub(super) fn write(&mut self, time: SimTime, cause: RecordId, because: RecordId, body: Body) -> RecordId {
+        self.last += 1;
+        debug_assert!(cause < self.last && because < self.last, "causes come first");
+        if body.level() <= self.level {
+            self.waiting.push(Record { id: self.last, time, cause, because, body });
+        }
+        self.last
+    }
+
+    /// How many records were numbered.
+    pub(super) fn count(&self) -> u64 {
+        self.last
+    }
+
+    /// Records that wait for the sink.
+    pub(super) fn waiting(&mut self) -> &mut Vec<Record> {
+        &mut self.waiting
+    }
+}

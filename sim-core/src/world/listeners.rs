@@ -1,0 +1,54 @@
+//! What a SYN finds at its target: a listening pod, a closed port, or nobody at all.
+
+use super::World;
+use super::server_tcp::Listener;
+use super::state::{Connection, PodState};
+use crate::model::ids::{NodeId, PodId};
+use crate::model::settings::AddressModelKind;
+
+impl World {
+    /// Who takes a connection's SYN on `node`.
+    pub(super) fn listener(&self, node: NodeId, connection: u32) -> Listener {
+        let Connection { pod, port, .. } = self.connections[connection];
+        match (self.model.address_model, pod) {
+            (AddressModelKind::PortMapping, None) => self.behind_host_port(node, port),
+            (_, Some(pod)) => self.at_pod_address(pod, connection),
+            (AddressModelKind::FlatPodIp, None) => Listener::Refuses(0),
+        }
+    }
+
+    /// A port of a Docker host: mapped, or closed (A17, A23).
+    fn behind_host_port(&self, node: NodeId, port: u16) -> Listener {
+        let Some(mapping) = self.nodes[node.index()].docker.mapping(port) else {
+            return Listener::Refuses(self.released_ports.get(&(node, port)).copied().unwrap_or(0));
+        };
+        if self.is_running(mapping.pod) {
+            Listener::Listens(mapping.pod)
+        } else {
+            Listener::Refuses(self.pods[mapping.pod.index()].record)
+        }
+    }
+
+    /// A pod's own address: its processes, its empty sandbox, the pod that has the address now, or nobody.
+    fn at_pod_address(&self, meant: PodId, connection: u32) -> Listener {
+        let state = &self.pods[meant.index()];
+        // A pod that was restarted with its node has got another address since.
+        let moved = state.address != Some(self.connections[connection].target);
+        match state.state {
+            PodState::Gone | PodState::Pending | PodState::Lost => Listener::NoHost(state.record),
+            PodState::Running | PodState::Starting | PodState::Waiting if moved => {
+                Listener::NoHost(state.condition.max(state.record))
+            }
+            PodState::Running if self.listens_on(meant, connection) => Listener::Listens(meant),
+            PodState::Running | PodState::Starting | PodState::Waiting => Listener::Refuses(state.record),
+        }
+    }
+
+    /// A pod listens on the ports its containers declare, or on any when they declare none.
+    fn listens_on(&self, pod: PodId, connection: u32) -> bool {
+        let containers = &self.model.workload(self.pods[pod.index()].workload).containers;
+        let mut ports = containers.iter().flat_map(|container| &container.ports).peekable();
+        let target = self.connections[connection].target_port;
+        ports.peek().is_none() || ports.any(|port| port.port == target)
+    }
+}

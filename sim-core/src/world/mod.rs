@@ -1,0 +1,230 @@
+//! The state of a run and the one exhaustive match over events; the only place that schedules.
+//! Every other room decides from plain data; here decisions become changes, records and new events.
+
+mod client_tcp;
+mod clients;
+mod connect;
+mod docker;
+mod endpoints;
+mod event;
+mod faults;
+mod journal;
+mod listeners;
+mod network;
+mod nodes;
+mod pods;
+mod registry;
+mod requests;
+mod server_tcp;
+mod setup;
+mod slab;
+mod state;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::addressing::flat_pod_ip::FlatPodIp;
+use crate::balancing::LoadBalancer;
+use crate::control::node_lifecycle::MonitorPasses;
+use crate::control::taint_queue::TokenBucket;
+use crate::control::versions::{Backend, VersionedLists};
+use crate::dataplane::ephemeral_ports::EphemeralPorts;
+use crate::kernel::draws::Draws;
+use crate::kernel::executive::{Agenda, StopReason};
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::model::Model;
+use crate::model::ids::{NodeId, PodId, ServicePortId};
+use crate::topology::routes::Routes;
+use crate::trace::{Body, RecordId, TraceSink};
+use event::{Control, Event, Timer};
+use journal::Journal;
+use network::Packet;
+use registry::RegistryEntry;
+use slab::Slab;
+use state::{ClientState, Connection, DirectionState, LinkState, NodeState, Pod, Request, SourceState};
+
+/// How a run went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Why it stopped.
+    pub stop: StopReason,
+    /// Events that happened.
+    pub events: u64,
+    /// Records that were numbered, at every level.
+    pub records: u64,
+}
+
+/// The state of a run: plain data, so that it can be cloned at any instant.
+#[derive(Clone, Debug)]
+pub struct World {
+    model: Arc<Model>,
+    agenda: Agenda<Event, Timer>,
+    journal: Journal,
+    draws: Draws,
+    events: u64,
+    stop: Option<StopReason>,
+    setting_up: bool,
+
+    routes: Routes,
+    links: Vec<LinkState>,
+    directions: Vec<DirectionState>,
+    loopback_departures: u64,
+    neighbours: BTreeMap<(NodeId, NodeId), SimTime>,
+
+    nodes: Vec<NodeState>,
+    /// Nodes whose node ports outside traffic may use.
+    fronts: Vec<NodeId>,
+    monitor: MonitorPasses,
+    taint_phase: SimDuration,
+    zone_buckets: BTreeMap<String, TokenBucket>,
+    taint_records: BTreeMap<PodId, RecordId>,
+
+    flat: FlatPodIp,
+    cluster_ips: Vec<Option<IpAddr>>,
+    node_ports: Vec<Option<u16>>,
+    released_ports: BTreeMap<(NodeId, u16), RecordId>,
+
+    pods: Vec<Pod>,
+    created: Vec<u32>,
+    initial_pods: Vec<u32>,
+    replaced_because: Vec<RecordId>,
+
+    endpoints: VersionedLists,
+    endpoint_records: Vec<RecordId>,
+    proxy_balancers: BTreeMap<(NodeId, ServicePortId), (u64, Box<dyn LoadBalancer>)>,
+    registry: Vec<RegistryEntry>,
+    registry_lists: VersionedLists,
+    registry_records: Vec<RecordId>,
+
+    sources: Vec<SourceState>,
+    clients: Vec<ClientState>,
+    fixed_lists: Vec<Option<Arc<[Backend]>>>,
+    port_tables: Vec<EphemeralPorts>,
+    port_table_of: BTreeMap<(IpAddr, IpAddr, u16), u32>,
+    requests: Slab<Request>,
+    connections: Slab<Connection>,
+
+    fault_records: Vec<RecordId>,
+    struck: Vec<Option<faults::Struck>>,
+}
+
+/// Records handed to the sink at once.
+const BATCH: usize = 256;
+
+impl World {
+    /// Runs to the end of the model's duration or to a limit.
+    pub fn run<S: TraceSink>(&mut self, sink: &mut S) -> RunSummary {
+        let end = SimTime::ZERO + self.model.duration;
+        self.run_until(end, sink)
+    }
+
+    /// Runs to `end`, or to a limit; everything that happens at `end` has happened.
+    pub fn run_until<S: TraceSink>(&mut self, end: SimTime, sink: &mut S) -> RunSummary {
+        while self.stop.is_none() {
+            let Some(fired) = self.agenda.next(end) else { break };
+            self.events += 1;
+            if self.events > self.model.limits.events {
+                let body = Body::LimitReached { limit: self.model.limits.events };
+                self.journal.write(self.agenda.now(), 0, 0, body);
+                self.stop = Some(StopReason::EventLimit);
+                break;
+            }
+            self.handle(fired.event);
+            if self.journal.waiting().len() >= BATCH {
+                self.hand_over(sink);
+            }
+        }
+        self.hand_over(sink);
+        let idle = if self.agenda.is_idle() { StopReason::Exhausted } else { StopReason::Duration };
+        if self.stop.is_none() {
+            self.agenda.advance_to(end);
+        }
+        RunSummary { stop: self.stop.unwrap_or(idle), events: self.events, records: self.journal.count() }
+    }
+
+    /// The current instant.
+    pub fn now(&self) -> SimTime {
+        self.agenda.now()
+    }
+
+    fn hand_over<S: TraceSink>(&mut self, sink: &mut S) {
+        let waiting = self.journal.waiting();
+        for record in waiting.iter() {
+            sink.record(record);
+        }
+        waiting.clear();
+    }
+
+    fn reach_limit(&mut self, limit: u64) {
+        self.journal.write(self.agenda.now(), 0, 0, Body::LimitReached { limit });
+        self.stop = Some(StopReason::CapacityLimit);
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Packet { connection, direction, kind, attempt, flags } => {
+                self.packet_arrives(direction, Packet { connection, kind, attempt, flags });
+                self.free_if_done(connection);
+            }
+            Event::Timers { list } => self.timers(list),
+            Event::Arrival { source } => self.open_arrival(source),
+            Event::UserReady { source, user } => self.user_ready(source, user),
+            Event::ServiceDone { connection } => self.service_done(connection),
+            Event::FaultBegins { fault } => self.fault_begins(fault as usize),
+            Event::FaultEnds { fault } => self.fault_ends(fault as usize),
+            Event::Control { kind, subject, detail } => self.control(kind, subject, detail),
+        }
+    }
+
+    fn timers(&mut self, list: u32) {
+        while let Some(timer) = self.agenda.due_timer(list) {
+            self.timer(timer);
+        }
+        self.agenda.rearm(list);
+    }
+
+    fn timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::TimeWait { table, port } => return self.port_tables[table as usize].release(port),
+            Timer::RequestDeadline { request } => return self.request_deadline(request),
+            Timer::Syn { connection } => self.syn_timer(connection),
+            Timer::SynAck { connection } => self.syn_ack_timer(connection),
+            Timer::ClientData { connection } => self.client_data_timer(connection),
+            Timer::ServerData { connection } => self.server_data_timer(connection),
+            Timer::ArpFailed { connection } => self.arp_failed(connection),
+            Timer::ConnectDeadline { connection } => self.connect_deadline(connection),
+        }
+        let (Timer::Syn { connection }
+        | Timer::SynAck { connection }
+        | Timer::ClientData { connection }
+        | Timer::ServerData { connection }
+        | Timer::ArpFailed { connection }
+        | Timer::ConnectDeadline { connection }) = timer
+        else {
+            return;
+        };
+        self.free_if_done(connection);
+    }
+
+    fn control(&mut self, kind: Control, subject: u32, detail: u32) {
+        let (pod, node) = (PodId(subject), NodeId(subject));
+        match kind {
+            Control::Schedule => self.schedule_pod(pod),
+            Control::ContainerUp => self.container_up(pod),
+            Control::BecomeReady => self.become_ready(pod),
+            Control::Restart => self.restart(pod),
+            Control::NoticeExit => self.notice_exit(pod),
+            Control::AddressInUse => self.container_cannot_bind(pod),
+            Control::Replace => self.make_replacement(pod, detail as usize),
+            Control::NodeNotReady => self.node_not_ready(node),
+            Control::NodeReady => self.node_ready(node),
+            Control::TaintNode => self.taint_node(node),
+            Control::Evict => self.evict(pod),
+            Control::SyncSlices => self.sync_slices(pod),
+            Control::ProxySynced => self.proxy_synced(node, u64::from(detail)),
+            Control::CheckFailed => self.check_failed(subject as usize),
+            Control::ClientLearns => self.client_learns(subject as usize, u64::from(detail)),
+        }
+    }
+}

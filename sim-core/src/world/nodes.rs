@@ -1,0 +1,311 @@
+//! Machines: they stop, boot, fall silent; the control plane notices, taints, evicts, and takes them back.
+
+use super::World;
+use super::event::{Control, Event};
+use super::state::PodState;
+use crate::addressing::port_mapping::DockerHost;
+use crate::control::heartbeat::lost_at;
+use crate::control::leases::Lease;
+use crate::control::taint_queue::{ZoneState, next_loop, taint_interval, zone_state};
+use crate::kernel::draws::below;
+use crate::kernel::queue::EventClass;
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::model::application::{RestartPolicy, WorkloadKind};
+use crate::model::ids::{NodeId, PodId};
+use crate::model::settings::{AddressModelKind, Rescheduler};
+use crate::topology::NodeRole;
+use crate::trace::words::DeleteReason;
+use crate::trace::{Body, RecordId};
+
+impl World {
+    /// A machine stops dead: everything on it goes without a word.
+    pub(super) fn stop_node(&mut self, node: NodeId, cause: RecordId) {
+        if !self.nodes[node.index()].up {
+            return;
+        }
+        let record = self.journal.write(self.agenda.now(), cause, 0, Body::NodeDown { node });
+        self.nodes[node.index()].up = false;
+        self.nodes[node.index()].power_record = record;
+        for pod in self.pods_on(node) {
+            if self.pods[pod.index()].state == PodState::Pending {
+                continue;
+            }
+            self.pods[pod.index()].record = record;
+            self.cut_conversations(pod, record, true);
+            if let Some(event) = self.pods[pod.index()].ready_event.take() {
+                self.agenda.cancel(event);
+            }
+            self.pods[pod.index()].state = PodState::Lost;
+            self.release_host_ports(pod, record);
+            self.watch_failures(pod, record, true);
+        }
+        self.stop_node_clients(node, record);
+        self.fall_silent(node, record);
+    }
+
+    /// A machine has booted: kubelet or daemon start what belongs there.
+    pub(super) fn start_node(&mut self, node: NodeId, cause: RecordId) {
+        if self.nodes[node.index()].up {
+            return;
+        }
+        let now = self.agenda.now();
+        let record = self.journal.write(now, cause, 0, Body::NodeUp { node });
+        self.nodes[node.index()].up = true;
+        self.nodes[node.index()].power_record = record;
+        self.nodes[node.index()].docker = DockerHost::new(&self.model.docker);
+        self.reset_proxy(node);
+        if self.reaches_control_plane(node) {
+            self.be_heard(node, record);
+        }
+        self.revive_node_clients(node, record);
+        for pod in self.pods_on(node) {
+            self.boot_pod(pod, record);
+        }
+    }
+
+    /// A pod of a rebooted machine: finished off when it was deleted, else started again under a new address.
+    fn boot_pod(&mut self, pod: PodId, cause: RecordId) {
+        if self.pods[pod.index()].state != PodState::Lost {
+            return;
+        }
+        if self.pods[pod.index()].deleted {
+            return self.remove_pod(pod, DeleteReason::Finalised, cause);
+        }
+        self.become_unready(pod, cause);
+        let node = self.pods[pod.index()].node.expect("a lost pod has a node");
+        if let Some(address) = self.pods[pod.index()].address.take()
+            && self.model.address_model == AddressModelKind::FlatPodIp
+        {
+            self.flat.release_pod(node, address);
+        }
+        if self.model.workload(self.pods[pod.index()].workload).restart_policy == RestartPolicy::Never {
+            return;
+        }
+        let state = &mut self.pods[pod.index()];
+        state.restarts += 1;
+        state.back_off = 0;
+        state.record = cause;
+        self.start_pod(pod);
+    }
+
+    /// The control plane hears nothing of a node from now on.
+    pub(super) fn fall_silent(&mut self, node: NodeId, record: RecordId) {
+        if self.nodes[node.index()].silent.is_some() {
+            return;
+        }
+        self.nodes[node.index()].silent = Some(record);
+        self.cancel_readiness(node);
+        let now = self.agenda.now();
+        let found = match (self.model.address_model, &self.model.rescheduler) {
+            (AddressModelKind::FlatPodIp, _) => {
+                let renewed = self.nodes[node.index()].lease.last_renewal(&mut self.draws, now);
+                self.monitor.not_ready_at(renewed)
+            }
+            (AddressModelKind::PortMapping, Rescheduler::Heartbeat { period, grace }) => {
+                let draw = self.draws.once(self.nodes[node.index()].key, "heartbeat-phase", 0);
+                let phase = SimDuration::from_nanos(below(draw, period.as_nanos()));
+                lost_at(*period, *grace, phase, now)
+            }
+            (AddressModelKind::PortMapping, Rescheduler::None) => return,
+        };
+        self.plan_readiness_change(node, Control::NodeNotReady, found.max(now));
+    }
+
+    /// The control plane hears of a node again.
+    pub(super) fn be_heard(&mut self, node: NodeId, cause: RecordId) {
+        if self.nodes[node.index()].silent.take().is_none() {
+            return;
+        }
+        self.cancel_readiness(node);
+        let now = self.agenda.now();
+        let cluster = &self.model.cluster;
+        let state = &mut self.nodes[node.index()];
+        state.lease =
+            Lease::starting(state.key, cluster.node_lease_renew_interval, cluster.node_lease_renew_jitter_percent, now);
+        if !state.ready {
+            let found = match self.model.address_model {
+                AddressModelKind::FlatPodIp => self.monitor.at_or_after(now),
+                AddressModelKind::PortMapping => now,
+            };
+            self.plan_readiness_change(node, Control::NodeReady, found);
+        }
+        self.resume_proxy(node);
+        self.checks_pass_again(node, cause);
+        self.clients_catch_up(node);
+    }
+
+    fn plan_readiness_change(&mut self, node: NodeId, kind: Control, at: SimTime) {
+        let event = Event::Control { kind, subject: node.0, detail: 0 };
+        let id = self.agenda.at_cancellable(at, EventClass::Control, event);
+        self.nodes[node.index()].readiness_event = Some(id);
+    }
+
+    fn cancel_readiness(&mut self, node: NodeId) {
+        if let Some(event) = self.nodes[node.index()].readiness_event.take() {
+            self.agenda.cancel(event);
+        }
+    }
+
+    /// A monitor pass (or the orchestrator's manager) gives a node up.
+    pub(super) fn node_not_ready(&mut self, node: NodeId) {
+        let state = &mut self.nodes[node.index()];
+        state.readiness_event = None;
+        if !state.ready {
+            return;
+        }
+        state.ready = false;
+        let cause = state.silent.unwrap_or(0);
+        let record = self.journal.write(self.agenda.now(), cause, 0, Body::NodeNotReady { node });
+        self.nodes[node.index()].not_ready_record = record;
+        match self.model.address_model {
+            AddressModelKind::FlatPodIp => {
+                for pod in self.pods_on(node) {
+                    self.become_unready(pod, record);
+                }
+                self.reconsider_taints();
+            }
+            AddressModelKind::PortMapping => self.give_up_containers(node, record),
+        }
+    }
+
+    /// The orchestrator starts the containers of a lost host elsewhere.
+    fn give_up_containers(&mut self, node: NodeId, cause: RecordId) {
+        for pod in self.pods_on(node) {
+            if !self.pods[pod.index()].deleted {
+                self.mark_deleted(pod, DeleteReason::HostLost, cause);
+            }
+        }
+    }
+
+    /// A monitor pass sees a node's lease again.
+    pub(super) fn node_ready(&mut self, node: NodeId) {
+        let state = &mut self.nodes[node.index()];
+        state.readiness_event = None;
+        state.ready = true;
+        state.tainted = false;
+        if let Some(event) = state.taint_event.take() {
+            self.agenda.cancel(event);
+        }
+        let cause = self.nodes[node.index()].power_record;
+        let record = self.journal.write(self.agenda.now(), cause, 0, Body::NodeReady { node });
+        for pod in self.pods_on(node) {
+            self.cancel_eviction(pod);
+            let state = &self.pods[pod.index()];
+            let healthy = state.state == PodState::Running && !state.ready && !state.port_clash;
+            if state.deleted {
+                self.remove_pod(pod, DeleteReason::Finalised, record);
+            } else if healthy && state.ready_event.is_none() {
+                self.pods[pod.index()].record = record;
+                self.become_ready(pod);
+            }
+        }
+        self.reconsider_taints();
+        self.reconsider_pending();
+    }
+
+    /// Plans the taint of every node that is not ready, as far as the zones' disruption allows (D8, D9).
+    fn reconsider_taints(&mut self) {
+        let all_lost = self.model.topology.with_role(NodeRole::Worker).all(|node| !self.nodes[node.index()].ready);
+        for index in 0..self.nodes.len() {
+            let node = NodeId::from_index(index);
+            let state = &self.nodes[index];
+            if self.model.topology.node(node).role != NodeRole::Worker || state.ready {
+                continue;
+            }
+            if all_lost {
+                self.stop_evictions(node);
+            } else if !state.tainted && state.taint_event.is_none() {
+                self.plan_taint(node);
+            }
+        }
+    }
+
+    fn plan_taint(&mut self, node: NodeId) {
+        let cluster = &self.model.cluster;
+        let zone = &self.model.topology.node(node).zone;
+        let workers = self.model.topology.with_role(NodeRole::Worker);
+        let in_zone: Vec<NodeId> = workers.filter(|other| self.model.topology.node(*other).zone == *zone).collect();
+        let lost = in_zone.iter().filter(|other| !self.nodes[other.index()].ready).count();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let state: ZoneState = zone_state(cluster, count(in_zone.len() - lost), count(lost));
+        let Some(interval) = taint_interval(cluster, state, count(in_zone.len()), false) else { return };
+        let bucket = self.zone_buckets.entry(zone.clone()).or_default();
+        // The pass that turns the node still holds the old condition: the next one queues it (D8).
+        let queued = self.monitor.next(self.agenda.now());
+        let at = next_loop(cluster, self.taint_phase, bucket.ready_at(queued, interval));
+        bucket.take(at);
+        let event = Event::Control { kind: Control::TaintNode, subject: node.0, detail: 0 };
+        let id = self.agenda.at_cancellable(at, EventClass::Control, event);
+        self.nodes[node.index()].taint_event = Some(id);
+    }
+
+    /// All zones are lost: the fault is taken to be the control plane's own, and evictions stop (D9).
+    fn stop_evictions(&mut self, node: NodeId) {
+        self.nodes[node.index()].tainted = false;
+        if let Some(event) = self.nodes[node.index()].taint_event.take() {
+            self.agenda.cancel(event);
+        }
+        for pod in self.pods_on(node) {
+            self.cancel_eviction(pod);
+        }
+    }
+
+    fn cancel_eviction(&mut self, pod: PodId) {
+        if let Some(event) = self.pods[pod.index()].evict_event.take() {
+            self.agenda.cancel(event);
+        }
+    }
+
+    /// The taint queue reaches a node: its pods' tolerations begin to run (D10, D11).
+    pub(super) fn taint_node(&mut self, node: NodeId) {
+        let cause = self.nodes[node.index()].not_ready_record;
+        self.nodes[node.index()].taint_event = None;
+        self.nodes[node.index()].tainted = true;
+        let record = self.journal.write(self.agenda.now(), cause, 0, Body::NodeTainted { node });
+        for pod in self.pods_on(node) {
+            let workload = self.model.workload(self.pods[pod.index()].workload);
+            let Some(toleration) = workload.unreachable_toleration else { continue };
+            if self.pods[pod.index()].deleted {
+                continue;
+            }
+            self.taint_records.insert(pod, record);
+            let id = self.control_event(toleration, Control::Evict, pod.0);
+            self.pods[pod.index()].evict_event = Some(id);
+        }
+    }
+
+    /// A pod's toleration has run out.
+    pub(super) fn evict(&mut self, pod: PodId) {
+        self.pods[pod.index()].evict_event = None;
+        let cause = self.taint_records.get(&pod).copied().unwrap_or(0);
+        self.mark_deleted(pod, DeleteReason::TaintEviction, cause);
+    }
+
+    /// Marks a pod for deletion; it stays until its node answers (D12), its replacement comes at once
+    /// unless the name is needed again.
+    fn mark_deleted(&mut self, pod: PodId, reason: DeleteReason, cause: RecordId) {
+        if self.pods[pod.index()].deleted {
+            return;
+        }
+        let record = self.journal.write(self.agenda.now(), cause, 0, Body::PodDeleted { pod, reason });
+        self.pods[pod.index()].deleted = true;
+        self.pods[pod.index()].ready = false;
+        self.pods[pod.index()].condition = record;
+        self.slices_to_sync(pod);
+        let replaced_now = matches!(
+            self.kind_of(pod),
+            WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::ReplicationController
+        ) || (self.model.address_model == AddressModelKind::PortMapping
+            && self.kind_of(pod) != WorkloadKind::DaemonSet);
+        if replaced_now {
+            self.replace(pod, record);
+        }
+    }
+
+    /// Pods bound to a node that still exist.
+    pub(super) fn pods_on(&self, node: NodeId) -> Vec<PodId> {
+        let pods = self.pods.iter().enumerate();
+        let here = pods.filter(|(_, pod)| pod.node == Some(node) && pod.state != PodState::Gone);
+        here.map(|(index, _)| PodId::from_index(index)).collect()
+    }
+}

@@ -1,0 +1,452 @@
+//! The life of pods and containers: made, placed, started, ready, dead, started again, gone.
+
+use super::World;
+use super::event::{Control, Event};
+use super::state::{Pod, PodState, Server};
+use crate::control::names::suffix;
+use crate::control::scheduler::{Candidate, choose};
+use crate::control::{probes, restarts};
+use crate::kernel::draws::EntityKey;
+use crate::kernel::queue::{EventClass, EventId};
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::model::application::{Probe, RestartPolicy, Workload, WorkloadKind};
+use crate::model::ids::{NodeId, PodId, WorkloadId};
+use crate::model::settings::{AddressModelKind, Rescheduler};
+use crate::topology::NodeRole;
+use crate::trace::fields::Suffix;
+use crate::trace::words::{DeleteReason, ExitReason, PendingReason};
+use crate::trace::{Body, RecordId};
+
+impl World {
+    /// Makes a pod object.
+    pub(super) fn create_pod(&mut self, workload: WorkloadId, ordinal: Option<u32>, cause: RecordId) -> PodId {
+        let created = self.created[workload.index()];
+        self.created[workload.index()] += 1;
+        let definition = self.model.workload(workload);
+        let key = EntityKey::of(&definition.key()).part("pod", u64::from(created));
+        let random = !matches!(definition.kind, WorkloadKind::StatefulSet | WorkloadKind::Pod);
+        let end = if random { suffix(self.draws.once(key, "name", 0)) } else { Suffix::NONE };
+        let port_clash = has_port_clash(definition);
+        let pod = PodId::from_index(self.pods.len());
+        let ordinal = ordinal.unwrap_or(created);
+        let record =
+            self.journal.write(self.agenda.now(), cause, 0, Body::PodCreated { pod, workload, ordinal, suffix: end });
+        self.pods.push(Pod {
+            workload,
+            ordinal,
+            node: None,
+            address: None,
+            host_ports: Vec::new(),
+            state: PodState::Pending,
+            ready: false,
+            deleted: false,
+            port_clash,
+            record,
+            condition: record,
+            back_off: 0,
+            restarts: 0,
+            started: SimTime::ZERO,
+            killer: None,
+            life_event: None,
+            ready_event: None,
+            evict_event: None,
+            server: Server::default(),
+        });
+        pod
+    }
+
+    /// The scheduler looks at a pod.
+    pub(super) fn schedule_pod(&mut self, pod: PodId) {
+        if self.pods[pod.index()].node.is_some() || self.pods[pod.index()].state != PodState::Pending {
+            return;
+        }
+        match self.choose_node(pod) {
+            Ok(node) => self.bind(pod, node),
+            Err(reason) => self.stays_pending(pod, reason),
+        }
+    }
+
+    pub(super) fn choose_node(&self, pod: PodId) -> Result<NodeId, PendingReason> {
+        let workload = self.pods[pod.index()].workload;
+        let on_node = |node: NodeId| {
+            self.pods
+                .iter()
+                .filter(move |other| other.node == Some(node) && !other.deleted && other.state != PodState::Gone)
+        };
+        let candidates: Vec<Candidate> = self
+            .model
+            .topology
+            .with_role(NodeRole::Worker)
+            .map(|node| Candidate {
+                node,
+                ready: self.nodes[node.index()].ready && !self.nodes[node.index()].tainted,
+                ports_free: on_node(node)
+                    .all(|other| !share_host_port(self.model.workload(workload), self.model.workload(other.workload))),
+                pods: u32::try_from(on_node(node).count()).unwrap_or(u32::MAX),
+                siblings: u32::try_from(on_node(node).filter(|other| other.workload == workload).count())
+                    .unwrap_or(u32::MAX),
+            })
+            .collect();
+        choose(&candidates, self.model.cluster.max_pods)
+    }
+
+    pub(super) fn stays_pending(&mut self, pod: PodId, reason: PendingReason) {
+        let cause = self.pods[pod.index()].record;
+        self.journal.write(self.agenda.now(), cause, 0, Body::PodPending { pod, reason });
+    }
+
+    /// Binds a pod to a node, whose kubelet or daemon starts it.
+    fn bind(&mut self, pod: PodId, node: NodeId) {
+        self.assign_node(pod, node);
+        self.start_pod(pod);
+    }
+
+    pub(super) fn assign_node(&mut self, pod: PodId, node: NodeId) {
+        let cause = self.pods[pod.index()].record;
+        let record = self.journal.write(self.agenda.now(), cause, 0, Body::PodScheduled { pod, node });
+        self.pods[pod.index()].node = Some(node);
+        self.pods[pod.index()].record = record;
+    }
+
+    /// Starts the containers of a placed pod.
+    pub(super) fn start_pod(&mut self, pod: PodId) {
+        if !self.give_addresses(pod) {
+            return;
+        }
+        let state = &mut self.pods[pod.index()];
+        state.state = PodState::Starting;
+        state.started = self.agenda.now();
+        let startup = self.model.workload(self.pods[pod.index()].workload).behaviour.startup;
+        let id = self.control_event(startup, Control::ContainerUp, pod.0);
+        self.pods[pod.index()].life_event = Some(id);
+    }
+
+    /// Gives a pod its address and, under port mapping, its host ports; false when it cannot start.
+    pub(super) fn give_addresses(&mut self, pod: PodId) -> bool {
+        match self.model.address_model {
+            AddressModelKind::FlatPodIp => self.give_pod_address(pod),
+            AddressModelKind::PortMapping => self.publish_container(pod),
+        }
+    }
+
+    fn give_pod_address(&mut self, pod: PodId) -> bool {
+        if self.pods[pod.index()].address.is_some() {
+            return true;
+        }
+        let node = self.pods[pod.index()].node.expect("a starting pod has a node");
+        let Some(address) = self.flat.allocate_pod(node) else {
+            self.stays_pending(pod, PendingReason::NoAddress);
+            return false;
+        };
+        self.pods[pod.index()].address = Some(address);
+        let cause = self.pods[pod.index()].record;
+        self.journal.write(self.agenda.now(), cause, 0, Body::AddressAssigned { pod, address });
+        true
+    }
+
+    /// A pod's processes listen.
+    pub(super) fn container_up(&mut self, pod: PodId) {
+        self.pods[pod.index()].life_event = None;
+        let state = &mut self.pods[pod.index()];
+        state.state = PodState::Running;
+        let (workload, cause, clash) = (state.workload, state.record, state.port_clash);
+        let containers = self.model.workload(workload).containers.len();
+        let running = if clash { containers - 1 } else { containers };
+        let now = self.agenda.now();
+        let mut record = cause;
+        for container in 0..running {
+            let container = u8::try_from(container).unwrap_or(u8::MAX);
+            record = self.journal.write(now, cause, 0, Body::ContainerStarted { pod, container });
+        }
+        self.pods[pod.index()].record = record;
+        if clash {
+            self.container_cannot_bind(pod);
+        } else {
+            self.plan_readiness(pod);
+        }
+        if !self.setting_up {
+            self.register(pod, record);
+            self.start_pod_clients(pod, record);
+        }
+    }
+
+    fn plan_readiness(&mut self, pod: PodId) {
+        let workload = self.model.workload(self.pods[pod.index()].workload);
+        let flat = self.model.address_model == AddressModelKind::FlatPodIp;
+        // Docker's HEALTHCHECK has no effect on traffic (A28); at the start every pod is Ready.
+        let probe = slowest_probe(workload).filter(|_| flat && !self.setting_up);
+        let startup = workload.behaviour.startup;
+        let wait = probes::ready_after(probe, startup).saturating_sub(startup);
+        if wait.is_zero() {
+            return self.become_ready(pod);
+        }
+        let id = self.control_event(wait, Control::BecomeReady, pod.0);
+        self.pods[pod.index()].ready_event = Some(id);
+    }
+
+    /// The kubelet reports a pod as ready.
+    pub(super) fn become_ready(&mut self, pod: PodId) {
+        let state = &mut self.pods[pod.index()];
+        state.ready_event = None;
+        state.ready = true;
+        let cause = state.record;
+        self.pods[pod.index()].condition = self.journal.write(self.agenda.now(), cause, 0, Body::PodReady { pod });
+        if !self.setting_up {
+            self.slices_to_sync(pod);
+        }
+    }
+
+    /// A pod counts as not ready.
+    pub(super) fn become_unready(&mut self, pod: PodId, cause: RecordId) {
+        let state = &mut self.pods[pod.index()];
+        if let Some(event) = state.ready_event.take() {
+            self.agenda.cancel(event);
+        }
+        if !self.pods[pod.index()].ready {
+            return;
+        }
+        self.pods[pod.index()].ready = false;
+        self.pods[pod.index()].condition = self.journal.write(self.agenda.now(), cause, 0, Body::PodNotReady { pod });
+        self.slices_to_sync(pod);
+    }
+
+    /// The last container of a pod cannot bind the port of another one and dies; it will try again.
+    pub(super) fn container_cannot_bind(&mut self, pod: PodId) {
+        let cause = self.pods[pod.index()].record;
+        let last = self.model.workload(self.pods[pod.index()].workload).containers.len() - 1;
+        let container = u8::try_from(last).unwrap_or(u8::MAX);
+        let body = Body::ContainerExited { pod, container, reason: ExitReason::AddressInUse };
+        self.journal.write(self.agenda.now(), cause, 0, body);
+        let wait = restarts::kubelet_wait(&self.model.cluster, self.pods[pod.index()].back_off);
+        self.pods[pod.index()].back_off += 1;
+        let wait = wait.max(self.model.cluster.pleg_relist_period);
+        let id = self.control_event(wait, Control::AddressInUse, pod.0);
+        self.pods[pod.index()].life_event = Some(id);
+    }
+
+    /// The processes of a pod die.
+    pub(super) fn kill_processes(&mut self, pod: PodId, cause: RecordId) {
+        if !matches!(self.pods[pod.index()].state, PodState::Running | PodState::Starting) {
+            return;
+        }
+        let record = self.containers_exit(pod, ExitReason::Killed, cause);
+        self.cut_conversations(pod, record, false);
+        self.pods[pod.index()].state = PodState::Waiting;
+        match self.model.address_model {
+            AddressModelKind::FlatPodIp => self.wait_for_relist(pod),
+            AddressModelKind::PortMapping => self.daemon_sees_exit(pod, record),
+        }
+    }
+
+    /// Writes that all containers of a pod stopped; the last record explains the pod's state from now on.
+    pub(super) fn containers_exit(&mut self, pod: PodId, reason: ExitReason, cause: RecordId) -> RecordId {
+        let containers = self.model.workload(self.pods[pod.index()].workload).containers.len();
+        let mut record = cause;
+        for container in 0..containers {
+            let container = u8::try_from(container).unwrap_or(u8::MAX);
+            record = self.journal.write(self.agenda.now(), cause, 0, Body::ContainerExited { pod, container, reason });
+        }
+        self.pods[pod.index()].record = record;
+        record
+    }
+
+    /// Ends every connection to and from a pod's processes.
+    pub(super) fn cut_conversations(&mut self, pod: PodId, because: RecordId, silently: bool) {
+        self.cancel_life(pod);
+        self.stop_pod_clients(pod, because, silently);
+        self.pods[pod.index()].server = Server::default();
+        for connection in self.connections.numbers() {
+            let state = &self.connections[connection];
+            if state.pod == Some(pod) && !state.freed {
+                self.server_dies(connection, because, silently);
+                self.free_if_done(connection);
+            }
+        }
+    }
+
+    fn cancel_life(&mut self, pod: PodId) {
+        if let Some(event) = self.pods[pod.index()].life_event.take() {
+            self.agenda.cancel(event);
+        }
+    }
+
+    /// The kubelet finds dead containers at its next relist (D19).
+    fn wait_for_relist(&mut self, pod: PodId) {
+        let node = self.pods[pod.index()].node.expect("a started pod has a node");
+        let period = self.model.cluster.pleg_relist_period.as_nanos();
+        let phase = self.nodes[node.index()].relist_phase.as_nanos() % period;
+        let now = self.agenda.now().as_nanos();
+        let relist = phase + now.saturating_sub(phase).div_ceil(period) * period;
+        let wait = SimDuration::from_nanos(relist.saturating_sub(now));
+        let id = self.control_event(wait, Control::NoticeExit, pod.0);
+        self.pods[pod.index()].life_event = Some(id);
+    }
+
+    /// The kubelet has noticed: not ready, and a restart after the back-off (D18).
+    pub(super) fn notice_exit(&mut self, pod: PodId) {
+        let cause = self.pods[pod.index()].record;
+        self.become_unready(pod, cause);
+        let now = self.agenda.now();
+        let state = &mut self.pods[pod.index()];
+        if restarts::kubelet_resets(&self.model.cluster, now.since(state.started)) {
+            state.back_off = 0;
+        }
+        let wait = restarts::kubelet_wait(&self.model.cluster, state.back_off);
+        self.plan_restart(pod, wait);
+    }
+
+    /// Plans the next start if the restart policy allows one.
+    pub(super) fn plan_restart(&mut self, pod: PodId, wait: SimDuration) {
+        let restarts = self.pods[pod.index()].restarts;
+        let allowed = match self.model.workload(self.pods[pod.index()].workload).restart_policy {
+            RestartPolicy::Always => true,
+            RestartPolicy::OnFailure { max } => max == 0 || restarts < max,
+            RestartPolicy::Never => false,
+        };
+        if allowed {
+            self.pods[pod.index()].back_off += 1;
+            let id = self.control_event(wait, Control::Restart, pod.0);
+            self.pods[pod.index()].life_event = Some(id);
+        }
+    }
+
+    /// A dead container is started again; it dies at once while a fault kills it.
+    pub(super) fn restart(&mut self, pod: PodId) {
+        let state = &mut self.pods[pod.index()];
+        state.life_event = None;
+        state.restarts += 1;
+        self.start_pod(pod);
+        let state = &self.pods[pod.index()];
+        if let Some(killer) = state.killer
+            && state.state == PodState::Starting
+        {
+            self.kill_processes(pod, killer);
+        }
+    }
+
+    /// Removes a pod object at once; its controller may make another one.
+    pub(super) fn remove_pod(&mut self, pod: PodId, reason: DeleteReason, cause: RecordId) {
+        if self.pods[pod.index()].state == PodState::Gone {
+            return;
+        }
+        let now = self.agenda.now();
+        let deleted = if self.pods[pod.index()].deleted {
+            self.pods[pod.index()].condition
+        } else {
+            self.journal.write(now, cause, 0, Body::PodDeleted { pod, reason })
+        };
+        let started = matches!(self.pods[pod.index()].state, PodState::Running | PodState::Starting);
+        let record = if started { self.containers_exit(pod, ExitReason::Removed, deleted) } else { deleted };
+        self.cut_conversations(pod, record, !started);
+        self.release_addresses(pod, record);
+        let was_deleted = self.pods[pod.index()].deleted;
+        let gone = self.journal.write(now, deleted, 0, Body::PodGone { pod });
+        let state = &mut self.pods[pod.index()];
+        state.state = PodState::Gone;
+        state.deleted = true;
+        state.ready = false;
+        state.condition = deleted;
+        if let Some(event) = self.pods[pod.index()].evict_event.take() {
+            self.agenda.cancel(event);
+        }
+        self.slices_to_sync(pod);
+        self.watch_failures(pod, record, false);
+        if !was_deleted || self.kind_of(pod) == WorkloadKind::StatefulSet {
+            self.replace(pod, gone);
+        }
+        self.reconsider_pending();
+    }
+
+    fn release_addresses(&mut self, pod: PodId, cause: RecordId) {
+        let Some(node) = self.pods[pod.index()].node else { return };
+        self.release_host_ports(pod, cause);
+        let Some(address) = self.pods[pod.index()].address.take() else { return };
+        match self.model.address_model {
+            AddressModelKind::FlatPodIp => self.flat.release_pod(node, address),
+            AddressModelKind::PortMapping => self.nodes[node.index()].docker.release_address(address),
+        }
+    }
+
+    /// A pod's controller makes another one, if it has one that does so.
+    pub(super) fn replace(&mut self, pod: PodId, cause: RecordId) {
+        let managed =
+            self.model.address_model == AddressModelKind::FlatPodIp || self.model.rescheduler != Rescheduler::None;
+        if !managed || self.kind_of(pod) == WorkloadKind::Pod {
+            return;
+        }
+        self.replaced_because.push(cause);
+        let event = Event::Control {
+            kind: Control::Replace,
+            subject: pod.0,
+            detail: u32::try_from(self.replaced_because.len() - 1).expect("replacements number below 2^32"),
+        };
+        self.agenda.after(self.model.cluster.controller_latency, EventClass::Control, event);
+    }
+
+    /// The controller makes the replacement of a pod.
+    pub(super) fn make_replacement(&mut self, old: PodId, because: usize) {
+        let state = &self.pods[old.index()];
+        let (workload, node, ordinal) = (state.workload, state.node, state.ordinal);
+        let kind = self.kind_of(old);
+        let keeps_name = kind == WorkloadKind::StatefulSet;
+        let cause = self.replaced_because[because];
+        let pod = self.create_pod(workload, keeps_name.then_some(ordinal), cause);
+        if let (WorkloadKind::DaemonSet, Some(node)) = (kind, node) {
+            return self.bind(pod, node);
+        }
+        let event = Event::Control { kind: Control::Schedule, subject: pod.0, detail: 0 };
+        self.agenda.after(self.model.cluster.scheduler_latency, EventClass::Control, event);
+    }
+
+    /// Room may have come free: the scheduler looks at waiting pods again.
+    pub(super) fn reconsider_pending(&mut self) {
+        for pod in 0..self.pods.len() {
+            if self.pods[pod].state == PodState::Pending && self.pods[pod].node.is_none() {
+                let subject = PodId::from_index(pod).0;
+                let event = Event::Control { kind: Control::Schedule, subject, detail: 0 };
+                self.agenda.after(self.model.cluster.scheduler_latency, EventClass::Control, event);
+            }
+        }
+    }
+
+    pub(super) fn kind_of(&self, pod: PodId) -> WorkloadKind {
+        self.model.workload(self.pods[pod.index()].workload).kind
+    }
+
+    /// Schedules something of the control plane `wait` from now.
+    pub(super) fn control_event(&mut self, wait: SimDuration, kind: Control, subject: u32) -> EventId {
+        let event = Event::Control { kind, subject, detail: 0 };
+        let time = self.agenda.now().saturating_add(wait);
+        self.agenda.at_cancellable(time, EventClass::Control, event)
+    }
+}
+
+/// Two containers of the pod that want one port: they share the pod's address (B1).
+fn has_port_clash(workload: &Workload) -> bool {
+    let mut seen = Vec::new();
+    for (index, container) in workload.containers.iter().enumerate() {
+        for port in &container.ports {
+            if seen.iter().any(|(other, known)| *other != index && *known == (port.port, port.protocol)) {
+                return true;
+            }
+            seen.push((index, (port.port, port.protocol)));
+        }
+    }
+    false
+}
+
+/// The probe that succeeds last decides when the pod is ready.
+fn slowest_probe(workload: &Workload) -> Option<Probe> {
+    let probes = workload.containers.iter().filter_map(|container| container.readiness);
+    probes.max_by_key(|probe| probes::ready_after(Some(*probe), workload.behaviour.startup))
+}
+
+/// Whether pods of two workloads ask for the same host port (B13).
+fn share_host_port(one: &Workload, other: &Workload) -> bool {
+    let ports = |workload: &Workload| -> Vec<(u16, crate::model::application::Protocol)> {
+        let ports = workload.containers.iter().flat_map(|container| &container.ports);
+        ports.filter_map(|port| port.host_port.map(|host| (host, port.protocol))).collect()
+    };
+    let taken = ports(other);
+    ports(one).iter().any(|port| taken.contains(port))
+}

@@ -1,0 +1,184 @@
+//! The service registry: containers register, a checker on the control-plane node finds the dead, clients hear of it.
+
+use super::World;
+use super::event::{Control, Event};
+use crate::control::registry_checks::failed_at;
+use crate::control::versions::Backend;
+use crate::kernel::draws::{EntityKey, below};
+use crate::kernel::queue::{EventClass, EventId};
+use crate::kernel::time::SimDuration;
+use crate::model::application::Target;
+use crate::model::ids::{NodeId, PodId, ServicePortId};
+use crate::model::settings::{Discovery, RegistrySettings};
+use crate::trace::{Body, RecordId};
+
+/// One registered address.
+#[derive(Clone, Debug)]
+pub(super) struct RegistryEntry {
+    port: ServicePortId,
+    backend: Backend,
+    listed: bool,
+    /// Phase of its checks.
+    phase: SimDuration,
+    /// The check that will give it up.
+    failing: Option<EventId>,
+    /// Why it does not answer.
+    because: RecordId,
+}
+
+impl World {
+    fn registry_settings(&self) -> Option<RegistrySettings> {
+        match &self.model.discovery {
+            Discovery::Registry(settings) => Some(settings.clone()),
+            Discovery::Static | Discovery::PodIp | Discovery::Service => None,
+        }
+    }
+
+    /// A container listens: its published addresses stand in the registry.
+    pub(super) fn register(&mut self, pod: PodId, cause: RecordId) {
+        let Some(settings) = self.registry_settings() else { return };
+        let state = &self.pods[pod.index()];
+        let (workload, Some(node)) = (state.workload, state.node) else { return };
+        let address = self.model.topology.node(node).address;
+        for index in 0..self.model.service_ports.len() {
+            let port = ServicePortId::from_index(index);
+            let backends = &self.model.service_ports[index].backends;
+            let Some((_, target)) = backends.iter().find(|(backend, _)| *backend == workload) else { continue };
+            let published = self.pods[pod.index()].host_ports.iter().find(|(inside, _)| inside == target);
+            if let Some((_, host_port)) = published.copied() {
+                self.register_address(&settings, port, Backend { pod, address, port: host_port }, cause);
+            }
+        }
+    }
+
+    fn register_address(
+        &mut self,
+        settings: &RegistrySettings,
+        port: ServicePortId,
+        backend: Backend,
+        cause: RecordId,
+    ) {
+        let known = self.registry.iter().position(|entry| {
+            let same = (entry.backend.address, entry.backend.port) == (backend.address, backend.port);
+            entry.port == port && same
+        });
+        let index = known.unwrap_or_else(|| {
+            let key = EntityKey::of(&format!("registry/{}:{}", backend.address, backend.port));
+            let draw = self.draws.once(key, "check-phase", u64::from(port.0));
+            let phase = SimDuration::from_nanos(below(draw, settings.interval.as_nanos()));
+            self.registry.push(RegistryEntry { port, backend, listed: false, phase, failing: None, because: 0 });
+            self.registry.len() - 1
+        });
+        if let Some(check) = self.registry[index].failing.take() {
+            self.agenda.cancel(check);
+        }
+        let entry = &mut self.registry[index];
+        let replaced = entry.backend.pod != backend.pod;
+        if entry.listed && !replaced {
+            return;
+        }
+        let before = entry.listed.then_some(entry.backend);
+        entry.backend = backend;
+        entry.listed = true;
+        if let Some(before) = before {
+            self.change_registry(port, before, cause, false);
+        }
+        self.change_registry(port, backend, cause, true);
+    }
+
+    /// A container answers no more: its addresses are given up by a later check.
+    pub(super) fn watch_failures(&mut self, pod: PodId, because: RecordId, silent: bool) {
+        let Some(settings) = self.registry_settings() else { return };
+        let now = self.agenda.now();
+        for index in 0..self.registry.len() {
+            let entry = &self.registry[index];
+            if !entry.listed || entry.backend.pod != pod || entry.failing.is_some() {
+                continue;
+            }
+            let at = failed_at(&settings, entry.phase, now, silent);
+            let subject = u32::try_from(index).expect("registered addresses number below 2^32");
+            let event = Event::Control { kind: Control::CheckFailed, subject, detail: 0 };
+            let id = self.agenda.at_cancellable(at, EventClass::Control, event);
+            self.registry[index].failing = Some(id);
+            self.registry[index].because = because;
+        }
+    }
+
+    /// Addresses of a host that can be reached again answer their checks again.
+    pub(super) fn checks_pass_again(&mut self, node: NodeId, cause: RecordId) {
+        let running: Vec<PodId> = (0..self.pods.len())
+            .map(PodId::from_index)
+            .filter(|pod| self.pods[pod.index()].node == Some(node) && self.is_running(*pod))
+            .collect();
+        for pod in running {
+            self.register(pod, cause);
+        }
+    }
+
+    /// The last of the failed checks that count.
+    pub(super) fn check_failed(&mut self, index: usize) {
+        let entry = &mut self.registry[index];
+        entry.failing = None;
+        entry.listed = false;
+        let (port, backend, because) = (entry.port, entry.backend, entry.because);
+        let body = Body::CheckFailed { service_port: port, pod: backend.pod };
+        let failed = self.journal.write(self.agenda.now(), because, 0, body);
+        self.change_registry(port, backend, failed, false);
+    }
+
+    fn change_registry(&mut self, port: ServicePortId, backend: Backend, cause: RecordId, add: bool) {
+        let now = self.agenda.now();
+        let version = self.registry_lists.version() + 1;
+        let Backend { pod, address, port: host_port } = backend;
+        let body = if add {
+            Body::RegistryAdded { service_port: port, pod, address, port: host_port, version }
+        } else {
+            Body::RegistryRemoved { service_port: port, pod, address, port: host_port, version }
+        };
+        let record = self.journal.write(now, cause, 0, body);
+        let mut backends: Vec<Backend> = self.registry_lists.newest(port).backends.to_vec();
+        if add {
+            backends.push(backend);
+            backends.sort_by_key(|backend| backend.pod);
+        } else {
+            backends.retain(|listed| *listed != backend);
+        }
+        self.registry_lists.push(port, now, record, backends);
+        self.registry_records.push(record);
+        self.propagate(port, version);
+    }
+
+    /// Each client of the Service hears of the change after its own share of the propagation time.
+    fn propagate(&mut self, port: ServicePortId, version: u64) {
+        if self.setting_up {
+            return;
+        }
+        let Some(settings) = self.registry_settings() else { return };
+        for index in 0..self.clients.len() {
+            let source = self.clients[index].source as usize;
+            if self.model.sources[source].to != Target::Service(port) {
+                continue;
+            }
+            let draw = self.draws.once(self.client_key(index), "registry-propagation", version);
+            let delay = below(draw, settings.propagation.as_nanos() + 1);
+            self.tell_client(index, version, SimDuration::from_nanos(delay));
+        }
+    }
+
+    fn tell_client(&mut self, index: usize, version: u64, delay: SimDuration) {
+        let subject = u32::try_from(index).expect("clients number below 2^32");
+        let detail = u32::try_from(version).expect("changes number below 2^32");
+        let event = Event::Control { kind: Control::ClientLearns, subject, detail };
+        self.agenda.at(self.agenda.now() + delay, EventClass::Control, event);
+    }
+
+    /// Clients on a node that was cut off catch up.
+    pub(super) fn clients_catch_up(&mut self, node: NodeId) {
+        let version = self.registry_lists.version();
+        for index in 0..self.clients.len() {
+            if self.clients[index].node == node && self.clients[index].version < version {
+                self.tell_client(index, version, SimDuration::ZERO);
+            }
+        }
+    }
+}

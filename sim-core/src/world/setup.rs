@@ -1,0 +1,301 @@
+//! The start of a run: every address planned, every pod Ready, every node synced, every loop's phase drawn.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::World;
+use super::journal::Journal;
+use super::slab::Slab;
+use super::state::{DirectionState, LinkState, NodeState, PodState, SourceState, User};
+use crate::addressing::flat_pod_ip::FlatPodIp;
+use crate::addressing::port_mapping::DockerHost;
+use crate::control::leases::Lease;
+use crate::control::node_lifecycle::MonitorPasses;
+use crate::control::versions::{ProxyMark, VersionedLists};
+use crate::kernel::draws::{Draws, EntityKey, Stream, below};
+use crate::kernel::executive::Agenda;
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::model::Model;
+use crate::model::application::{ServiceKind, Source};
+use crate::model::ids::{NodeId, PodId, ServiceId, ServicePortId, WorkloadId};
+use crate::model::settings::AddressModelKind;
+use crate::topology::NodeRole;
+use crate::topology::routes::Routes;
+use crate::trace::{Body, Level, RecordId};
+use crate::workload::arrivals::Pacing;
+
+impl World {
+    /// A world at its first instant, with records up to `level`.
+    pub fn new(model: Arc<Model>, level: Level) -> Self {
+        let mut draws = Draws::new(model.seed);
+        let control = EntityKey::of("control-plane");
+        let gap = MonitorPasses::gap(&model.cluster);
+        let monitor_phase = phase(&mut draws, control, "monitor-phase", gap);
+        let taint_phase = phase(&mut draws, control, "taint-phase", model.cluster.taint_queue_interval);
+        let node_count = model.topology.nodes().len();
+        let nodes = model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, &node.name)).collect();
+        let sources = model.sources.iter().map(source_state).collect();
+        let fronts = model.topology.with_role(NodeRole::Worker).collect();
+        let mut world = Self {
+            agenda: Agenda::default(),
+            journal: Journal::new(level),
+            routes: Routes::new(&model.topology),
+            links: vec![LinkState::default(); model.topology.links().len()],
+            directions: vec![DirectionState::default(); model.topology.links().len() * 2],
+            loopback_departures: 0,
+            nodes,
+            fronts,
+            monitor: MonitorPasses::new(&model.cluster, monitor_phase),
+            taint_phase,
+            zone_buckets: BTreeMap::new(),
+            taint_records: BTreeMap::new(),
+            flat: FlatPodIp::new(&model.cluster, node_count),
+            cluster_ips: vec![None; model.services.len()],
+            node_ports: vec![None; model.service_ports.len()],
+            pods: Vec::new(),
+            created: vec![0; model.workloads.len()],
+            initial_pods: vec![0; model.workloads.len()],
+            replaced_because: Vec::new(),
+            released_ports: BTreeMap::new(),
+            endpoints: VersionedLists::new(model.service_ports.len()),
+            endpoint_records: Vec::new(),
+            proxy_balancers: BTreeMap::new(),
+            registry: Vec::new(),
+            registry_lists: VersionedLists::new(model.service_ports.len()),
+            registry_records: Vec::new(),
+            sources,
+            clients: Vec::new(),
+            fixed_lists: vec![None; model.sources.len()],
+            port_tables: Vec::new(),
+            port_table_of: BTreeMap::new(),
+            neighbours: BTreeMap::new(),
+            requests: Slab::new(),
+            connections: Slab::new(),
+            fault_records: vec![0; model.faults.len()],
+            struck: vec![None; model.faults.len()],
+            setting_up: true,
+            stop: None,
+            events: 0,
+            draws,
+            model,
+        };
+        world.set_up();
+        world
+    }
+
+    fn set_up(&mut self) {
+        let plan = self.journal.write(SimTime::ZERO, 0, 0, Body::PlanApplied {});
+        self.register_nodes(plan);
+        if self.model.address_model == AddressModelKind::FlatPodIp {
+            self.create_services(plan);
+        }
+        self.create_initial_pods(plan);
+        self.start_initial_pods();
+        self.list_initial_backends(plan);
+        self.start_initial_clients(plan);
+        self.setting_up = false;
+        self.schedule_faults();
+        self.start_sources();
+    }
+
+    fn register_nodes(&mut self, plan: RecordId) {
+        for index in 0..self.nodes.len() {
+            let node = NodeId::from_index(index);
+            let definition = self.model.topology.node(node);
+            let subnet = match self.model.address_model {
+                _ if definition.role == NodeRole::External => None,
+                AddressModelKind::FlatPodIp => self.flat.pod_cidr(node),
+                AddressModelKind::PortMapping => Some(self.model.docker.bridge_subnet),
+            };
+            let own = crate::model::settings::Subnet { address: definition.address, prefix: 32 };
+            let body = Body::NodeRegistered { node, address: definition.address, subnet: subnet.unwrap_or(own) };
+            self.journal.write(SimTime::ZERO, plan, 0, body);
+        }
+    }
+
+    /// Gives every Service its clusterIP and its node ports: first what manifests ask for, then the rest (B8, B12).
+    fn create_services(&mut self, plan: RecordId) {
+        for asked in [true, false] {
+            for index in 0..self.model.services.len() {
+                let service = &self.model.services[index];
+                if !matches!(service.kind, ServiceKind::Headless | ServiceKind::ExternalName)
+                    && service.cluster_ip.is_some() == asked
+                {
+                    self.give_cluster_ip(ServiceId::from_index(index), plan);
+                }
+            }
+            for index in 0..self.model.service_ports.len() {
+                let port = &self.model.service_ports[index];
+                let kind = self.model.service(port.service).kind;
+                if matches!(kind, ServiceKind::NodePort | ServiceKind::LoadBalancer)
+                    && port.node_port.is_some() == asked
+                {
+                    self.give_node_port(ServicePortId::from_index(index), plan);
+                }
+            }
+        }
+    }
+
+    fn give_cluster_ip(&mut self, service: ServiceId, plan: RecordId) {
+        let definition = self.model.service(service);
+        let given = match definition.cluster_ip {
+            Some(address) => self.flat.reserve_cluster_ip(address),
+            None => {
+                let draw = self.draws.once(EntityKey::of(&definition.key()), "cluster-ip", 0);
+                self.flat.allocate_cluster_ip(draw)
+            }
+        };
+        if let Ok(cluster_ip) = given {
+            self.cluster_ips[service.index()] = Some(cluster_ip);
+            self.journal.write(SimTime::ZERO, plan, 0, Body::ServiceCreated { service, cluster_ip });
+        }
+    }
+
+    fn give_node_port(&mut self, port: ServicePortId, plan: RecordId) {
+        let definition = self.model.service_port(port);
+        let given = match definition.node_port {
+            Some(node_port) => self.flat.reserve_node_port(node_port),
+            None => {
+                let key = EntityKey::of(&self.model.service(definition.service).key());
+                let draw = self.draws.once(key.part("port", u64::from(definition.port)), "node-port", 0);
+                self.flat.allocate_node_port(draw)
+            }
+        };
+        if let Ok(node_port) = given {
+            self.node_ports[port.index()] = Some(node_port);
+            self.journal.write(SimTime::ZERO, plan, 0, Body::NodePortAllocated { service_port: port, node_port });
+        }
+    }
+
+    fn create_initial_pods(&mut self, plan: RecordId) {
+        for index in 0..self.model.workloads.len() {
+            let workload = WorkloadId::from_index(index);
+            let daemon_nodes: Vec<NodeId> = match self.model.workloads[index].kind {
+                crate::model::application::WorkloadKind::DaemonSet => self.fronts.clone(),
+                crate::model::application::WorkloadKind::Deployment
+                | crate::model::application::WorkloadKind::ReplicaSet
+                | crate::model::application::WorkloadKind::ReplicationController
+                | crate::model::application::WorkloadKind::StatefulSet
+                | crate::model::application::WorkloadKind::Pod => Vec::new(),
+            };
+            let count = if daemon_nodes.is_empty() {
+                self.model.workloads[index].replicas as usize
+            } else {
+                daemon_nodes.len()
+            };
+            self.initial_pods[index] = u32::try_from(count).expect("pods number below 2^32");
+            for place in 0..count {
+                let pod = self.create_pod(workload, None, plan);
+                self.place_initial_pod(pod, place, &daemon_nodes);
+            }
+        }
+    }
+
+    fn place_initial_pod(&mut self, pod: PodId, place: usize, daemon_nodes: &[NodeId]) {
+        let placement = &self.model.workload(self.pods[pod.index()].workload).placement;
+        let planned = daemon_nodes.get(place).or_else(|| placement.get(place % placement.len().max(1))).copied();
+        match planned.map_or_else(|| self.choose_node(pod), Ok) {
+            Ok(node) => self.assign_node(pod, node),
+            Err(reason) => self.stays_pending(pod, reason),
+        }
+    }
+
+    /// Every placed pod has started long ago.
+    fn start_initial_pods(&mut self) {
+        for index in 0..self.pods.len() {
+            let pod = PodId::from_index(index);
+            if self.pods[index].node.is_some() && self.give_addresses(pod) {
+                self.pods[index].state = PodState::Starting;
+                self.container_up(pod);
+            }
+        }
+    }
+
+    fn list_initial_backends(&mut self, plan: RecordId) {
+        for index in 0..self.pods.len() {
+            let pod = PodId::from_index(index);
+            match self.model.address_model {
+                AddressModelKind::FlatPodIp => self.sync_slices(pod),
+                AddressModelKind::PortMapping if self.is_running(pod) => self.register(pod, plan),
+                AddressModelKind::PortMapping => {}
+            }
+        }
+        let version = self.endpoints.version();
+        for node in &mut self.nodes {
+            node.proxy = ProxyMark::synced(version, None);
+        }
+    }
+
+    fn start_initial_clients(&mut self, plan: RecordId) {
+        for index in 0..self.pods.len() {
+            if self.pods[index].state == PodState::Running {
+                self.start_pod_clients(PodId::from_index(index), plan);
+            }
+        }
+        self.start_node_clients(plan);
+        let version = self.endpoints.version();
+        for index in 0..self.nodes.len() {
+            if self.nodes[index].serves_clients && version > 0 {
+                let node = NodeId::from_index(index);
+                self.journal.write(SimTime::ZERO, plan, 0, Body::ProxySynced { node, version });
+            }
+        }
+    }
+}
+
+/// A phase within `period`.
+fn phase(draws: &mut Draws, key: EntityKey, purpose: &str, period: SimDuration) -> SimDuration {
+    SimDuration::from_nanos(below(draws.once(key, purpose, 0), period.as_nanos()))
+}
+
+fn node_state(model: &Model, draws: &mut Draws, name: &str) -> NodeState {
+    let key = EntityKey::of("node").part(name, 0);
+    let cluster = &model.cluster;
+    let first = SimTime::ZERO + phase(draws, key, "lease-phase", cluster.node_lease_renew_interval);
+    NodeState {
+        key,
+        up: true,
+        power_record: 0,
+        silent: None,
+        ready: true,
+        not_ready_record: 0,
+        tainted: false,
+        lease: Lease::starting(key, cluster.node_lease_renew_interval, cluster.node_lease_renew_jitter_percent, first),
+        readiness_event: None,
+        taint_event: None,
+        proxy: ProxyMark::default(),
+        proxy_hears_from: SimTime::ZERO,
+        serves_clients: false,
+        docker: DockerHost::new(&model.docker),
+        relist_phase: phase(draws, key, "relist-phase", cluster.pleg_relist_period),
+    }
+}
+
+fn source_state(source: &Source) -> SourceState {
+    let key = EntityKey::of("traffic").part(&source.name, 0);
+    let users = match source.arrivals.pacing() {
+        Pacing::Open => 0,
+        Pacing::Closed { users } => users,
+    };
+    let user = |number: u32| {
+        let key = key.part("user", u64::from(number));
+        User {
+            thinks: Stream::new(key, "think"),
+            demands: Stream::new(key, "demand"),
+            picks: Stream::new(key, "pick"),
+            fronts: Stream::new(key, "front"),
+            made: 0,
+        }
+    };
+    SourceState {
+        key,
+        arrivals: Stream::new(key, "arrival"),
+        demands: Stream::new(key, "demand"),
+        picks: Stream::new(key, "pick"),
+        fronts: Stream::new(key, "front"),
+        next_number: 0,
+        last_arrival: SimTime::ZERO + source.start,
+        live: Vec::new(),
+        users: (0..users).map(user).collect(),
+    }
+}
