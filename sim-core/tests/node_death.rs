@@ -1,5 +1,12 @@
 //! A model built by hand, without any file: the tutorial's two web servers, a client, and a node that dies.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot be set up must fail"
+)]
+
 use std::sync::Arc;
 
 use sim_core::faults::FAULTS;
@@ -10,7 +17,10 @@ use sim_core::model::application::{
 };
 use sim_core::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use sim_core::model::parameters::{Argument, Arguments, Victim, find};
-use sim_core::model::settings::{AddressModelKind, Discovery, RegistrySettings, Rescheduler};
+use sim_core::model::settings::{
+    AddressModelKind, ClusterSettings, Discovery, DockerSettings, Limits, RegistrySettings, Rescheduler,
+    TransportSettings,
+};
 use sim_core::model::units::{Bandwidth, Rate};
 use sim_core::model::{Fault, Model, ModelParts};
 use sim_core::topology::generators::{LinkProfile, star};
@@ -69,10 +79,10 @@ fn model(address_model: AddressModelKind, discovery: Discovery, seed: u64) -> Mo
         discovery,
         rescheduler: Rescheduler::None,
         topology: star(nodes, &profile, Fabric::Routed).unwrap(),
-        cluster: Default::default(),
-        docker: Default::default(),
-        transport: Default::default(),
-        limits: Default::default(),
+        cluster: ClusterSettings::default(),
+        docker: DockerSettings::default(),
+        transport: TransportSettings::default(),
+        limits: Limits::default(),
         workloads: vec![workload("my-nginx", 2, &[1, 2], Some(80)), workload("curl", 1, &[3], None)],
         services: vec![Service {
             name: "my-nginx".to_owned(),
@@ -143,7 +153,7 @@ fn a_service_recovers_after_detection_and_replaces_the_pod() {
     );
     let last = failed.last().unwrap().0.since(crash).as_nanos();
     assert!(last > not_ready && last < not_ready + 2_200_000_000, "{last}");
-    let replaced = records.iter().filter(|record| record.body.kind() == "pod-created").next_back().unwrap();
+    let replaced = records.iter().rfind(|record| record.body.kind() == "pod-created").unwrap();
     let after = replaced.time.since(crash).as_nanos() - not_ready;
     assert!((305_000_000_000..=305_300_000_000).contains(&after), "{after}");
 }

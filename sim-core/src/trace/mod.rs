@@ -1,9 +1,11 @@
 //! What leaves the engine: records, their canonical encoding, and the header that names things.
 //! Knows the terms of the model; knows no hash, no file and no output format.
 
+mod encoding;
 pub mod fields;
 pub mod header;
 pub mod record;
+mod record_macro;
 pub mod words;
 
 pub use header::TraceHeader;

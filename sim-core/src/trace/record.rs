@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::fields::{Client, Field, FieldType, Suffix, Value};
+use super::record_macro::records;
 use super::words::{DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind};
 use crate::kernel::time::SimTime;
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
@@ -61,84 +62,6 @@ pub struct KindInfo {
     pub doc: &'static str,
     /// Fields in order: name and type.
     pub fields: &'static [(&'static str, FieldType)],
-}
-
-macro_rules! records {
-    ($($(#[doc = $doc:literal])+ $level:ident $name:ident = $code:literal $word:literal {
-        $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)*
-    })*) => {
-        /// What a record says.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Body {
-            $($(#[doc = $doc])+ $name { $($(#[doc = $field_doc])+ $field: $type,)* },)*
-        }
-
-        /// All record kinds by code.
-        pub const KINDS: &[KindInfo] = &[$(KindInfo {
-            code: $code,
-            name: $word,
-            level: Level::$level,
-            doc: concat!($($doc,)+),
-            fields: &[$((stringify!($field), <$type as Field>::TYPE),)*],
-        },)*];
-
-        impl Body {
-            /// The code of this kind.
-            pub const fn code(&self) -> u8 {
-                match self {
-                    $(Self::$name { .. } => $code,)*
-                }
-            }
-
-            /// The name of this kind.
-            pub const fn kind(&self) -> &'static str {
-                match self {
-                    $(Self::$name { .. } => $word,)*
-                }
-            }
-
-            /// The level from which on a trace holds this kind.
-            pub const fn level(&self) -> Level {
-                match self {
-                    $(Self::$name { .. } => Level::$level,)*
-                }
-            }
-
-            fn encode_fields(&self, out: &mut Vec<u8>) {
-                match *self {
-                    $(Self::$name { $($field,)* } => { $(Field::encode($field, out);)* let _ = &out; })*
-                }
-            }
-
-            fn decode_fields(code: u8, input: &mut &[u8]) -> Option<Self> {
-                match code {
-                    $($code => Some(Self::$name { $($field: Field::decode(input)?,)* }),)*
-                    _ => None,
-                }
-            }
-
-            /// Hands each field, in order, to `visit`.
-            pub fn visit(&self, visit: &mut dyn FnMut(&'static str, Value)) {
-                match *self {
-                    $(Self::$name { $($field,)* } => { $(visit(stringify!($field), Field::value($field));)* let _ = &visit; })*
-                }
-            }
-
-            /// The body of kind `kind` whose fields `look_up` knows.
-            pub fn from_values(
-                kind: &str,
-                look_up: &mut dyn FnMut(&'static str, FieldType) -> Option<Value>,
-            ) -> Option<Self> {
-                let _ = &look_up;
-                match kind {
-                    $($word => Some(Self::$name {
-                        $($field: Field::from_value(look_up(stringify!($field), <$type as Field>::TYPE)?)?,)*
-                    }),)*
-                    _ => None,
-                }
-            }
-        }
-    };
 }
 
 records! {
@@ -516,79 +439,5 @@ records! {
     Request LimitReached = 44 "limit-reached" {
         /// The limit's value.
         limit: u64,
-    }
-}
-
-impl Record {
-    /// Appends the canonical form: kind, id, time, cause, because, then the fields, all little-endian.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(self.body.code());
-        for number in [self.id, self.time.as_nanos(), self.cause, self.because] {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
-        self.body.encode_fields(out);
-    }
-
-    /// Reads one record and moves `input` past it; `None` when it is cut short or of no known kind.
-    pub fn decode(input: &mut &[u8]) -> Option<Self> {
-        let code = u8::decode(input)?;
-        let (id, time) = (u64::decode(input)?, u64::decode(input)?);
-        let (cause, because) = (u64::decode(input)?, u64::decode(input)?);
-        let body = Body::decode_fields(code, input)?;
-        Some(Self { id, time: SimTime::from_nanos(time), cause, because, body })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sample() -> Record {
-        Record {
-            id: 7,
-            time: SimTime::from_nanos(1_000),
-            cause: 6,
-            because: 2,
-            body: Body::ConnectionOpened {
-                source: SourceId(1),
-                number: 9,
-                client_port: 32_768,
-                address: IpAddr::from([10, 96, 3, 4]),
-                port: 80,
-                pod: None,
-                via: Some(NodeId(3)),
-                translations: 1,
-            },
-        }
-    }
-
-    #[test]
-    fn a_record_survives_its_encoding() {
-        let mut bytes = Vec::new();
-        sample().encode(&mut bytes);
-        assert_eq!(bytes.len(), 33 + 4 + 8 + 2 + 17 + 2 + 4 + 4 + 1);
-        let mut input = bytes.as_slice();
-        assert_eq!(Record::decode(&mut input), Some(sample()));
-        assert!(input.is_empty());
-        for cut in 0..bytes.len() {
-            assert_eq!(Record::decode(&mut &bytes[..cut]), None, "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn a_body_survives_its_values() {
-        let mut values = Vec::new();
-        sample().body.visit(&mut |name, value| values.push((name, value)));
-        let mut look_up =
-            |name: &'static str, _: FieldType| values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-        assert_eq!(Body::from_values("connection-opened", &mut look_up), Some(sample().body));
-    }
-
-    #[test]
-    fn codes_and_names_are_unique() {
-        for (index, kind) in KINDS.iter().enumerate() {
-            assert_eq!(usize::from(kind.code), index + 1, "{}", kind.name);
-            assert_eq!(KINDS.iter().filter(|other| other.name == kind.name).count(), 1);
-        }
     }
 }

@@ -97,7 +97,7 @@ impl World {
             (SegmentKind::EarlyFin, ClientEnd::Established) => self.server_closed_early(connection),
             (SegmentKind::ServerFin, ClientEnd::FinWait { .. }) => self.closed_by_both(connection),
             (SegmentKind::FinalAck, ClientEnd::FinWait { .. }) => self.close_client(connection),
-            (SegmentKind::Reset, ClientEnd::SynSent) | (SegmentKind::PortUnreachable, ClientEnd::SynSent) => {
+            (SegmentKind::Reset | SegmentKind::PortUnreachable, ClientEnd::SynSent) => {
                 self.client_fails(connection, Outcome::ConnectionRefused);
             }
             (SegmentKind::HostUnreachable, ClientEnd::SynSent) => {

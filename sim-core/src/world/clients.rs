@@ -138,14 +138,9 @@ impl World {
 
     fn write_fixed_list(&mut self, index: usize, cause: RecordId) {
         let source = self.clients[index].source as usize;
-        let list = match &self.fixed_lists[source] {
-            Some(list) => Arc::clone(list),
-            None => {
-                let list: Arc<[Backend]> = Arc::from(self.planned_backends(source));
-                self.fixed_lists[source] = Some(Arc::clone(&list));
-                list
-            }
-        };
+        let written = self.fixed_lists[source].clone();
+        let list = written.unwrap_or_else(|| Arc::from(self.planned_backends(source)));
+        self.fixed_lists[source] = Some(Arc::clone(&list));
         let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
         self.configure(index, Arc::clone(&list), addresses, 0, cause);
         let (record, client) = (self.clients[index].list_record, self.clients[index].client);

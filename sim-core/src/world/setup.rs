@@ -138,13 +138,10 @@ impl World {
 
     fn give_cluster_ip(&mut self, service: ServiceId, plan: RecordId) {
         let definition = self.model.service(service);
-        let given = match definition.cluster_ip {
-            Some(address) => self.flat.reserve_cluster_ip(address),
-            None => {
-                let draw = self.draws.once(EntityKey::of(&definition.key()), "cluster-ip", 0);
-                self.flat.allocate_cluster_ip(draw)
-            }
-        };
+        let draw = self.draws.once(EntityKey::of(&definition.key()), "cluster-ip", 0);
+        let flat = &mut self.flat;
+        let given = definition.cluster_ip.map(|address| flat.reserve_cluster_ip(address));
+        let given = given.unwrap_or_else(|| flat.allocate_cluster_ip(draw));
         if let Ok(cluster_ip) = given {
             self.cluster_ips[service.index()] = Some(cluster_ip);
             self.journal.write(SimTime::ZERO, plan, 0, Body::ServiceCreated { service, cluster_ip });
@@ -153,14 +150,11 @@ impl World {
 
     fn give_node_port(&mut self, port: ServicePortId, plan: RecordId) {
         let definition = self.model.service_port(port);
-        let given = match definition.node_port {
-            Some(node_port) => self.flat.reserve_node_port(node_port),
-            None => {
-                let key = EntityKey::of(&self.model.service(definition.service).key());
-                let draw = self.draws.once(key.part("port", u64::from(definition.port)), "node-port", 0);
-                self.flat.allocate_node_port(draw)
-            }
-        };
+        let key = EntityKey::of(&self.model.service(definition.service).key());
+        let draw = self.draws.once(key.part("port", u64::from(definition.port)), "node-port", 0);
+        let flat = &mut self.flat;
+        let given = definition.node_port.map(|node_port| flat.reserve_node_port(node_port));
+        let given = given.unwrap_or_else(|| flat.allocate_node_port(draw));
         if let Ok(node_port) = given {
             self.node_ports[port.index()] = Some(node_port);
             self.journal.write(SimTime::ZERO, plan, 0, Body::NodePortAllocated { service_port: port, node_port });

@@ -17,6 +17,7 @@ use crate::trace::RecordId;
 use crate::trace::fields::Client;
 
 /// A machine.
+#[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a node")]
 #[derive(Clone, Debug)]
 pub(super) struct NodeState {
     /// Stable name of its draws.
