@@ -41,18 +41,20 @@ const CLASS_SHIFT: u32 = 60;
 const LINK_SHIFT: u32 = 36;
 const ARITY: usize = 4;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Entry<E> {
-    time: u64,
-    order: u64,
+    /// Time in the upper half, order among equals in the lower: one comparison decides.
+    key: u128,
     handle: u32,
     event: E,
 }
 
-impl<E> Entry<E> {
-    fn key(&self) -> (u64, u64) {
-        (self.time, self.order)
-    }
+fn key_of(time: SimTime, order: u64) -> u128 {
+    u128::from(time.as_nanos()) << 64 | u128::from(order)
+}
+
+fn time_of(key: u128) -> u64 {
+    (key >> 64) as u64
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,13 +108,13 @@ impl<E: Copy> EventQueue<E> {
 
     /// The time of the next event.
     pub fn next_time(&self) -> Option<SimTime> {
-        self.heap.first().map(|entry| SimTime::from_nanos(entry.time))
+        self.heap.first().map(|entry| SimTime::from_nanos(time_of(entry.key)))
     }
 
     /// Adds an event behind all events of the same time and class.
     pub fn push(&mut self, time: SimTime, class: EventClass, event: E) {
         let order = self.next_order(class);
-        self.insert(Entry { time: time.as_nanos(), order, handle: NO_HANDLE, event });
+        self.insert(Entry { key: key_of(time, order), handle: NO_HANDLE, event });
     }
 
     /// Adds an event that [`EventQueue::cancel`] can take out again.
@@ -122,7 +124,7 @@ impl<E: Copy> EventQueue<E> {
             self.handles.push(Handle { position: 0, generation: 0 });
             u32::try_from(self.handles.len() - 1).expect("fewer than 2^32 cancellable events pending")
         });
-        self.insert(Entry { time: time.as_nanos(), order, handle, event });
+        self.insert(Entry { key: key_of(time, order), handle, event });
         EventId { handle, generation: self.handles[handle as usize].generation }
     }
 
@@ -131,7 +133,7 @@ impl<E: Copy> EventQueue<E> {
     pub fn push_arrival(&mut self, time: SimTime, link: u32, departure: u64, event: E) {
         debug_assert!(link < 1 << (CLASS_SHIFT - LINK_SHIFT) && departure < 1 << LINK_SHIFT);
         let order = (EventClass::Link as u64) << CLASS_SHIFT | u64::from(link) << LINK_SHIFT | departure;
-        self.insert(Entry { time: time.as_nanos(), order, handle: NO_HANDLE, event });
+        self.insert(Entry { key: key_of(time, order), handle: NO_HANDLE, event });
     }
 
     /// Takes a pending event out; false when it has fired or was cancelled before.
@@ -147,12 +149,12 @@ impl<E: Copy> EventQueue<E> {
 
     /// Takes the next event if it happens at or before `limit`.
     pub fn pop_until(&mut self, limit: SimTime) -> Option<Fired<E>> {
-        if self.heap.first()?.time > limit.as_nanos() {
+        if time_of(self.heap.first()?.key) > limit.as_nanos() {
             return None;
         }
         let entry = self.remove_at(0);
-        let class = EventClass::ALL[(entry.order >> CLASS_SHIFT) as usize];
-        Some(Fired { time: SimTime::from_nanos(entry.time), class, event: entry.event })
+        let class = EventClass::ALL[(entry.key >> CLASS_SHIFT) as usize & 15];
+        Some(Fired { time: SimTime::from_nanos(time_of(entry.key)), class, event: entry.event })
     }
 
     /// Takes the next event.
@@ -167,66 +169,71 @@ impl<E: Copy> EventQueue<E> {
 
     fn insert(&mut self, entry: Entry<E>) {
         self.heap.push(entry);
-        self.sift_up(self.heap.len() - 1);
+        self.sift_up(self.heap.len() - 1, entry);
     }
 
     fn remove_at(&mut self, position: usize) -> Entry<E> {
-        let removed = self.heap.swap_remove(position);
+        let removed = self.heap[position];
         if removed.handle != NO_HANDLE {
             let handle = &mut self.handles[removed.handle as usize];
             handle.generation = handle.generation.wrapping_add(1);
             self.free.push(removed.handle);
         }
+        let Some(last) = self.heap.pop() else { return removed };
         if position < self.heap.len() {
-            self.sift_down(position);
-            self.sift_up(position);
+            let hole = self.sink_hole(position, last.key);
+            self.sift_up(hole, last);
         }
         removed
     }
 
-    fn sift_up(&mut self, mut position: usize) {
-        let key = self.heap[position].key();
+    /// Moves parents of the hole at `position` down until `entry` fits into it.
+    fn sift_up(&mut self, mut position: usize, entry: Entry<E>) {
+        let key = entry.key;
         while position > 0 {
             let parent = (position - 1) / ARITY;
-            if self.heap[parent].key() <= key {
+            let above = self.heap[parent];
+            if above.key <= key {
                 break;
             }
-            self.heap.swap(position, parent);
-            self.note_position(position);
+            self.put(position, above);
             position = parent;
         }
-        self.note_position(position);
+        self.put(position, entry);
     }
 
-    fn sift_down(&mut self, mut position: usize) {
-        let key = self.heap[position].key();
+    /// Moves least children up into the hole at `position` while they come before `key`; returns where the hole ends.
+    fn sink_hole(&mut self, mut position: usize, key: u128) -> usize {
         loop {
             let first = position * ARITY + 1;
-            if first >= self.heap.len() {
-                break;
-            }
             let last = (first + ARITY).min(self.heap.len());
-            let mut least = first;
-            for child in first + 1..last {
-                if self.heap[child].key() < self.heap[least].key() {
-                    least = child;
+            if first >= last {
+                return position;
+            }
+            let children = &self.heap[first..last];
+            let mut least = 0;
+            let mut least_key = children[0].key;
+            for (index, child) in children.iter().enumerate().skip(1) {
+                if child.key < least_key {
+                    least = index;
+                    least_key = child.key;
                 }
             }
-            if self.heap[least].key() >= key {
-                break;
+            if least_key >= key {
+                return position;
             }
-            self.heap.swap(position, least);
-            self.note_position(position);
-            position = least;
+            let child = children[least];
+            self.put(position, child);
+            position = first + least;
         }
-        self.note_position(position);
     }
 
-    fn note_position(&mut self, position: usize) {
-        let handle = self.heap[position].handle;
-        if handle != NO_HANDLE {
-            self.handles[handle as usize].position = u32::try_from(position).expect("fewer than 2^32 events pending");
+    fn put(&mut self, position: usize, entry: Entry<E>) {
+        if entry.handle != NO_HANDLE {
+            self.handles[entry.handle as usize].position =
+                u32::try_from(position).expect("fewer than 2^32 events pending");
         }
+        self.heap[position] = entry;
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Train {
     pub last: u64,
 }
 
+/// A segment without payload.
+pub const BARE: Train = Train { packets: 1, bytes: HEADERS + GAP, last: HEADERS + GAP };
+
 /// The train of a message with `payload` bytes; an empty message is one bare segment.
 pub fn train(payload: u64) -> Train {
     let packets = payload.div_ceil(MSS).max(1);
@@ -33,7 +36,8 @@ mod tests {
 
     #[test]
     fn trains_are_cut_at_the_segment_size() {
-        assert_eq!(train(0), Train { packets: 1, bytes: 90, last: 90 });
+        assert_eq!(train(0), BARE);
+        assert_eq!(BARE.bytes, 90);
         assert_eq!(train(1_448), Train { packets: 1, bytes: 1_538, last: 1_538 });
         assert_eq!(train(4_096), Train { packets: 3, bytes: 4_096 + 270, last: 1_200 + 90 });
     }

@@ -2,6 +2,7 @@
 
 use super::World;
 use super::event::Event;
+use super::state::LinkState;
 use crate::faults::Effect;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
@@ -106,10 +107,8 @@ impl World {
 
     fn cut_link(&mut self, link: LinkId, cause: RecordId) {
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::LinkDown { link });
-        let state = &mut self.links[link.index()];
-        state.cut = true;
-        state.cut_at = Some(self.agenda.now());
-        state.record = record;
+        self.links[link.index()] = LinkState { cut_at: Some(self.agenda.now()), record };
+        self.set_cut(link, Some(record));
         for node in self.workers() {
             if self.nodes[node.index()].up && !self.reaches_control_plane(node) {
                 self.fall_silent(node, record);
@@ -118,9 +117,14 @@ impl World {
         }
     }
 
+    fn set_cut(&mut self, link: LinkId, cut: Option<RecordId>) {
+        self.directions[link.index() * 2].cut = cut;
+        self.directions[link.index() * 2 + 1].cut = cut;
+    }
+
     fn mend_link(&mut self, link: LinkId, cause: RecordId) {
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::LinkUp { link });
-        self.links[link.index()].cut = false;
+        self.set_cut(link, None);
         for node in self.workers() {
             let state = &self.nodes[node.index()];
             if state.up && state.silent.is_some() && self.reaches_control_plane(node) {
@@ -155,7 +159,7 @@ impl World {
             }
             for edge in graph.edges(petgraph::graph::NodeIndex::new(vertex)) {
                 use petgraph::visit::EdgeRef;
-                if !self.links[edge.weight().index()].cut {
+                if self.directions[edge.weight().index() * 2].cut.is_none() {
                     let ends = [edge.source().index(), edge.target().index()];
                     open.extend(ends.into_iter().filter(|end| *end != vertex));
                 }

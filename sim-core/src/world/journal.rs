@@ -27,6 +27,21 @@ impl Journal {
         self.last
     }
 
+    /// Writes a record of a segment: most runs keep none, so it is made only when it is kept.
+    pub(super) fn write_segment(
+        &mut self,
+        time: SimTime,
+        cause: RecordId,
+        because: RecordId,
+        body: impl FnOnce() -> Body,
+    ) {
+        if self.level == Level::Segment {
+            self.write(time, cause, because, body());
+        } else {
+            self.last += 1;
+        }
+    }
+
     /// How many records were numbered.
     pub(super) fn count(&self) -> u64 {
         self.last

@@ -4,6 +4,7 @@
 mod client_tcp;
 mod clients;
 mod connect;
+mod direction;
 mod docker;
 mod endpoints;
 mod event;
@@ -37,12 +38,13 @@ use crate::model::Model;
 use crate::model::ids::{NodeId, PodId, ServicePortId};
 use crate::topology::routes::Routes;
 use crate::trace::{Body, RecordId, TraceSink};
+use direction::DirectionState;
 use event::{Control, Event, Timer};
 use journal::Journal;
 use network::Packet;
 use registry::RegistryEntry;
 use slab::Slab;
-use state::{ClientState, Connection, DirectionState, LinkState, NodeState, Pod, Request, SourceState};
+use state::{ClientState, Connection, LinkState, NodeState, Pod, Request, SourceState};
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

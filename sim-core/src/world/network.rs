@@ -4,12 +4,11 @@ use super::World;
 use super::event::Event;
 use super::state::Connection;
 use crate::kernel::draws::below;
-use crate::kernel::time::SimTime;
 use crate::model::ids::{LinkId, NodeId, SourceId, VertexId};
 use crate::topology::routes::Direction;
 use crate::trace::words::{DropReason, SegmentKind};
 use crate::trace::{Body, RecordId};
-use crate::transport::segment::{Train, train};
+use crate::transport::segment::{BARE, Train};
 
 /// The packet goes towards the client.
 pub(super) const TO_CLIENT: u8 = 1;
@@ -37,11 +36,11 @@ pub(super) struct Packet {
 impl World {
     /// A node sends a packet of a connection.
     pub(super) fn send(&mut self, from: NodeId, connection: u32, kind: SegmentKind, attempt: u8, flags: u8) {
-        let Connection { source, number, record, .. } = self.connections[connection];
-        let now = self.agenda.now();
-        let body = Body::SegmentSent { source: SourceId(source), number, segment: kind, attempt, node: from };
-        self.journal.write(now, record, 0, body);
-        self.connections[connection].in_flight += 1;
+        let state = &mut self.connections[connection];
+        state.in_flight += 1;
+        let (source, number, record) = (SourceId(state.source), state.number, state.record);
+        let sent = || Body::SegmentSent { source, number, segment: kind, attempt, node: from };
+        self.journal.write_segment(self.agenda.now(), record, 0, sent);
         self.forward(VertexId(from.0), Packet { connection, kind, attempt, flags }, Origin::Here);
     }
 
@@ -66,34 +65,16 @@ impl World {
 
     /// Puts a packet onto one direction of a link.
     fn transmit(&mut self, direction: Direction, packet: Packet, origin: Origin) {
-        let state = &self.links[direction.link().index()];
-        if state.cut {
-            return self.drop_packet(packet, DropReason::LinkDown, state.record);
-        }
-        let link = self.model.topology.link(direction.link());
         let train = self.train_of(packet);
         let now = self.agenda.now();
-        let (latency, queue_limit, loss_ppm) = (link.latency, link.queue, link.loss_ppm);
-        let serialisation =
-            link.bandwidth.map(|bandwidth| (bandwidth.serialisation(train.bytes), bandwidth.serialisation(train.last)));
         let place = &mut self.directions[direction.index()];
+        if let Some(record) = place.cut {
+            return self.drop_packet(packet, DropReason::LinkDown, record);
+        }
         place.departures += 1;
-        let departure = place.departures;
-        let left = match serialisation {
-            None => now,
-            Some((whole, last)) => {
-                if !place.admit(now, train, queue_limit) {
-                    return self.drop_packet(packet, DropReason::QueueFull, 0);
-                }
-                let starts = match origin {
-                    Origin::Here => now,
-                    // Its packets came in one by one: all but the last may have left by now.
-                    Origin::Elsewhere => now.saturating_sub(whole - last),
-                };
-                place.free_at = (place.free_at.max(starts) + whole).max(now + last);
-                place.queue.push_back((place.free_at, train.packets));
-                place.free_at
-            }
+        let (departure, latency, loss_ppm) = (place.departures, place.latency, place.loss_ppm);
+        let Some(left) = place.send(now, train, origin == Origin::Here) else {
+            return self.drop_packet(packet, DropReason::QueueFull, 0);
         };
         if loss_ppm > 0 && self.loses(direction.link(), packet, train, loss_ppm) {
             return self.drop_packet(packet, DropReason::Loss, 0);
@@ -112,10 +93,10 @@ impl World {
     }
 
     fn train_of(&self, packet: Packet) -> Train {
-        let source = &self.model.sources[self.connections[packet.connection].source as usize];
+        let source = &self.sources[self.connections[packet.connection].source as usize];
         match packet.kind {
-            SegmentKind::Request => train(source.request_bytes),
-            SegmentKind::Response => train(source.response_bytes),
+            SegmentKind::Request => source.request_train,
+            SegmentKind::Response => source.response_train,
             SegmentKind::Syn
             | SegmentKind::SynAck
             | SegmentKind::HandshakeAck
@@ -127,7 +108,7 @@ impl World {
             | SegmentKind::PortUnreachable
             | SegmentKind::HostUnreachable
             | SegmentKind::EarlyFin
-            | SegmentKind::ResponseAck => train(0),
+            | SegmentKind::ResponseAck => BARE,
         }
     }
 
@@ -160,8 +141,8 @@ impl World {
         }
         let direction = Direction(direction);
         let link = direction.link();
-        let latency = self.model.topology.link(link).latency;
         let state = self.links[link.index()];
+        let latency = self.directions[index].latency;
         let departed = self.agenda.now().saturating_sub(latency);
         if state.cut_at.is_some_and(|cut_at| cut_at >= departed) {
             self.drop_packet(packet, DropReason::LinkDown, state.record);
@@ -182,10 +163,11 @@ impl World {
     }
 
     fn deliver(&mut self, node: NodeId, packet: Packet) {
-        let Connection { source, number, record, .. } = self.connections[packet.connection];
-        let body = Body::SegmentReceived { source: SourceId(source), number, segment: packet.kind, node };
-        self.journal.write(self.agenda.now(), record, 0, body);
-        self.take_off(packet.connection);
+        let state = &mut self.connections[packet.connection];
+        state.in_flight -= 1;
+        let (source, number, record) = (SourceId(state.source), state.number, state.record);
+        let received = || Body::SegmentReceived { source, number, segment: packet.kind, node };
+        self.journal.write_segment(self.agenda.now(), record, 0, received);
         if packet.flags & TO_CLIENT == 0 {
             self.server_receives(node, packet);
         } else {
@@ -199,9 +181,9 @@ impl World {
         if because != 0 {
             connection.because = because;
         }
-        let (source, number, record) = (connection.source, connection.number, connection.record);
-        let body = Body::SegmentDropped { source: SourceId(source), number, segment: packet.kind, reason };
-        self.journal.write(self.agenda.now(), record, because, body);
+        let (source, number, record) = (SourceId(connection.source), connection.number, connection.record);
+        let dropped = || Body::SegmentDropped { source, number, segment: packet.kind, reason };
+        self.journal.write_segment(self.agenda.now(), record, because, dropped);
         self.take_off(packet.connection);
     }
 
@@ -222,24 +204,5 @@ impl Connection {
     fn next_stop(&self, flags: u8) -> NodeId {
         let end = if flags & TO_CLIENT == 0 { self.server_node } else { self.client_node };
         if flags & FORWARDED == 0 { self.via.unwrap_or(end) } else { end }
-    }
-}
-
-impl super::state::DirectionState {
-    /// Makes room for a train; false when the queue is too full for it (drop-tail).
-    fn admit(&mut self, now: SimTime, train: Train, limit: u32) -> bool {
-        while let Some(&(left, packets)) = self.queue.front() {
-            if left > now {
-                break;
-            }
-            self.queue.pop_front();
-            self.queued -= packets;
-        }
-        // One packet may be on the wire; `limit` more may wait behind it.
-        if self.queued > 0 && self.queued + train.packets > limit + 1 {
-            return false;
-        }
-        self.queued += train.packets;
-        true
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::World;
+use super::direction::DirectionState;
 use super::journal::Journal;
 use super::slab::Slab;
-use super::state::{DirectionState, LinkState, NodeState, PodState, SourceState, User};
+use super::state::{LinkState, NodeState, PodState, SourceState, User};
 use crate::addressing::flat_pod_ip::FlatPodIp;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
@@ -19,9 +20,10 @@ use crate::model::Model;
 use crate::model::application::{ServiceKind, Source};
 use crate::model::ids::{NodeId, PodId, ServiceId, ServicePortId, WorkloadId};
 use crate::model::settings::AddressModelKind;
-use crate::topology::NodeRole;
 use crate::topology::routes::Routes;
+use crate::topology::{Link, NodeRole};
 use crate::trace::{Body, Level, RecordId};
+use crate::transport::segment::train;
 use crate::workload::arrivals::Pacing;
 
 impl World {
@@ -41,7 +43,7 @@ impl World {
             journal: Journal::new(level),
             routes: Routes::new(&model.topology),
             links: vec![LinkState::default(); model.topology.links().len()],
-            directions: vec![DirectionState::default(); model.topology.links().len() * 2],
+            directions: model.topology.links().iter().flat_map(both_directions).collect(),
             loopback_departures: 0,
             nodes,
             fronts,
@@ -237,6 +239,10 @@ impl World {
     }
 }
 
+fn both_directions(link: &Link) -> [DirectionState; 2] {
+    [DirectionState::new(link), DirectionState::new(link)]
+}
+
 /// A phase within `period`.
 fn phase(draws: &mut Draws, key: EntityKey, purpose: &str, period: SimDuration) -> SimDuration {
     SimDuration::from_nanos(below(draws.once(key, purpose, 0), period.as_nanos()))
@@ -287,6 +293,8 @@ fn source_state(source: &Source) -> SourceState {
         demands: Stream::new(key, "demand"),
         picks: Stream::new(key, "pick"),
         fronts: Stream::new(key, "front"),
+        request_train: train(source.request_bytes),
+        response_train: train(source.response_bytes),
         next_number: 0,
         last_arrival: SimTime::ZERO + source.start,
         live: Vec::new(),

@@ -15,6 +15,7 @@ use crate::kernel::timers::TimerId;
 use crate::model::ids::{NodeId, PodId, WorkloadId};
 use crate::trace::RecordId;
 use crate::trace::fields::Client;
+use crate::transport::segment::Train;
 
 /// A machine.
 #[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a node")]
@@ -52,24 +53,9 @@ pub(super) struct NodeState {
     pub relist_phase: SimDuration,
 }
 
-/// One direction of a link.
-#[derive(Clone, Debug, Default)]
-pub(super) struct DirectionState {
-    /// When the last bit of what was sent so far leaves.
-    pub free_at: SimTime,
-    /// What waits or is being sent: when it has left, how many packets.
-    pub queue: VecDeque<(SimTime, u32)>,
-    /// Packets in `queue`.
-    pub queued: u32,
-    /// Departures so far.
-    pub departures: u64,
-}
-
 /// A link's health.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LinkState {
-    /// It carries nothing.
-    pub cut: bool,
     /// When it was cut last.
     pub cut_at: Option<SimTime>,
     /// The record of that.
@@ -148,6 +134,9 @@ pub(super) struct SourceState {
     pub demands: Stream,
     pub picks: Stream,
     pub fronts: Stream,
+    /// What a request and a response put on the wire.
+    pub request_train: Train,
+    pub response_train: Train,
     /// Number of the next open-loop request.
     pub next_number: u64,
     /// When the last one arrived.
