@@ -1,1 +1,36 @@
-//! Scenario files.
+//! podwire's scenario files, Kubernetes manifests and compose files, turned into valid models.
+//!
+//! [`load`] reads a scenario with its includes and gives one [`sim_core::model::Model`] per arm; [`check`] takes
+//! manifests and compose files too. All problems come at once as [`Diagnostic`]s with a stable code and a place;
+//! [`render`] shows them with their source line. The way: text -> YAML with spans (`yaml`) -> typed values
+//! (`schema`, `import`) -> a draft of unresolved names -> rules (`checks`) -> a model per arm (`lower`).
+
+pub mod arms;
+mod canonical;
+mod checks;
+mod decode;
+pub mod diagnostics;
+mod draft;
+mod expectations;
+mod import;
+mod load;
+mod lower;
+mod nearest;
+mod overrides;
+pub mod schema;
+mod tables;
+pub mod units;
+mod yaml;
+
+pub use diagnostics::{Diagnostic, Severity, Source, render};
+pub use expectations::{BoundUnit, Expectation};
+pub use load::{Arm, Checked, Files, Loaded, Scenario, check, load};
+pub use overrides::Overrides;
+pub use tables::{Table, format_tables};
+
+/// The JSON schema (draft 07) of the scenario format, indented and ending in a newline.
+pub fn schema() -> String {
+    let mut text = canonical::canonical_pretty(&schema::schema_value());
+    text.push('\n');
+    text
+}

@@ -1,0 +1,88 @@
+//! What the files say, before anything is resolved: names are still names, and everything knows its place.
+
+use sim_core::kernel::time::SimDuration;
+use sim_core::model::application::{Container, Protocol, Publish, RestartPolicy, ServiceKind, WorkloadKind};
+use std::net::IpAddr;
+
+use crate::diagnostics::Place;
+
+/// All sources together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) workloads: Vec<DraftWorkload>,
+    pub(crate) services: Vec<DraftService>,
+    /// Node objects of manifests: place and name.
+    pub(crate) nodes: Vec<(Place, String)>,
+}
+
+/// A workload as its file has it.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftWorkload {
+    pub(crate) place: Place,
+    pub(crate) kind: WorkloadKind,
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) replicas: u32,
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) containers: Vec<DraftContainer>,
+    pub(crate) restart_policy: RestartPolicy,
+    pub(crate) unreachable_toleration: Option<SimDuration>,
+    pub(crate) template_hash: String,
+    /// What its selector asks for that its own template must have.
+    pub(crate) selector: Vec<(String, String)>,
+    /// Where the selector stands.
+    pub(crate) selector_place: Place,
+    /// `nodeName`, if the manifest binds the pod itself.
+    pub(crate) node_name: Option<(Place, String)>,
+    /// Published ports of a compose service; `None` for a manifest.
+    pub(crate) published: Option<Vec<Publish>>,
+}
+
+impl DraftWorkload {
+    /// `deployment/web`, as scenario files name it.
+    pub(crate) fn reference(&self) -> String {
+        format!("{}/{}", self.kind.reference(), self.name)
+    }
+}
+
+/// A container with the places of its ports.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftContainer {
+    pub(crate) container: Container,
+    pub(crate) port_places: Vec<Place>,
+}
+
+/// The target of a Service port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TargetPort {
+    /// This port of each selected pod.
+    Number(u16),
+    /// The container port of this name.
+    Name(String),
+}
+
+/// A port of a Service.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftServicePort {
+    pub(crate) place: Place,
+    pub(crate) name: String,
+    pub(crate) port: u16,
+    pub(crate) protocol: Protocol,
+    pub(crate) node_port: Option<u16>,
+    pub(crate) target: TargetPort,
+}
+
+/// A Service as its file has it.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftService {
+    pub(crate) place: Place,
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) kind: ServiceKind,
+    pub(crate) cluster_ip: Option<IpAddr>,
+    pub(crate) publish_not_ready_addresses: bool,
+    /// `externalTrafficPolicy: Local`.
+    pub(crate) external_policy_local: bool,
+    pub(crate) selector: Vec<(String, String)>,
+    pub(crate) ports: Vec<DraftServicePort>,
+}

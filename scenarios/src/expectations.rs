@@ -1,0 +1,128 @@
+//! Thresholds: bounds of a metric, perhaps in one arm, of one traffic source, after one fault.
+
+use crate::arms::ArmPlan;
+use crate::diagnostics::codes::{BAD_VALUE, MISSING_KEY, UNKNOWN_NAME};
+use crate::diagnostics::{Place, Sink};
+use crate::nearest::did_you_mean;
+use crate::schema::values::BoundText;
+use crate::schema::{ExpectSpec, Spec};
+use crate::units;
+
+/// What the numbers of a bound mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoundUnit {
+    /// A plain number.
+    Number,
+    /// Nanoseconds, written as durations.
+    Nanoseconds,
+}
+
+impl BoundUnit {
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Number => "",
+            Self::Nanoseconds => "ns",
+        }
+    }
+}
+
+/// A threshold with every name checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expectation {
+    /// The metric's name.
+    pub metric: String,
+    /// In this arm; in every arm when absent.
+    pub arm: Option<String>,
+    /// Of this traffic source; of all together when absent.
+    pub traffic: Option<String>,
+    /// After this fault.
+    pub fault: Option<String>,
+    /// The least value allowed, in `unit`.
+    pub min: Option<f64>,
+    /// The greatest value allowed, in `unit`.
+    pub max: Option<f64>,
+    /// What the bounds' numbers mean.
+    pub unit: BoundUnit,
+}
+
+pub(crate) fn resolve(
+    spec: &Spec,
+    arms: &[ArmPlan],
+    metrics: &[&str],
+    place: &Place,
+    sink: &mut Sink,
+) -> Vec<Expectation> {
+    let place = place.at("expect");
+    let mut all = Vec::new();
+    for (index, given) in spec.expect.iter() {
+        let at = place.item(index);
+        check_names(spec, given, arms, metrics, &at, sink);
+        let min = bound(given.min.as_ref(), &at.at("min"), sink);
+        let max = bound(given.max.as_ref(), &at.at("max"), sink);
+        let Some(metric) = given.metric.clone() else {
+            sink.report(MISSING_KEY, &at, "an expectation needs a `metric`");
+            continue;
+        };
+        if given.min.is_none() && given.max.is_none() {
+            sink.report(MISSING_KEY, &at, "an expectation needs `min` or `max`");
+        }
+        if let (Some(min), Some(max)) = (min, max) {
+            if min.1 != max.1 {
+                sink.report(BAD_VALUE, &at.at("max"), "`min` and `max` must both be numbers or both durations");
+            } else if min.0 > max.0 {
+                sink.report(BAD_VALUE, &at.at("max"), "`max` is below `min`");
+            }
+        }
+        all.push(Expectation {
+            metric,
+            arm: given.arm.clone(),
+            traffic: given.traffic.clone(),
+            fault: given.fault.clone(),
+            min: min.map(|bound| bound.0),
+            max: max.map(|bound| bound.0),
+            unit: min.or(max).map_or(BoundUnit::Number, |bound| bound.1),
+        });
+    }
+    all
+}
+
+fn check_names(
+    spec: &Spec,
+    given: &ExpectSpec,
+    arms: &[ArmPlan],
+    metrics: &[&str],
+    place: &Place,
+    sink: &mut Sink,
+) {
+    let arms: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
+    let traffic: Vec<&str> = spec.traffic.iter().filter_map(|(_, source)| source.name.as_deref()).collect();
+    let faults: Vec<&str> = spec.faults.iter().filter_map(|(_, fault)| fault.name()).collect();
+    let asked = [
+        ("metric", &given.metric, metrics),
+        ("arm", &given.arm, &arms),
+        ("traffic", &given.traffic, &traffic),
+        ("fault", &given.fault, &faults),
+    ];
+    for (what, name, known) in asked {
+        let Some(name) = name else { continue };
+        if !known.contains(&name.as_str()) {
+            let help = did_you_mean(name, known.iter().copied());
+            sink.help(UNKNOWN_NAME, &place.at(what), format!("there is no {what} `{name}`"), &help);
+        }
+    }
+}
+
+/// A bound and what its number means.
+#[allow(clippy::cast_precision_loss)]
+fn bound(text: Option<&BoundText>, place: &Place, sink: &mut Sink) -> Option<(f64, BoundUnit)> {
+    let text = &text?.0;
+    if let Some(number) = text.parse::<f64>().ok().filter(|number| number.is_finite()) {
+        return Some((number, BoundUnit::Number));
+    }
+    let length = units::duration(text).ok();
+    if length.is_none() {
+        sink.report(BAD_VALUE, place, format!("`{text}` is neither a number nor a duration"));
+    }
+    length.map(|length| (length.as_nanos() as f64, BoundUnit::Nanoseconds))
+}

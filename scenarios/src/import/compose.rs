@@ -1,0 +1,225 @@
+//! Compose files: a service becomes a workload and, for the clients inside, a Service of the same name.
+
+use serde::Deserialize;
+use serde_json::Value;
+use sim_core::model::application::{
+    Container, ContainerPort, HostPort, Protocol, Publish, RestartPolicy, ServiceKind, WorkloadKind,
+};
+
+use super::ignore_all;
+use super::kubernetes::workload::DEFAULT_TOLERATION;
+use crate::canonical::template_hash;
+use crate::decode::decode;
+use crate::diagnostics::codes::{BAD_VALUE, SKIPPED_SERVICE, UNKNOWN_SERVICE};
+use crate::diagnostics::{Place, Sink};
+use crate::draft::{Draft, DraftContainer, DraftService, DraftServicePort, DraftWorkload, TargetPort};
+use crate::import::compose_ports::{Mapping, expose, long_port, short_port};
+use crate::nearest::did_you_mean;
+use crate::schema::values::{Dict, List, NameText, Names, Short};
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ComposeFile {
+    #[serde(rename = "version")]
+    _version: Option<NameText>,
+    #[serde(rename = "name")]
+    _name: Option<String>,
+    services: Dict<ComposeService>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ComposeService {
+    ports: List<Short<LongPort>>,
+    expose: List<NameText>,
+    deploy: Option<Deploy>,
+    scale: Option<u32>,
+    depends_on: Names,
+    restart: Option<String>,
+    profiles: List<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Deploy {
+    replicas: Option<u32>,
+}
+
+/// The long form of a port.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct LongPort {
+    pub(crate) target: Option<NameText>,
+    pub(crate) published: Option<NameText>,
+    pub(crate) protocol: Option<String>,
+    pub(crate) host_ip: Option<String>,
+}
+
+/// The label that compose itself puts on containers.
+const SERVICE_LABEL: &str = "com.docker.compose.service";
+
+/// Imports a compose file.
+pub(crate) fn import(document: &Value, place: &Place, draft: &mut Draft, sink: &mut Sink) {
+    let Some(decoded) = decode::<ComposeFile>(document.clone(), place, sink) else { return };
+    ignore_all(&decoded.unknown, place, sink);
+    let services = place.at("services");
+    let file = &decoded.value;
+    for (name, service) in &file.services.0 {
+        let at = services.at(name);
+        depends_on(service, file, &at, sink);
+        if !service.profiles.is_empty() {
+            let message = format!("`{name}` belongs to a profile, so it is not started");
+            sink.report(SKIPPED_SERVICE, &at.at("profiles"), message);
+            continue;
+        }
+        let definition = document.get("services").and_then(|services| services.get(name));
+        import_service(name, service, definition, &at, draft, sink);
+    }
+}
+
+fn depends_on(service: &ComposeService, file: &ComposeFile, place: &Place, sink: &mut Sink) {
+    for (name, segment) in &service.depends_on.0 {
+        if !file.services.0.contains_key(name) {
+            let help = did_you_mean(name, file.services.0.keys().map(String::as_str));
+            let at = place.at("depends_on").at(segment);
+            sink.help(UNKNOWN_SERVICE, &at, format!("`{name}` is no service of this file"), &help);
+        }
+    }
+}
+
+fn import_service(
+    name: &str,
+    service: &ComposeService,
+    definition: Option<&Value>,
+    place: &Place,
+    draft: &mut Draft,
+    sink: &mut Sink,
+) {
+    let published = mappings(service, place, sink);
+    let exposed: Vec<(Place, u16)> = service
+        .expose
+        .iter()
+        .flat_map(|(index, text)| {
+            let at = place.at("expose").item(index);
+            expose(&text.0, &at, sink).into_iter().map(move |port| (at.clone(), port))
+        })
+        .collect();
+    let mut ports: Vec<(Place, u16, Protocol)> = Vec::new();
+    let of_published = published.iter().map(|(at, mapping)| (at, mapping.target, mapping.protocol));
+    for (at, port, protocol) in of_published.chain(exposed.iter().map(|(at, port)| (at, *port, Protocol::Tcp))) {
+        if !ports.iter().any(|known| (known.1, known.2) == (port, protocol)) {
+            ports.push((at.clone(), port, protocol));
+        }
+    }
+    let tcp = |(_, mapping): &&(Place, Mapping)| mapping.protocol == Protocol::Tcp;
+    let mut publish: Vec<Publish> = published.iter().filter(tcp).map(|(_, mapping)| mapping.publish()).collect();
+    // Other hosts can only reach what is published, so an exposed port gets a dynamic one.
+    for (_, port) in &exposed {
+        if !publish.iter().any(|known| known.container_port == *port) {
+            publish.push(Publish { container_port: *port, host_port: HostPort::Dynamic });
+        }
+    }
+    let deployed = service.deploy.as_ref().and_then(|deploy| deploy.replicas);
+    let labels = vec![(SERVICE_LABEL.to_owned(), name.to_owned())];
+    draft.workloads.push(DraftWorkload {
+        place: place.key(),
+        kind: WorkloadKind::Deployment,
+        name: name.to_owned(),
+        namespace: "default".to_owned(),
+        replicas: deployed.or(service.scale).unwrap_or(1),
+        labels: labels.clone(),
+        containers: vec![container(name, &ports)],
+        restart_policy: restart(service, place, sink),
+        unreachable_toleration: Some(DEFAULT_TOLERATION),
+        template_hash: template_hash(definition.unwrap_or(&Value::Null)),
+        selector: Vec::new(),
+        selector_place: place.clone(),
+        node_name: None,
+        published: Some(publish),
+    });
+    draft.services.push(cluster_service(name, labels, &ports, !published.is_empty(), place));
+}
+
+fn container(name: &str, ports: &[(Place, u16, Protocol)]) -> DraftContainer {
+    let listens = |(_, port, protocol): &(Place, u16, Protocol)| ContainerPort {
+        name: String::new(),
+        port: *port,
+        host_port: None,
+        protocol: *protocol,
+    };
+    DraftContainer {
+        container: Container { name: name.to_owned(), ports: ports.iter().map(listens).collect(), readiness: None },
+        port_places: ports.iter().map(|(at, ..)| at.clone()).collect(),
+    }
+}
+
+/// A published service can be reached from outside, so it is a `NodePort`; one without ports has only a name.
+fn cluster_service(
+    name: &str,
+    selector: Vec<(String, String)>,
+    ports: &[(Place, u16, Protocol)],
+    published: bool,
+    place: &Place,
+) -> DraftService {
+    let port = |(at, port, protocol): &(Place, u16, Protocol)| DraftServicePort {
+        place: at.clone(),
+        name: String::new(),
+        port: *port,
+        protocol: *protocol,
+        node_port: None,
+        target: TargetPort::Number(*port),
+    };
+    DraftService {
+        place: place.key(),
+        name: name.to_owned(),
+        namespace: "default".to_owned(),
+        kind: match (ports.is_empty(), published) {
+            (true, _) => ServiceKind::Headless,
+            (false, true) => ServiceKind::NodePort,
+            (false, false) => ServiceKind::ClusterIp,
+        },
+        cluster_ip: None,
+        publish_not_ready_addresses: false,
+        external_policy_local: false,
+        selector,
+        ports: ports.iter().map(port).collect(),
+    }
+}
+
+fn mappings(service: &ComposeService, place: &Place, sink: &mut Sink) -> Vec<(Place, Mapping)> {
+    let mut all = Vec::new();
+    for (index, entry) in service.ports.iter() {
+        let at = place.at("ports").item(index);
+        let read = match entry {
+            Short::Text(text) => short_port(text, &at, sink),
+            Short::Long(long) => long_port(long, &at, sink),
+        };
+        all.extend(read.into_iter().map(|mapping| (at.clone(), mapping)));
+    }
+    all
+}
+
+fn restart(service: &ComposeService, place: &Place, sink: &mut Sink) -> RestartPolicy {
+    let text = service.restart.as_deref().unwrap_or("no");
+    match text.split_once(':').unwrap_or((text, "0")) {
+        ("no", _) => RestartPolicy::Never,
+        ("always" | "unless-stopped", _) => RestartPolicy::Always,
+        ("on-failure", max) if max.parse::<u32>().is_ok() => {
+            RestartPolicy::OnFailure { max: max.parse().unwrap_or_default() }
+        }
+        _ => {
+            let message = format!("`{text}` is not a restart policy");
+            let help = "known: no, always, on-failure, on-failure:N, unless-stopped";
+            sink.help(BAD_VALUE, &place.at("restart"), message, help);
+            RestartPolicy::Never
+        }
+    }
+}
+
+/// Supported keys, for the documentation.
+pub(crate) const SUPPORTED: &[(&str, &str)] = &[
+    ("file", "services (version and name are read and mean nothing; x- extensions are skipped)"),
+    ("service", "ports, expose, deploy.replicas, scale, depends_on (names are checked), restart, profiles"),
+    ("port, short form", "[IP:][HOST[-HOST]:]CONTAINER[-CONTAINER][/PROTOCOL]"),
+    ("port, long form", "target, published, protocol, host_ip"),
+];

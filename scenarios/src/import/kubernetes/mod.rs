@@ -1,0 +1,80 @@
+//! Kubernetes objects: block and flow style, JSON, lists, many documents to a file.
+
+pub(crate) mod service;
+pub(crate) mod types;
+pub(crate) mod workload;
+
+use serde_json::Value;
+use sim_core::model::application::{Protocol, WorkloadKind};
+
+use super::ignore_all;
+use crate::decode::decode;
+use crate::diagnostics::codes::{BAD_VALUE, INCOMPLETE_OBJECT, LENIENT_BOOLEAN, SKIPPED_KIND};
+use crate::diagnostics::{Place, Sink};
+use crate::draft::Draft;
+use crate::schema::values::Flag;
+use types::Meta;
+
+/// Imports one object, or all objects of a list.
+pub(crate) fn import(object: &Value, place: &Place, draft: &mut Draft, sink: &mut Sink) {
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+    match kind {
+        "Deployment" => workload::import(object, WorkloadKind::Deployment, place, draft, sink),
+        "ReplicaSet" => workload::import(object, WorkloadKind::ReplicaSet, place, draft, sink),
+        "StatefulSet" => workload::import(object, WorkloadKind::StatefulSet, place, draft, sink),
+        "DaemonSet" => workload::import(object, WorkloadKind::DaemonSet, place, draft, sink),
+        "ReplicationController" => workload::import_controller(object, place, draft, sink),
+        "Pod" => workload::import_pod(object, place, draft, sink),
+        "Service" => service::import(object, place, draft, sink),
+        "Node" | "Namespace" => import_named(object, kind == "Node", place, draft, sink),
+        "List" => {
+            let items = object.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            for (index, item) in items.iter().enumerate() {
+                import(item, &place.at("items").item(index), draft, sink);
+            }
+        }
+        "" => sink.report(INCOMPLETE_OBJECT, place, "an object without `kind`"),
+        other => sink.report(SKIPPED_KIND, &place.at("kind"), format!("objects of kind {other} are skipped")),
+    }
+}
+
+fn import_named(object: &Value, is_node: bool, place: &Place, draft: &mut Draft, sink: &mut Sink) {
+    let Some(decoded) = decode::<types::Named>(object.clone(), place, sink) else { return };
+    ignore_all(&decoded.unknown, place, sink);
+    let Some((name, _)) = identity(decoded.value.metadata.as_ref(), place, sink) else { return };
+    if is_node {
+        draft.nodes.push((place.at("metadata").at("name"), name));
+    }
+}
+
+/// Name and namespace of an object.
+fn identity(meta: Option<&Meta>, place: &Place, sink: &mut Sink) -> Option<(String, String)> {
+    let name = meta.and_then(|meta| meta.name.clone()).filter(|name| !name.is_empty());
+    if name.is_none() {
+        sink.report(INCOMPLETE_OBJECT, &place.at("metadata").key(), "the object has no `metadata.name`");
+    }
+    let namespace = meta.and_then(|meta| meta.namespace.clone()).unwrap_or_else(|| "default".to_owned());
+    Some((name?, namespace))
+}
+
+fn protocol(text: Option<&str>, place: &Place, sink: &mut Sink) -> Protocol {
+    match text.unwrap_or("TCP") {
+        "TCP" => Protocol::Tcp,
+        "UDP" => Protocol::Udp,
+        "SCTP" => Protocol::Sctp,
+        other => {
+            let message = format!("`{other}` is not a protocol");
+            sink.help(BAD_VALUE, &place.at("protocol"), message, "known: TCP, UDP, SCTP");
+            Protocol::Tcp
+        }
+    }
+}
+
+/// Warns of a boolean that only YAML 1.1 takes for one.
+fn boolean(flag: Flag, place: &Place, sink: &mut Sink) -> bool {
+    if flag.lenient {
+        let message = format!("read as {}, as YAML 1.1 does", flag.value);
+        sink.help(LENIENT_BOOLEAN, place, message, "write true or false");
+    }
+    flag.value
+}

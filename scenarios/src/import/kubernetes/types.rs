@@ -1,0 +1,227 @@
+//! The keys of Kubernetes objects that podwire models; all others are counted as not modelled.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+
+use crate::schema::values::{Dict, Flag, List};
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Meta {
+    pub(crate) name: Option<String>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) labels: Dict<String>,
+}
+
+/// A Deployment, `ReplicaSet`, `StatefulSet` or `DaemonSet`.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Workload {
+    pub(crate) api_version: String,
+    #[serde(rename = "kind")]
+    pub(crate) _kind: String,
+    pub(crate) metadata: Option<Meta>,
+    pub(crate) spec: Option<WorkloadSpec>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct WorkloadSpec {
+    pub(crate) replicas: Option<i64>,
+    pub(crate) selector: Option<Selector>,
+    pub(crate) template: Option<Template>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Selector {
+    pub(crate) match_labels: Dict<String>,
+}
+
+/// A `ReplicationController`, whose selector is a plain mapping.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Controller {
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: String,
+    #[serde(rename = "kind")]
+    pub(crate) _kind: String,
+    pub(crate) metadata: Option<Meta>,
+    pub(crate) spec: Option<ControllerSpec>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct ControllerSpec {
+    pub(crate) replicas: Option<i64>,
+    pub(crate) selector: Dict<String>,
+    pub(crate) template: Option<Template>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct Template {
+    pub(crate) metadata: Option<Meta>,
+    pub(crate) spec: Option<PodSpec>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Pod {
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: String,
+    #[serde(rename = "kind")]
+    pub(crate) _kind: String,
+    pub(crate) metadata: Option<Meta>,
+    pub(crate) spec: Option<PodSpec>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct PodSpec {
+    pub(crate) containers: List<ContainerObject>,
+    pub(crate) restart_policy: Option<String>,
+    pub(crate) tolerations: List<Toleration>,
+    pub(crate) host_network: Flag,
+    pub(crate) node_name: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ContainerObject {
+    pub(crate) name: Option<String>,
+    pub(crate) ports: List<PortObject>,
+    pub(crate) readiness_probe: Option<ProbeObject>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct PortObject {
+    pub(crate) name: Option<String>,
+    pub(crate) container_port: Option<i64>,
+    pub(crate) host_port: Option<i64>,
+    pub(crate) protocol: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ProbeObject {
+    pub(crate) initial_delay_seconds: Option<u32>,
+    pub(crate) period_seconds: Option<u32>,
+    pub(crate) timeout_seconds: Option<u32>,
+    pub(crate) success_threshold: Option<u32>,
+    pub(crate) failure_threshold: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Toleration {
+    pub(crate) key: Option<String>,
+    pub(crate) operator: Option<String>,
+    pub(crate) effect: Option<String>,
+    pub(crate) toleration_seconds: Option<i64>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Service {
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: String,
+    #[serde(rename = "kind")]
+    pub(crate) _kind: String,
+    pub(crate) metadata: Option<Meta>,
+    pub(crate) spec: Option<ServiceSpec>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ServiceSpec {
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+    #[serde(rename = "clusterIP")]
+    pub(crate) cluster_ip: Option<String>,
+    pub(crate) ports: List<ServicePortObject>,
+    pub(crate) selector: Dict<String>,
+    pub(crate) external_traffic_policy: Option<String>,
+    pub(crate) publish_not_ready_addresses: Flag,
+    pub(crate) session_affinity: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ServicePortObject {
+    pub(crate) name: Option<String>,
+    pub(crate) port: Option<i64>,
+    pub(crate) target_port: Option<IntOrString>,
+    pub(crate) protocol: Option<String>,
+    pub(crate) node_port: Option<i64>,
+}
+
+/// Node and Namespace: their names are all that matters.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Named {
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: String,
+    #[serde(rename = "kind")]
+    pub(crate) _kind: String,
+    pub(crate) metadata: Option<Meta>,
+}
+
+/// `targetPort`: a number or the name of a container port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum IntOrString {
+    Int(i64),
+    Text(String),
+}
+
+struct IntOrStringVisitor;
+
+impl Visitor<'_> for IntOrStringVisitor {
+    type Value = IntOrString;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a port or the name of one")
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<IntOrString, E> {
+        Ok(IntOrString::Int(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<IntOrString, E> {
+        Ok(IntOrString::Int(i64::try_from(number).unwrap_or(i64::MAX)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<IntOrString, E> {
+        Ok(IntOrString::Text(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for IntOrString {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IntOrStringVisitor)
+    }
+}
+
+/// Supported keys by object, for the documentation.
+pub(crate) const SUPPORTED: &[(&str, &str)] = &[
+    ("any object", "apiVersion, kind, metadata.{name, namespace, labels}"),
+    ("Deployment, ReplicaSet, StatefulSet, DaemonSet", "spec.{replicas, selector.matchLabels, template}"),
+    ("ReplicationController", "spec.{replicas, selector, template}"),
+    ("Pod and template", "metadata.labels, spec.{containers, restartPolicy, tolerations, hostNetwork, nodeName}"),
+    ("container", "name, ports, readinessProbe"),
+    ("container port", "name, containerPort, hostPort, protocol"),
+    (
+        "readinessProbe",
+        "initialDelaySeconds, periodSeconds, timeoutSeconds, successThreshold, failureThreshold",
+    ),
+    ("toleration", "key, operator, effect, tolerationSeconds"),
+    (
+        "Service",
+        "spec.{type, clusterIP, ports, selector, externalTrafficPolicy, publishNotReadyAddresses, sessionAffinity}",
+    ),
+    ("Service port", "name, port, targetPort, protocol, nodePort"),
+    ("Node, Namespace", "metadata.name"),
+    ("List", "items"),
+];

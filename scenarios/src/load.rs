@@ -1,0 +1,319 @@
+//! From files to models: read, import, check, lower, with every problem told at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+use sim_core::model::Model;
+
+use crate::arms::{self, ArmPlan};
+use crate::canonical::{canonical, canonical_pretty};
+use crate::decode::decode;
+use crate::diagnostics::codes::{
+    MISSING_KEY, NOTHING_TO_RUN, UNKNOWN_KEY, UNKNOWN_PATH, UNREADABLE, UNRECOGNISED, UNUSED, VERSION,
+};
+use crate::diagnostics::{Diagnostic, Place, Severity, Sink, Source};
+use crate::draft::Draft;
+use crate::expectations::{self, Expectation};
+use crate::import::{DocumentKind, import, kind_of};
+use crate::lower::{Lowering, lower, settings_of};
+use crate::nearest::did_you_mean;
+use crate::overrides::{self, Overrides};
+use crate::schema::paths::{Keys, Paths};
+use crate::schema::{API_VERSION, ScenarioFile, Spec};
+use crate::yaml::{self, SpanIndex, unescape};
+use crate::{checks, nearest};
+
+/// Reads files; the command line gives one that reads the disk, tests one that holds texts.
+pub trait Files {
+    /// The whole text of a file.
+    fn read(&self, path: &Path) -> std::io::Result<String>;
+}
+
+impl<F: Fn(&Path) -> std::io::Result<String>> Files for F {
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        self(path)
+    }
+}
+
+/// What came of a file.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The scenario; `None` exactly when a diagnostic is an error (or the file is no scenario).
+    pub scenario: Option<Scenario>,
+    /// Everything to say about it, in the order of the sources.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Each key of a foreign file that is not modelled; `diagnostics` has one line per file.
+    pub ignored: Vec<Diagnostic>,
+    /// The texts that `diagnostics` speak of.
+    pub sources: Vec<Source>,
+}
+
+impl Loaded {
+    /// True when something is an error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|item| item.severity == Severity::Error)
+    }
+}
+
+/// A scenario that can run.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// `metadata.name`, or the file's stem.
+    pub name: String,
+    /// `metadata.description`.
+    pub description: String,
+    /// The scenario with its includes and overrides as one canonical text, the same in every folder.
+    pub effective: String,
+    /// Its arms, in the order of the file.
+    pub arms: Vec<Arm>,
+    /// What must hold.
+    pub expectations: Vec<Expectation>,
+}
+
+/// A variant of the scenario.
+#[derive(Clone, Debug)]
+pub struct Arm {
+    /// Its name.
+    pub name: String,
+    /// What is simulated.
+    pub model: Model,
+    /// Every effective setting by dotted path, to show what differs between two arms.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// What [`check`] found in a file.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What the file is: `scenario`, `kubernetes`, `compose`, or empty when it is none of them.
+    pub kind: &'static str,
+    /// Number of workloads it holds, with its includes.
+    pub workloads: usize,
+    /// Number of Services it holds, with its includes.
+    pub services: usize,
+    /// Its scenario, if it is one, and everything to say about it.
+    pub loaded: Loaded,
+}
+
+/// Loads a scenario. `base` is the folder that its includes are relative to; `metrics` are the names that
+/// expectations may use.
+pub fn load(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[&str]) -> Loaded {
+    let mut loader = Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
+    let documents = loader.parse(main);
+    let scenario = loader.scenario(&documents, overrides);
+    loader.finish(scenario, overrides)
+}
+
+/// Checks a scenario, a manifest or a compose file, told apart by its contents.
+pub fn check(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[&str]) -> Checked {
+    let mut loader = Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
+    let documents = loader.parse(main);
+    let kinds: Vec<DocumentKind> = documents.iter().map(kind_of).collect();
+    let (kind, scenario) = if kinds.contains(&DocumentKind::Scenario) {
+        ("scenario", loader.scenario(&documents, overrides))
+    } else {
+        for (index, document) in documents.iter().enumerate() {
+            import(document, &Place::document(0, index), &mut loader.draft, &mut loader.sink);
+        }
+        checks::check(&loader.draft, &mut loader.sink);
+        let kubernetes = kinds.contains(&DocumentKind::Kubernetes);
+        let compose = kinds.contains(&DocumentKind::Compose);
+        let empty = kinds.iter().all(|kind| *kind == DocumentKind::Empty);
+        if empty && !loader.sink.has_errors() {
+            loader.sink.report(UNRECOGNISED, &Place::document(0, 0), "the file holds nothing");
+        }
+        (if kubernetes { "kubernetes" } else if compose { "compose" } else { "" }, None)
+    };
+    let (workloads, services) = (loader.draft.workloads.len(), loader.draft.services.len());
+    Checked { kind, workloads, services, loaded: loader.finish(scenario, overrides) }
+}
+
+struct Loader<'a> {
+    files: &'a dyn Files,
+    base: &'a Path,
+    metrics: &'a [&'a str],
+    sink: Sink,
+    draft: Draft,
+    paths: Paths,
+}
+
+impl Loader<'_> {
+    /// Takes a source in and gives its documents.
+    fn parse(&mut self, source: Source) -> Vec<Value> {
+        let parsed = yaml::parse(&source.text);
+        let number = self.sink.add_source(source, parsed.spans);
+        for problem in parsed.problems {
+            self.sink.problem(number, problem);
+        }
+        parsed.documents
+    }
+
+    fn finish(mut self, scenario: Option<Scenario>, overrides: &Overrides) -> Loaded {
+        self.sink.summarise_ignored();
+        if overrides.strict {
+            for item in self.sink.items.iter_mut().filter(|item| item.severity == Severity::Warning) {
+                item.severity = Severity::Error;
+            }
+        }
+        self.sink.sort();
+        let scenario = scenario.filter(|_| !self.sink.has_errors());
+        let Sink { items, ignored, sources, .. } = self.sink;
+        Loaded { scenario, diagnostics: items, ignored, sources }
+    }
+
+    /// The scenario among the documents of the main file; the others are manifests beside it.
+    fn scenario(&mut self, documents: &[Value], overrides: &Overrides) -> Option<Scenario> {
+        let mut own = documents.iter().enumerate().filter(|(_, document)| kind_of(document) == DocumentKind::Scenario);
+        let Some((index, document)) = own.next() else {
+            if !self.sink.has_errors() {
+                let help = "a scenario has `apiVersion: podwire/v1` and `kind: Scenario`; `podwire check` takes other files";
+                self.sink.help(UNRECOGNISED, &Place::document(0, 0), "this file holds no scenario", help);
+            }
+            return None;
+        };
+        if let Some((second, _)) = own.next() {
+            let place = Place::document(0, second);
+            self.sink.report(UNRECOGNISED, &place, "a file holds one scenario, but this is the second");
+        }
+        let root = Place::document(0, index);
+        self.sink.scenario_is(0, index);
+        let mut tree = document.clone();
+        self.override_all(&mut tree, overrides);
+        let file = self.decode(&tree, &root)?;
+        self.check_head(&file, &root);
+        for (other, beside) in documents.iter().enumerate().filter(|(other, _)| *other != index) {
+            import(beside, &Place::document(0, other), &mut self.draft, &mut self.sink);
+        }
+        let Some(spec) = &file.spec else {
+            self.sink.report(MISSING_KEY, &root, "`spec` is missing here");
+            return None;
+        };
+        let mut effective = format!("{API_VERSION} effective scenario\n{}\n", canonical_pretty(&tree));
+        for (other, beside) in documents.iter().enumerate().filter(|(other, _)| *other != index) {
+            effective.push_str(&format!("--- document {other}\n{}\n", canonical(beside)));
+        }
+        self.include_all(spec, &root.at("spec"), &mut effective);
+        checks::check(&self.draft, &mut self.sink);
+        self.check_content(spec, &root);
+        let plans = arms::plan(spec, &root.at("spec"), &mut self.sink);
+        let expectations = expectations::resolve(spec, &plans, self.metrics, &root.at("spec"), &mut self.sink);
+        let lowered: Vec<Option<Arm>> = plans.iter().map(|plan| self.arm(plan, &tree, &file, &root)).collect();
+        let arms = lowered.into_iter().collect::<Option<Vec<Arm>>>()?;
+        let metadata = file.metadata.unwrap_or_default();
+        let name = metadata.name.unwrap_or_else(|| stem(&self.sink.sources[0].name));
+        Some(Scenario { name, description: metadata.description.unwrap_or_default(), effective, arms, expectations })
+    }
+
+    /// One arm: its own values put into the tree, read again and lowered.
+    fn arm(&mut self, plan: &ArmPlan, tree: &Value, file: &ScenarioFile, root: &Place) -> Option<Arm> {
+        let before = self.sink.overrides();
+        let mut tree = tree.clone();
+        for (path, value, place) in &plan.set {
+            self.override_one(&mut tree, path, value.clone(), place);
+        }
+        let own = if plan.set.is_empty() { None } else { Some(self.decode(&tree, root)?) };
+        let spec = own.as_ref().unwrap_or(file).spec.as_ref()?;
+        let place = root.at("spec");
+        let mut ctx = Lowering { draft: &self.draft, spec, place, plan, sink: &mut self.sink };
+        let model = lower(&mut ctx);
+        self.sink.restore_overrides(before);
+        let model = model?;
+        let settings = settings_of(&model, &tree);
+        Some(Arm { name: plan.name.clone(), model, settings })
+    }
+
+    /// Reads podwire's own format: an unknown key is an error with the nearest name.
+    fn decode(&mut self, tree: &Value, root: &Place) -> Option<ScenarioFile> {
+        let decoded = decode::<ScenarioFile>(tree.clone(), root, &mut self.sink)?;
+        for pointer in &decoded.unknown {
+            let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", pointer));
+            let key = unescape(key);
+            let help = match self.paths.keys_at(parent) {
+                Keys::Only(known) => did_you_mean(&key, known.iter().map(String::as_str)),
+                Keys::Any | Keys::None => String::new(),
+            };
+            let place = Place { pointer: pointer.clone(), key: true, ..root.clone() };
+            self.sink.help(UNKNOWN_KEY, &place, format!("`{key}` is no key of a scenario here"), &help);
+        }
+        Some(decoded.value)
+    }
+
+    fn check_head(&mut self, file: &ScenarioFile, root: &Place) {
+        if file.api_version != API_VERSION {
+            let message = format!("this podwire does not read `{}`", file.api_version);
+            self.sink.help(VERSION, &root.at("apiVersion"), message, &format!("write `apiVersion: {API_VERSION}`"));
+        }
+        if file.kind != "Scenario" {
+            let message = format!("`{}` is no kind of podwire's", file.kind);
+            let help = nearest::did_you_mean(&file.kind, ["Scenario"]);
+            self.sink.help(VERSION, &root.at("kind"), message, &help);
+        }
+    }
+
+    fn check_content(&mut self, spec: &Spec, root: &Place) {
+        if self.draft.workloads.is_empty() && !self.sink.has_errors() {
+            let help = "name manifests or a compose file under `include`";
+            self.sink.help(NOTHING_TO_RUN, &root.at("spec").key(), "the scenario has no workload", help);
+        }
+        if spec.traffic.is_empty() {
+            self.sink.report(UNUSED, &root.at("spec").key(), "the scenario has no traffic, so nobody asks anybody");
+        }
+    }
+
+    fn override_all(&mut self, tree: &mut Value, overrides: &Overrides) {
+        let seed = overrides.seed.iter().map(|seed| ("seed".to_owned(), seed.to_string(), format!("--seed {seed}")));
+        let set = overrides.set.iter().map(|(path, text)| (path.clone(), text.clone(), format!("--set {path}={text}")));
+        for (path, text, shown) in set.chain(seed) {
+            let source = Source { name: "command line".to_owned(), text: shown };
+            let number = self.sink.add_source(source, SpanIndex::default());
+            let place = Place::document(number, 0);
+            match yaml::parse_value(&text) {
+                Ok(value) => self.override_one(tree, &path, value, &place),
+                Err(message) => self.sink.report(UNKNOWN_PATH, &place, message),
+            }
+        }
+    }
+
+    fn override_one(&mut self, tree: &mut Value, path: &str, value: Value, place: &Place) {
+        let head = path.split('.').next().unwrap_or_default();
+        if ["arms", "include", "expect"].contains(&head) && place.source == 0 {
+            let message = format!("`{head}` is shared by all arms, so no arm can set it");
+            self.sink.report(UNKNOWN_PATH, &place.key(), message);
+            return;
+        }
+        match overrides::set(tree, path, value, &self.paths) {
+            Ok(pointer) => self.sink.override_place(pointer, place.clone()),
+            Err(bad) => self.sink.help(UNKNOWN_PATH, &place.key(), bad.message, &bad.help),
+        }
+    }
+
+    fn include_all(&mut self, spec: &Spec, place: &Place, effective: &mut String) {
+        let place = place.at("include");
+        for (index, path) in spec.include.iter() {
+            let full = self.base.join(path);
+            match self.files.read(&full) {
+                Ok(text) => {
+                    let source = Source { name: full.display().to_string(), text };
+                    let documents = self.parse(source);
+                    let number = self.sink.sources.len() - 1;
+                    effective.push_str(&format!("--- include {path}\n"));
+                    for (document, value) in documents.iter().enumerate() {
+                        effective.push_str(&canonical(value));
+                        effective.push('\n');
+                        import(value, &Place::document(number, document), &mut self.draft, &mut self.sink);
+                    }
+                }
+                Err(error) => {
+                    let message = format!("cannot read {}: {error}", full.display());
+                    let help = "paths are relative to the folder of the scenario file";
+                    self.sink.help(UNREADABLE, &place.item(index), message, help);
+                }
+            }
+        }
+    }
+}
+
+/// A file's name without folders and ending.
+fn stem(name: &str) -> String {
+    Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}

@@ -1,0 +1,135 @@
+//! From the draft and one arm's settings to a model: every name becomes a number, or an error at its place.
+
+mod faults;
+mod parts;
+pub(crate) mod refs;
+mod services;
+mod settings;
+mod topology;
+mod traffic;
+mod workloads;
+
+use sim_core::kernel::time::SimDuration;
+use sim_core::model::application::{Service, ServicePort, Workload};
+use sim_core::model::{Model, ModelParts};
+use sim_core::topology::Topology;
+
+use crate::arms::ArmPlan;
+use crate::diagnostics::codes::{BAD_VALUE, INVALID_MODEL, MISSING_KEY};
+use crate::diagnostics::{Place, Sink};
+use crate::draft::Draft;
+use crate::schema::Spec;
+use crate::schema::values::DurationText;
+use crate::units;
+pub(crate) use settings::settings_of;
+
+/// What the steps of lowering share.
+pub(crate) struct Lowering<'a> {
+    pub(crate) draft: &'a Draft,
+    pub(crate) spec: &'a Spec,
+    /// Where `spec` stands.
+    pub(crate) place: Place,
+    pub(crate) plan: &'a ArmPlan,
+    pub(crate) sink: &'a mut Sink,
+}
+
+/// What is known once nodes, workloads and Services have their numbers.
+pub(crate) struct Tables {
+    pub(crate) topology: Topology,
+    pub(crate) workloads: Vec<Workload>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) service_ports: Vec<ServicePort>,
+    pub(crate) duration: SimDuration,
+}
+
+impl Lowering<'_> {
+    /// A duration, or the default with an error at its place.
+    fn duration(&mut self, text: Option<&DurationText>, place: &Place, default: SimDuration) -> SimDuration {
+        self.optional_duration(text, place).unwrap_or(default)
+    }
+
+    fn optional_duration(&mut self, text: Option<&DurationText>, place: &Place) -> Option<SimDuration> {
+        self.read(text.map(|text| text.0.as_str()), place, units::duration)
+    }
+
+    /// A quantity read by `reader`; `None` when it is absent or wrong.
+    fn read<T>(&mut self, text: Option<&str>, place: &Place, reader: fn(&str) -> Result<T, String>) -> Option<T> {
+        match reader(text?) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.sink.report(BAD_VALUE, place, message);
+                None
+            }
+        }
+    }
+}
+
+/// Lowers one arm. `None` when anything is in error; all errors are in the sink.
+pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
+    let seconds = |seconds| SimDuration::from_secs(seconds);
+    let spec = ctx.spec;
+    let place = ctx.place.clone();
+    if spec.duration.is_none() {
+        ctx.sink.help(MISSING_KEY, &place.key(), "`duration` is missing here", "for example `duration: 10m`");
+    }
+    let duration = ctx.duration(spec.duration.as_ref(), &place.at("duration"), seconds(u64::from(u32::MAX)));
+    let warm_up = ctx.duration(spec.warm_up.as_ref(), &place.at("warmUp"), SimDuration::ZERO);
+    let drain = ctx.duration(spec.drain.as_ref(), &place.at("drain"), SimDuration::ZERO);
+    let settings = settings::lower(ctx);
+    let topology = topology::lower(ctx, &settings.cluster)?;
+    let mut workloads = workloads::lower(ctx, &topology);
+    let (services, service_ports) = services::lower(ctx, &mut workloads);
+    let tables = Tables { topology, workloads, services, service_ports, duration };
+    let sources = traffic::lower(ctx, &tables);
+    let faults = faults::lower(ctx, &tables);
+    if ctx.sink.has_errors() {
+        return None;
+    }
+    let Tables { topology, workloads, services, service_ports, .. } = tables;
+    let parts = ModelParts {
+        seed: spec.seed.unwrap_or(0),
+        duration,
+        warm_up,
+        drain,
+        address_model: ctx.plan.model(),
+        discovery: settings.discovery,
+        rescheduler: settings.rescheduler,
+        topology,
+        cluster: settings.cluster,
+        docker: settings.docker,
+        transport: settings.transport,
+        limits: settings.limits,
+        workloads,
+        services,
+        service_ports,
+        sources,
+        faults,
+    };
+    match Model::new(parts) {
+        Ok(model) => Some(model),
+        Err(problems) => {
+            for problem in problems {
+                let at = place_of(&place, &problem.message);
+                ctx.sink.report(INVALID_MODEL, &at, problem.message);
+            }
+            None
+        }
+    }
+}
+
+/// The place of a setting whose name begins a message of the model.
+fn place_of(spec: &Place, message: &str) -> Place {
+    let word = message.split(' ').next().unwrap_or_default();
+    let groups: [(&str, &[&str]); 2] = [
+        ("cluster", crate::schema::settings::ClusterSpec::KEYS),
+        ("transport", crate::schema::settings::TransportSpec::KEYS),
+    ];
+    let group = groups.iter().find(|(_, keys)| keys.contains(&word));
+    match (group, word) {
+        (Some((group, _)), _) => spec.at(group).at(word),
+        (None, "warm-up") => spec.at("warmUp"),
+        (None, "the") if message.starts_with("the duration") => spec.at("duration"),
+        _ => spec.key(),
+    }
+}
+

@@ -1,0 +1,177 @@
+//! Replaceable parts: `kind` is looked up in a registry, the other keys are checked against its parameters.
+
+use serde_json::{Map, Value};
+use sim_core::model::ids::WorkloadId;
+use sim_core::model::parameters::{Argument, Arguments, Parameter, ParameterKind, Spec, Victim, find};
+use sim_core::workload::distribution::DISTRIBUTIONS;
+
+use super::{Lowering, Tables, refs};
+use crate::diagnostics::Place;
+use crate::diagnostics::codes::{BAD_VALUE, MISSING_KEY, NEVER_HAPPENS, UNKNOWN_KEY, UNKNOWN_KIND, WRONG_TYPE};
+use crate::nearest::did_you_mean;
+use crate::units;
+
+/// Builds the part that `given` describes; keys in `common` are somebody else's. Gives its name too.
+pub(super) fn build<T>(
+    ctx: &mut Lowering<'_>,
+    tables: Option<&Tables>,
+    registry: &'static [Spec<T>],
+    what: &str,
+    given: &Map<String, Value>,
+    common: &[&str],
+    place: &Place,
+) -> Option<(&'static str, T)> {
+    let Some(kind) = given.get("kind").and_then(Value::as_str) else {
+        let help = did_you_mean("", registry.iter().map(|spec| spec.name));
+        ctx.sink.help(MISSING_KEY, place, format!("a {what} needs `kind`"), &help);
+        return None;
+    };
+    let Some(spec) = find(registry, kind) else {
+        let help = did_you_mean(kind, registry.iter().map(|spec| spec.name));
+        ctx.sink.help(UNKNOWN_KIND, &place.at("kind"), format!("`{kind}` is no {what}"), &help);
+        return None;
+    };
+    let mut arguments = Arguments::default();
+    let mut complete = true;
+    for parameter in spec.parameters {
+        match given.get(parameter.name).filter(|value| !value.is_null()) {
+            Some(value) => match argument(ctx, tables, parameter, value, &place.at(parameter.name)) {
+                Some(argument) => arguments.set(parameter.name, argument),
+                None => complete = false,
+            },
+            None if parameter.required => {
+                let message = format!("{what} {kind} needs `{}`: {}", parameter.name, parameter.summary);
+                ctx.sink.report(MISSING_KEY, &place.key(), message);
+                complete = false;
+            }
+            None => {}
+        }
+    }
+    let known = || spec.parameters.iter().map(|parameter| parameter.name).chain(common.iter().copied());
+    for key in given.keys().filter(|key| *key != "kind" && !known().any(|name| name == key.as_str())) {
+        let help = did_you_mean(key, known());
+        ctx.sink.help(UNKNOWN_KEY, &place.at(key).key(), format!("{what} {kind} knows no `{key}`"), &help);
+    }
+    if !complete {
+        return None;
+    }
+    let built = (spec.build)(&arguments);
+    if built.is_none() {
+        ctx.sink.report(BAD_VALUE, &place.key(), format!("the values of {what} {kind} do not fit together"));
+    }
+    built.map(|built| (spec.name, built))
+}
+
+fn argument(
+    ctx: &mut Lowering<'_>,
+    tables: Option<&Tables>,
+    parameter: &Parameter,
+    value: &Value,
+    place: &Place,
+) -> Option<Argument> {
+    match parameter.kind {
+        ParameterKind::Duration => {
+            let text = scalar(ctx, value, place)?;
+            ctx.read(Some(&text), place, units::duration).map(Argument::Duration)
+        }
+        ParameterKind::Rate => {
+            let text = scalar(ctx, value, place)?;
+            ctx.read(Some(&text), place, units::rate).map(Argument::Rate)
+        }
+        ParameterKind::Count { min } => {
+            let count = value.as_u64().filter(|count| *count >= min);
+            if count.is_none() {
+                ctx.sink.report(BAD_VALUE, place, format!("`{value}` is no whole number of {min} or more"));
+            }
+            count.map(Argument::Count)
+        }
+        ParameterKind::Distribution => {
+            let Value::Object(part) = value else {
+                ctx.sink.report(WRONG_TYPE, place, "a distribution is a mapping: {kind: ..., ...}");
+                return None;
+            };
+            let built = build(ctx, tables, DISTRIBUTIONS, "distribution", part, &[], place);
+            built.map(|(_, distribution)| Argument::Distribution(distribution))
+        }
+        ParameterKind::Node => node_victim(ctx, tables?, value, place).map(Argument::Victim),
+        ParameterKind::Pod => pod_victim(ctx, tables?, value, place).map(Argument::Victim),
+        ParameterKind::Link => {
+            let name = scalar(ctx, value, place)?;
+            refs::link(&name, &tables?.topology, place, ctx.sink).map(|link| Argument::Victim(Victim::Link(link)))
+        }
+    }
+}
+
+fn scalar(ctx: &mut Lowering<'_>, value: &Value, place: &Place) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            ctx.sink.report(WRONG_TYPE, place, "expected a text");
+            None
+        }
+    }
+}
+
+fn node_victim(ctx: &mut Lowering<'_>, tables: &Tables, value: &Value, place: &Place) -> Option<Victim> {
+    if let Value::Object(role) = value {
+        let (workload, index) = role_victim(ctx, tables, role, "hosting", place)?;
+        return Some(Victim::NodeHosting { workload, index });
+    }
+    let name = scalar(ctx, value, place)?;
+    refs::node(&name, &tables.topology, place, ctx.sink).map(Victim::Node)
+}
+
+fn pod_victim(ctx: &mut Lowering<'_>, tables: &Tables, value: &Value, place: &Place) -> Option<Victim> {
+    if let Value::Object(role) = value {
+        let (workload, index) = role_victim(ctx, tables, role, "of", place)?;
+        return Some(Victim::PodOf { workload, index });
+    }
+    let name = scalar(ctx, value, place)?;
+    let (workload, index) = refs::pod(&name, ctx.draft, place, ctx.sink)?;
+    in_range(ctx, tables, workload, index, place).then_some(Victim::PodOf { workload, index })
+}
+
+/// `{KEY: deployment/web, index: 0}`.
+fn role_victim(
+    ctx: &mut Lowering<'_>,
+    tables: &Tables,
+    role: &Map<String, Value>,
+    key: &'static str,
+    place: &Place,
+) -> Option<(WorkloadId, u32)> {
+    for unknown in role.keys().filter(|known| *known != key && *known != "index") {
+        let help = did_you_mean(unknown, [key, "index"]);
+        ctx.sink.help(UNKNOWN_KEY, &place.at(unknown).key(), format!("a victim knows no `{unknown}` here"), &help);
+    }
+    let index = match role.get("index") {
+        None | Some(Value::Null) => Some(0),
+        Some(value) => value.as_u64().and_then(|index| u32::try_from(index).ok()),
+    };
+    if index.is_none() {
+        ctx.sink.report(BAD_VALUE, &place.at("index"), "an index is a whole number from 0");
+    }
+    let Some(reference) = role.get(key).and_then(Value::as_str) else {
+        ctx.sink.report(MISSING_KEY, place, format!("a victim by role needs `{key}`, a workload"));
+        return None;
+    };
+    let workload = refs::workload(reference, ctx.draft, &place.at(key), ctx.sink)?;
+    let index = index?;
+    in_range(ctx, tables, workload, index, &place.at("index")).then_some((workload, index))
+}
+
+fn in_range(
+    ctx: &mut Lowering<'_>,
+    tables: &Tables,
+    workload: WorkloadId,
+    index: u32,
+    place: &Place,
+) -> bool {
+    let workload = &tables.workloads[workload.index()];
+    let fits = index < workload.replicas;
+    if !fits {
+        let message = format!("{} has {} pods, so there is none with index {index}", workload.reference(), workload.replicas);
+        ctx.sink.help(NEVER_HAPPENS, place, message, "the first pod has index 0");
+    }
+    fits
+}

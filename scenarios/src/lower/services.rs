@@ -1,0 +1,133 @@
+//! Services: which workloads a selector means, and which container port a `targetPort` means in each.
+
+use sim_core::balancing::BALANCERS;
+use sim_core::model::application::{ContainerPort, Protocol, Service, ServiceKind, ServicePort, Workload};
+use sim_core::model::ids::{ServiceId, WorkloadId};
+use sim_core::model::parameters::find;
+
+use super::{Lowering, refs};
+use crate::diagnostics::codes::{PARTLY_MODELLED, PORT_NAME_MISSING, SELECTS_NOTHING, UNKNOWN_KIND};
+use crate::draft::{DraftService, DraftServicePort, TargetPort};
+use crate::nearest::did_you_mean;
+
+pub(super) fn lower(ctx: &mut Lowering<'_>, workloads: &mut [Workload]) -> (Vec<Service>, Vec<ServicePort>) {
+    let draft = ctx.draft;
+    let mut services = Vec::new();
+    let mut ports = Vec::new();
+    for (index, given) in draft.services.iter().enumerate() {
+        let selected = selected(ctx, given, workloads);
+        for port in &given.ports {
+            ports.push(ServicePort {
+                service: ServiceId::from_index(index),
+                name: port.name.clone(),
+                port: port.port,
+                protocol: port.protocol,
+                node_port: port.node_port,
+                backends: backends(ctx, given, port, &selected, workloads),
+            });
+        }
+        services.push(Service {
+            name: given.name.clone(),
+            namespace: given.namespace.clone(),
+            kind: given.kind,
+            cluster_ip: given.cluster_ip,
+            publish_not_ready_addresses: given.publish_not_ready_addresses,
+            algorithm: String::new(),
+            selector: given.selector.clone(),
+        });
+    }
+    algorithms(ctx, &mut services);
+    (services, ports)
+}
+
+/// The workloads whose pods have all labels of the selector, in the same namespace.
+fn selected(ctx: &mut Lowering<'_>, service: &DraftService, workloads: &[Workload]) -> Vec<WorkloadId> {
+    if service.kind == ServiceKind::ExternalName {
+        return Vec::new();
+    }
+    let matches = |workload: &Workload| {
+        workload.namespace == service.namespace && service.selector.iter().all(|label| workload.labels.contains(label))
+    };
+    let found: Vec<WorkloadId> = workloads
+        .iter()
+        .enumerate()
+        .filter(|(_, workload)| !service.selector.is_empty() && matches(workload))
+        .map(|(index, _)| WorkloadId::from_index(index))
+        .collect();
+    if service.selector.is_empty() {
+        let message = format!("Service {} has no selector, so it has no backends here", service.name);
+        ctx.sink.report(SELECTS_NOTHING, &service.place, message);
+    } else if found.is_empty() {
+        let labels: Vec<String> = service.selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let message = format!("Service {} selects nothing: no pod has {}", service.name, labels.join(","));
+        let help = format!("pods are looked for in namespace `{}`", service.namespace);
+        ctx.sink.help(SELECTS_NOTHING, &service.place, message, &help);
+    }
+    found
+}
+
+fn backends(
+    ctx: &mut Lowering<'_>,
+    service: &DraftService,
+    port: &DraftServicePort,
+    selected: &[WorkloadId],
+    workloads: &mut [Workload],
+) -> Vec<(WorkloadId, u16)> {
+    let mut backends = Vec::new();
+    for id in selected {
+        let workload = &mut workloads[id.index()];
+        let declared = || workload.containers.iter().flat_map(|container| &container.ports);
+        match &port.target {
+            TargetPort::Name(name) => {
+                let named = declared().find(|port| port.name == *name).map(|port| port.port);
+                match named {
+                    Some(number) => backends.push((*id, number)),
+                    None => {
+                        let names: Vec<&str> = declared().map(|port| port.name.as_str()).collect();
+                        let known = names.into_iter().filter(|name| !name.is_empty());
+                        let help = did_you_mean(name, known);
+                        let message =
+                            format!("{} has no port called `{name}`, so Service {} leaves it out", workload.reference(), service.name);
+                        ctx.sink.help(PORT_NAME_MISSING, &port.place.at("targetPort"), message, &help);
+                    }
+                }
+            }
+            TargetPort::Number(number) => {
+                let number = *number;
+                // `ports` of a container only informs: a Service's number reaches whatever listens there.
+                if port.protocol == Protocol::Tcp && !declared().any(|port| port.port == number) {
+                    let message = format!("{} declares no port {number}; it is taken to listen there", workload.reference());
+                    ctx.sink.report(PARTLY_MODELLED, &port.place, message);
+                    assume_listening(workload, number);
+                }
+                backends.push((*id, number));
+            }
+        }
+    }
+    backends
+}
+
+fn assume_listening(workload: &mut Workload, port: u16) {
+    let Some(container) = workload.containers.first_mut() else { return };
+    container.ports.push(ContainerPort { name: String::new(), port, host_port: None, protocol: Protocol::Tcp });
+    if !workload.publish.iter().any(|publish| publish.container_port == port) {
+        let host_port = sim_core::model::application::HostPort::Dynamic;
+        workload.publish.push(sim_core::model::application::Publish { container_port: port, host_port });
+    }
+}
+
+fn algorithms(ctx: &mut Lowering<'_>, services: &mut [Service]) {
+    let place = ctx.place.at("services");
+    for (reference, given) in &ctx.spec.services.0 {
+        let at = place.at(reference);
+        let service = refs::service(reference, ctx.draft, &at.key(), ctx.sink);
+        let Some(algorithm) = &given.algorithm else { continue };
+        if find(BALANCERS, &algorithm.0).is_none() {
+            let help = did_you_mean(&algorithm.0, BALANCERS.iter().map(|spec| spec.name));
+            let message = format!("`{}` is no balancing algorithm", algorithm.0);
+            ctx.sink.help(UNKNOWN_KIND, &at.at("algorithm"), message, &help);
+        } else if let Some(index) = service {
+            services[index].algorithm.clone_from(&algorithm.0);
+        }
+    }
+}

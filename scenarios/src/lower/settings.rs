@@ -1,0 +1,131 @@
+//! Settings of the control plane, Docker, registries and Linux, and all of them in one list for comparison.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sim_core::model::Model;
+use sim_core::model::settings::{
+    ClusterSettings, Discovery, DockerSettings, Limits, RegistrySettings, Rescheduler, TransportSettings,
+};
+
+use super::Lowering;
+use crate::arms::DiscoveryKind;
+use crate::diagnostics::codes::BAD_VALUE;
+use crate::schema::settings::{
+    BadSetting, ClusterSpec, DockerSpec, Heartbeat, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec,
+    TransportSpec,
+};
+
+/// All settings of one arm.
+pub(super) struct Settings {
+    pub(super) cluster: ClusterSettings,
+    pub(super) docker: DockerSettings,
+    pub(super) transport: TransportSettings,
+    pub(super) limits: Limits,
+    pub(super) discovery: Discovery,
+    pub(super) rescheduler: Rescheduler,
+}
+
+pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
+    let spec = ctx.spec;
+    let mut cluster = ClusterSettings::default();
+    let mut docker = DockerSettings::default();
+    let mut transport = TransportSettings::default();
+    let mut limits = Limits::default();
+    let mut registry = RegistrySettings::default();
+    let mut heartbeat = Heartbeat::default();
+    let mut bad: Vec<(Vec<&str>, Vec<BadSetting>)> = Vec::new();
+    if let Some(given) = &spec.cluster {
+        bad.push((vec!["cluster"], given.apply(&mut cluster)));
+        if let Some(proxy) = &given.kube_proxy {
+            bad.push((vec!["cluster", "kubeProxy"], proxy.apply(&mut cluster)));
+        }
+    }
+    bad.push((vec!["docker"], spec.docker.as_ref().map(|given| given.apply(&mut docker)).unwrap_or_default()));
+    bad.push((vec!["transport"], spec.transport.as_ref().map(|given| given.apply(&mut transport)).unwrap_or_default()));
+    bad.push((vec!["limits"], spec.limits.as_ref().map(|given| given.apply(&mut limits)).unwrap_or_default()));
+    bad.push((vec!["registry"], spec.registry.as_ref().map(|given| given.apply(&mut registry)).unwrap_or_default()));
+    let given = spec.rescheduler.as_ref().map(|given| given.apply(&mut heartbeat)).unwrap_or_default();
+    bad.push((vec!["rescheduler"], given));
+    for (group, problems) in bad {
+        let place = group.iter().fold(ctx.place.clone(), |place, segment| place.at(segment));
+        for (key, message) in problems {
+            ctx.sink.report(BAD_VALUE, &place.at(key), message);
+        }
+    }
+    Settings {
+        cluster,
+        docker,
+        transport,
+        limits,
+        discovery: match ctx.plan.discovery {
+            DiscoveryKind::Static => Discovery::Static,
+            DiscoveryKind::Registry => Discovery::Registry(registry),
+            DiscoveryKind::PodIp => Discovery::PodIp,
+            DiscoveryKind::Service => Discovery::Service,
+        },
+        rescheduler: if ctx.plan.heartbeat {
+            Rescheduler::Heartbeat { period: heartbeat.period, grace: heartbeat.grace }
+        } else {
+            Rescheduler::None
+        },
+    }
+}
+
+/// Every effective setting of an arm: what its scenario says, and the settings with their defaults.
+pub(crate) fn settings_of(model: &Model, tree: &Value) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    if let Some(Value::Object(spec)) = tree.get("spec") {
+        // These are the same in every arm by construction.
+        let shared = ["arms", "include", "expect"];
+        for (key, value) in spec.iter().filter(|(key, _)| !shared.contains(&key.as_str())) {
+            flatten(key, value, &mut out);
+        }
+    }
+    out.insert("model".to_owned(), model.address_model.name().to_owned());
+    out.insert("discovery".to_owned(), model.discovery.name().to_owned());
+    // The settings of the other address model, of absent registries and reschedulers mean nothing in this arm.
+    let foreign = ["cluster.", "docker.", "registry.", "rescheduler."];
+    out.retain(|path, _| !foreign.iter().any(|prefix| path.starts_with(prefix)));
+    TransportSpec::show(&model.transport, "transport", &mut out);
+    LimitsSpec::show(&model.limits, "limits", &mut out);
+    match model.address_model {
+        sim_core::model::settings::AddressModelKind::FlatPodIp => {
+            ClusterSpec::show(&model.cluster, "cluster", &mut out);
+            KubeProxySpec::show(&model.cluster, "cluster.kubeProxy", &mut out);
+        }
+        sim_core::model::settings::AddressModelKind::PortMapping => {
+            out.insert("rescheduler".to_owned(), model.rescheduler.name().to_owned());
+            DockerSpec::show(&model.docker, "docker", &mut out);
+            if let Some(publish) = tree.pointer("/spec/docker/publish") {
+                flatten("docker.publish", publish, &mut out);
+            }
+        }
+    }
+    if let Discovery::Registry(registry) = &model.discovery {
+        RegistrySpec::show(registry, "registry", &mut out);
+    }
+    if let Rescheduler::Heartbeat { period, grace } = &model.rescheduler {
+        ReschedulerSpec::show(&Heartbeat { period: *period, grace: *grace }, "rescheduler", &mut out);
+    }
+    out
+}
+
+fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Null => {}
+        Value::Object(map) => map.iter().for_each(|(key, entry)| flatten(&format!("{path}.{key}"), entry, out)),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let name = item.get("name").and_then(Value::as_str).map_or_else(|| index.to_string(), str::to_owned);
+                flatten(&format!("{path}.{name}"), item, out);
+            }
+        }
+        Value::String(text) => {
+            out.insert(path.to_owned(), text.clone());
+        }
+        scalar @ (Value::Bool(_) | Value::Number(_)) => {
+            out.insert(path.to_owned(), scalar.to_string());
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Traffic sources: where requests start, where they go, when, and how large they are.
+
+use sim_core::kernel::time::SimDuration;
+use sim_core::model::application::{Origin, Protocol, ServiceKind, Source, Target};
+use sim_core::model::ids::{NodeId, ServicePortId, WorkloadId};
+use sim_core::model::settings::AddressModelKind;
+use sim_core::topology::NodeRole;
+use sim_core::workload::arrivals::ARRIVALS;
+
+use super::{Lowering, Tables, parts, refs};
+use crate::diagnostics::Place;
+use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, MISSING_KEY, NEVER_HAPPENS, NOT_MODELLED, UNKNOWN_PORT};
+use crate::nearest::did_you_mean;
+use crate::schema::{PayloadSpec, TrafficSpec};
+use crate::units;
+
+/// Payload of a request whose size the scenario leaves open (assumption: a small GET).
+const DEFAULT_REQUEST_BYTES: u64 = 200;
+/// Payload of a response whose size the scenario leaves open (assumption: a small page).
+const DEFAULT_RESPONSE_BYTES: u64 = 4_096;
+
+pub(super) fn lower(ctx: &mut Lowering<'_>, tables: &Tables) -> Vec<Source> {
+    let place = ctx.place.at("traffic");
+    let spec = ctx.spec;
+    let mut names: Vec<&str> = Vec::new();
+    let mut sources = Vec::new();
+    for (index, given) in spec.traffic.iter() {
+        let at = place.item(index);
+        if let Some(name) = &given.name {
+            if names.contains(&name.as_str()) {
+                ctx.sink.report(DUPLICATE_NAME, &at.at("name"), format!("two traffic sources are called `{name}`"));
+            }
+            names.push(name);
+        }
+        sources.extend(source(ctx, tables, given, &at));
+    }
+    sources
+}
+
+fn source(ctx: &mut Lowering<'_>, tables: &Tables, given: &TrafficSpec, place: &Place) -> Option<Source> {
+    for (key, missing) in [
+        ("name", given.name.is_none()),
+        ("from", given.from.is_none()),
+        ("to", given.to.is_none()),
+        ("arrivals", given.arrivals.is_none()),
+    ] {
+        if missing {
+            ctx.sink.report(MISSING_KEY, place, format!("a traffic source needs `{key}`"));
+        }
+    }
+    let from = given.from.as_deref().and_then(|text| origin(ctx, tables, text, &place.at("from")));
+    let to = given.to.as_deref().and_then(|text| target(ctx, tables, text, &place.at("to")));
+    let arrivals = given.arrivals.as_ref().and_then(|part| {
+        parts::build(ctx, Some(tables), ARRIVALS, "arrival process", &part.0, &[], &place.at("arrivals"))
+    });
+    let start = ctx.duration(given.start.as_ref(), &place.at("start"), SimDuration::ZERO);
+    let stop = ctx.duration(given.stop.as_ref(), &place.at("stop"), tables.duration);
+    if start >= tables.duration {
+        ctx.sink.report(NEVER_HAPPENS, &place.at("start"), format!("the run ends at {}", tables.duration));
+    } else if start >= stop {
+        ctx.sink.report(BAD_VALUE, &place.at("stop"), format!("the traffic stops at {stop} but starts at {start}"));
+    }
+    let request_bytes = bytes(ctx, given.request.as_ref(), &place.at("request"), DEFAULT_REQUEST_BYTES);
+    let response_bytes = bytes(ctx, given.response.as_ref(), &place.at("response"), DEFAULT_RESPONSE_BYTES);
+    let connect_timeout = ctx.optional_duration(given.connect_timeout.as_ref(), &place.at("connectTimeout"));
+    let timeout = ctx.optional_duration(given.timeout.as_ref(), &place.at("timeout"));
+    for (key, length) in [("connectTimeout", connect_timeout), ("timeout", timeout)] {
+        if length.is_some_and(SimDuration::is_zero) {
+            ctx.sink.help(BAD_VALUE, &place.at(key), "a deadline of zero", "leave it out to wait as long as Linux does");
+        }
+    }
+    let (from, to) = (from?, to?);
+    check_pair(ctx, tables, from, to, &place.at("to"));
+    Some(Source {
+        name: given.name.clone()?,
+        from,
+        to,
+        arrivals: arrivals?.1,
+        start,
+        stop: stop.min(tables.duration),
+        request_bytes,
+        response_bytes,
+        connect_timeout,
+        timeout,
+    })
+}
+
+fn bytes(ctx: &mut Lowering<'_>, given: Option<&PayloadSpec>, place: &Place, default: u64) -> u64 {
+    let text = given.and_then(|payload| payload.bytes.as_ref()).map(|text| text.0.as_str());
+    ctx.read(text, &place.at("bytes"), units::size).unwrap_or(default)
+}
+
+fn origin(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place: &Place) -> Option<Origin> {
+    if text == "external" {
+        let outside = tables.topology.with_role(NodeRole::External).next();
+        return outside.map(Origin::External);
+    }
+    if let Some(name) = text.strip_prefix("node/") {
+        let node: NodeId = refs::node(name, &tables.topology, place, ctx.sink)?;
+        let outside = tables.topology.node(node).role == NodeRole::External;
+        return Some(if outside { Origin::External(node) } else { Origin::Node(node) });
+    }
+    if !text.contains('/') {
+        let message = format!("`{text}` says no place where requests start");
+        let help = "write a workload such as deployment/NAME, or node/NAME, or external";
+        ctx.sink.help(BAD_VALUE, place, message, help);
+        return None;
+    }
+    let workload = refs::workload(text, ctx.draft, place, ctx.sink)?;
+    if tables.workloads[workload.index()].replicas == 0 {
+        ctx.sink.report(NEVER_HAPPENS, place, format!("{text} has no pods, so no request can start there"));
+    }
+    Some(Origin::Workload(workload))
+}
+
+fn target(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place: &Place) -> Option<Target> {
+    let (path, port) = text.rsplit_once(':').map_or((text, None), |(path, port)| (path, Some(port)));
+    if let Some(name) = path.strip_prefix("service/").or_else(|| path.strip_prefix("svc/")) {
+        let service = refs::service(name, ctx.draft, place, ctx.sink)?;
+        return service_port(ctx, tables, service, port, place).map(Target::Service);
+    }
+    let (workload, ordinal) = if let Some((reference, ordinal)) = path.split_once('#') {
+        let Ok(ordinal) = ordinal.parse::<u32>() else {
+            ctx.sink.report(BAD_VALUE, place, format!("`{ordinal}` is no number of a pod"));
+            return None;
+        };
+        (refs::workload(reference, ctx.draft, place, ctx.sink)?, ordinal)
+    } else if let Some(name) = path.strip_prefix("pod/") {
+        refs::pod(name, ctx.draft, place, ctx.sink)?
+    } else {
+        let message = format!("`{text}` says no place where requests go");
+        let help = "write service/NAME:PORT, pod/NAME:PORT or deployment/NAME#INDEX:PORT";
+        ctx.sink.help(BAD_VALUE, place, message, help);
+        return None;
+    };
+    let pods = tables.workloads[workload.index()].replicas;
+    if ordinal >= pods {
+        ctx.sink.report(NEVER_HAPPENS, place, format!("there are {pods} pods, so none has the number {ordinal}"));
+        return None;
+    }
+    let port = container_port(ctx, tables, workload, port, place)?;
+    Some(Target::Pod { workload, ordinal, port })
+}
+
+fn container_port(
+    ctx: &mut Lowering<'_>,
+    tables: &Tables,
+    workload: WorkloadId,
+    port: Option<&str>,
+    place: &Place,
+) -> Option<u16> {
+    let workload = &tables.workloads[workload.index()];
+    let listens: Vec<_> = workload.containers.iter().flat_map(|container| &container.ports).collect();
+    let found = match port {
+        Some(text) => listens.iter().find(|known| known.name == text || known.port.to_string() == text),
+        None if listens.len() == 1 => listens.first(),
+        None => None,
+    };
+    if found.is_none() {
+        let known: Vec<String> = listens.iter().map(|known| known.port.to_string()).collect();
+        let help = did_you_mean(port.unwrap_or_default(), known.iter().map(String::as_str));
+        let message = match port {
+            Some(port) => format!("{} has no port {port}", workload.reference()),
+            None => format!("{} has {} ports; say which one", workload.reference(), listens.len()),
+        };
+        ctx.sink.help(UNKNOWN_PORT, place, message, &help);
+    }
+    found.map(|port| port.port)
+}
+
+fn service_port(
+    ctx: &mut Lowering<'_>,
+    tables: &Tables,
+    service: usize,
+    port: Option<&str>,
+    place: &Place,
+) -> Option<ServicePortId> {
+    let given = &tables.services[service];
+    let own = || tables.service_ports.iter().enumerate().filter(|(_, known)| known.service.index() == service);
+    if let (ServiceKind::Headless, 0, true) = (given.kind, own().count(), ctx.draft.services[service].ports.is_empty()) {
+        let message = format!("Service {} has no ports", given.name);
+        ctx.sink.help(UNKNOWN_PORT, place, message, "a compose service needs `ports` or `expose`");
+        return None;
+    }
+    if matches!(given.kind, ServiceKind::Headless | ServiceKind::ExternalName) {
+        let form = if given.kind == ServiceKind::Headless { "headless" } else { "of type ExternalName" };
+        let message = format!("Service {} is {form}: clients need DNS, which is not modelled yet", given.name);
+        ctx.sink.help(NOT_MODELLED, place, message, "dial a Service with a clusterIP, or a pod");
+        return None;
+    }
+    let found = match port {
+        Some(text) => own().find(|(_, known)| known.name == text || known.port.to_string() == text),
+        None if own().count() == 1 => own().next(),
+        None => None,
+    };
+    let Some((index, found)) = found else {
+        let known: Vec<String> = own().map(|(_, known)| known.port.to_string()).collect();
+        let help = did_you_mean(port.unwrap_or_default(), known.iter().map(String::as_str));
+        let message = match port {
+            Some(port) => format!("Service {} has no port {port}", given.name),
+            None => format!("Service {} has {} ports; say which one", given.name, known.len()),
+        };
+        ctx.sink.help(UNKNOWN_PORT, place, message, &help);
+        return None;
+    };
+    if found.protocol != Protocol::Tcp {
+        ctx.sink.report(NOT_MODELLED, place, "only TCP carries traffic yet");
+        return None;
+    }
+    Some(ServicePortId::from_index(index))
+}
+
+/// From outside, only a port of a node can be reached.
+fn check_pair(ctx: &mut Lowering<'_>, tables: &Tables, from: Origin, to: Target, place: &Place) {
+    let Origin::External(_) = from else { return };
+    let help = "dial a Service of type NodePort or LoadBalancer, or a published port";
+    let Target::Service(port) = to else {
+        ctx.sink.help(NOT_MODELLED, place, "a pod's address cannot be reached from outside", help);
+        return;
+    };
+    let port = &tables.service_ports[port.index()];
+    let service = &tables.services[port.service.index()];
+    match ctx.plan.model() {
+        AddressModelKind::FlatPodIp => {
+            if !matches!(service.kind, ServiceKind::NodePort | ServiceKind::LoadBalancer) {
+                let kind = service.kind.type_name();
+                let message = format!("Service {} of type {kind} cannot be reached from outside", service.name);
+                ctx.sink.help(NOT_MODELLED, place, message, help);
+            }
+            if ctx.draft.services[port.service.index()].external_policy_local {
+                let message = "externalTrafficPolicy Local is not modelled yet";
+                ctx.sink.help(NOT_MODELLED, place, message, "use the policy Cluster");
+            }
+        }
+        AddressModelKind::PortMapping => {
+            let published = |(workload, number): &(WorkloadId, u16)| {
+                tables.workloads[workload.index()].publish.iter().any(|publish| publish.container_port == *number)
+            };
+            if !port.backends.iter().all(published) {
+                let message = format!("Service {} has backends whose port is not published", service.name);
+                ctx.sink.help(NOT_MODELLED, place, message, help);
+            }
+        }
+    }
+}

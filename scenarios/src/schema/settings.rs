@@ -1,0 +1,297 @@
+//! Settings of Kubernetes, Docker, registries and Linux under their administrators' names.
+//! One table per group gives the file's keys, reads them into sim-core's settings and prints them back;
+//! defaults stand in sim-core alone.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sim_core::kernel::time::SimDuration;
+use sim_core::model::settings::{
+    ClusterSettings, DockerSettings, Limits, PortRange, ProxyMode, RegistrySettings, Subnet, TransportSettings,
+};
+
+use super::values::{Dict, DurationText, List, NameText, PortRangeText, PublishText, SubnetText};
+use crate::units;
+
+/// A setting's value: how it is read from a file and shown.
+pub(crate) trait Setting<Text>: Sized {
+    /// Reads it.
+    fn read(text: &Text) -> Result<Self, String>;
+    /// Shows it as a file would hold it.
+    fn show(&self) -> String;
+}
+
+impl Setting<DurationText> for SimDuration {
+    fn read(text: &DurationText) -> Result<Self, String> {
+        units::duration(&text.0)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+macro_rules! whole_numbers {
+    ($($number:ty)*) => {$(
+        impl Setting<$number> for $number {
+            fn read(number: &$number) -> Result<Self, String> {
+                Ok(*number)
+            }
+
+            fn show(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+
+whole_numbers!(u8 u32 u64);
+
+impl Setting<SubnetText> for Subnet {
+    fn read(text: &SubnetText) -> Result<Self, String> {
+        let parsed = text.0.split_once('/').and_then(|(address, prefix)| {
+            Some((address.parse::<Ipv4Addr>().ok()?, prefix.parse::<u8>().ok().filter(|prefix| *prefix <= 32)?))
+        });
+        let Some((address, prefix)) = parsed else {
+            return Err(format!("`{}` is not an IPv4 block such as 10.244.0.0/16", text.0));
+        };
+        let block = Self { address: IpAddr::V4(address), prefix };
+        if prefix == 0 || u64::from(u32::from(address)) % block.size() != 0 {
+            return Err(format!("`{}` has address bits beyond its prefix", text.0));
+        }
+        Ok(block)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Setting<PortRangeText> for PortRange {
+    fn read(text: &PortRangeText) -> Result<Self, String> {
+        let parsed = text.0.split_once('-').and_then(|(first, last)| {
+            Some(Self { first: first.trim().parse().ok()?, last: last.trim().parse().ok()? })
+        });
+        let fail = || format!("`{}` is not a range of ports such as 30000-32767", text.0);
+        parsed.filter(|range| range.first > 0 && !range.is_empty()).ok_or_else(fail)
+    }
+
+    fn show(&self) -> String {
+        format!("{}-{}", self.first, self.last)
+    }
+}
+
+impl Setting<NameText> for ProxyMode {
+    fn read(text: &NameText) -> Result<Self, String> {
+        match text.0.as_str() {
+            "iptables" => Ok(Self::Iptables),
+            "nftables" => Ok(Self::Nftables),
+            other => Err(format!("`{other}` is not a proxy mode; known: iptables, nftables")),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Iptables => "iptables".to_owned(),
+            Self::Nftables => "nftables".to_owned(),
+        }
+    }
+}
+
+/// A value that could not be read: the key it stands under and why.
+pub(crate) type BadSetting = (&'static str, String);
+
+macro_rules! settings {
+    ($(#[$doc:meta])* $name:ident for $target:ty {
+        $($(#[$field_doc:meta])* $field:ident $key:literal $text:ty => $($place:tt).+;)*
+    } $({ $($(#[$extra_doc:meta])* $extra:ident: $extra_type:ty,)* })?) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+        #[serde(rename_all = "camelCase", default)]
+        pub struct $name {
+            $($(#[$field_doc])* #[serde(rename = $key)] pub $field: Option<$text>,)*
+            $($($(#[$extra_doc])* pub $extra: $extra_type,)*)?
+        }
+
+        impl $name {
+            /// The keys of this group.
+            pub(crate) const KEYS: &[&str] = &[$($key),*];
+
+            /// Writes what the file sets into the settings.
+            pub(crate) fn apply(&self, into: &mut $target) -> Vec<BadSetting> {
+                let mut bad = Vec::new();
+                $(if let Some(text) = &self.$field {
+                    match Setting::read(text) {
+                        Ok(value) => into.$($place).+ = value,
+                        Err(message) => bad.push(($key, message)),
+                    }
+                })*
+                bad
+            }
+
+            /// Shows all settings of this group below `prefix`.
+            pub(crate) fn show(settings: &$target, prefix: &str, out: &mut BTreeMap<String, String>) {
+                $(out.insert(format!("{prefix}.{}", $key), Setting::<$text>::show(&settings.$($place).+));)*
+            }
+        }
+    };
+}
+
+settings! {
+    /// Kubernetes' control plane and nodes.
+    ClusterSpec for ClusterSettings {
+        /// `--cluster-cidr`: addresses of pods.
+        cluster_cidr "clusterCIDR" SubnetText => cluster_cidr;
+        /// `--node-cidr-mask-size`: prefix of a node's share of the cluster CIDR, in bits.
+        node_cidr_mask_size "nodeCIDRMaskSize" u8 => node_cidr_mask_size;
+        /// `--service-cluster-ip-range`: addresses of Services.
+        service_cluster_ip_range "serviceClusterIPRange" SubnetText => service_cluster_ip_range;
+        /// `--service-node-port-range`.
+        service_node_port_range "serviceNodePortRange" PortRangeText => service_node_port_range;
+        /// kubelet `maxPods`.
+        max_pods "maxPods" u32 => max_pods;
+        /// How often a kubelet renews its node's lease.
+        node_lease_renew_interval "nodeLeaseRenewInterval" DurationText => node_lease_renew_interval;
+        /// The renewal interval is stretched by up to so many percent.
+        node_lease_renew_jitter_percent "nodeLeaseRenewJitterPercent" u64 => node_lease_renew_jitter_percent;
+        /// `--node-monitor-period`: pause between two passes of the node monitor.
+        node_monitor_period "nodeMonitorPeriod" DurationText => node_monitor_period;
+        /// How long one pass of the node monitor runs.
+        node_monitor_run_time "nodeMonitorRunTime" DurationText => node_monitor_run_time;
+        /// `--node-monitor-grace-period`: a node silent for longer is NotReady.
+        node_monitor_grace_period "nodeMonitorGracePeriod" DurationText => node_monitor_grace_period;
+        /// 1 / `--node-eviction-rate`: one node per zone is tainted in this time.
+        node_eviction_interval "nodeEvictionInterval" DurationText => node_eviction_interval;
+        /// 1 / `--secondary-node-eviction-rate`: the same in a disrupted large zone.
+        secondary_node_eviction_interval "secondaryNodeEvictionInterval" DurationText => secondary_node_eviction_interval;
+        /// `--unhealthy-zone-threshold`, in percent.
+        unhealthy_zone_threshold_percent "unhealthyZoneThresholdPercent" u64 => unhealthy_zone_threshold_percent;
+        /// `--large-cluster-size-threshold`, in nodes.
+        large_cluster_size_threshold "largeClusterSizeThreshold" u32 => large_cluster_size_threshold;
+        /// How often the queue of taints is looked at.
+        taint_queue_interval "taintQueueInterval" DurationText => taint_queue_interval;
+        /// From a change that a controller sees to its own write.
+        controller_latency "controllerLatency" DurationText => controller_latency;
+        /// How long the scheduler takes to bind a pod.
+        scheduler_latency "schedulerLatency" DurationText => scheduler_latency;
+        /// A watch event reaches a kube-proxy after at least this time.
+        watch_latency_min "watchLatencyMin" DurationText => watch_latency.0;
+        /// A watch event reaches a kube-proxy after at most this time.
+        watch_latency_max "watchLatencyMax" DurationText => watch_latency.1;
+        /// How often a kubelet looks for dead containers.
+        pleg_relist_period "plegRelistPeriod" DurationText => pleg_relist_period;
+        /// First wait before a crashed container is started again.
+        crash_back_off_initial "crashBackOffInitial" DurationText => crash_back_off_initial;
+        /// Longest wait before a crashed container is started again.
+        crash_back_off_max "crashBackOffMax" DurationText => crash_back_off_max;
+    } {
+        /// kube-proxy of every node.
+        kube_proxy: Option<KubeProxySpec>,
+    }
+}
+
+settings! {
+    /// kube-proxy of every node.
+    KubeProxySpec for ClusterSettings {
+        /// `mode`: iptables or nftables.
+        mode "mode" NameText => proxy_mode;
+        /// `minSyncPeriod`: least time between two syncs.
+        min_sync_period "minSyncPeriod" DurationText => proxy_min_sync_period;
+        /// `syncPeriod`: a full sync at least so often.
+        sync_period "syncPeriod" DurationText => proxy_sync_period;
+        /// Extra time before a change stands in the rules.
+        sync_delay "syncDelay" DurationText => proxy_sync_delay;
+    }
+}
+
+settings! {
+    /// The Docker daemon of every host.
+    DockerSpec for DockerSettings {
+        /// Subnet of `docker0`, the same on every host.
+        bridge_subnet "bridgeSubnet" SubnetText => bridge_subnet;
+        /// The range of dynamic host ports.
+        dynamic_ports "dynamicPorts" PortRangeText => dynamic_ports;
+        /// First wait before a dead container is started again.
+        restart_back_off_initial "restartBackOffInitial" DurationText => restart_back_off_initial;
+        /// Longest wait before a dead container is started again.
+        restart_back_off_max "restartBackOffMax" DurationText => restart_back_off_max;
+        /// A run this long resets the wait.
+        restart_back_off_reset "restartBackOffReset" DurationText => restart_back_off_reset;
+    } {
+        /// Fixed host ports by workload: `HOST:CONTAINER`, or `CONTAINER` for a dynamic one.
+        publish: Dict<List<PublishText>>,
+    }
+}
+
+settings! {
+    /// The service registry of arms with `discovery: registry`.
+    RegistrySpec for RegistrySettings {
+        /// Time between two checks of one address.
+        interval "interval" DurationText => interval;
+        /// A check without an answer fails after this time.
+        timeout "timeout" DurationText => timeout;
+        /// So many failures in a row take an address out.
+        failures "failures" u32 => failures;
+        /// A client learns of a new list after at most this time.
+        propagation "propagation" DurationText => propagation;
+    }
+}
+
+settings! {
+    /// TCP as Linux plays it.
+    TransportSpec for TransportSettings {
+        /// `net.ipv4.tcp_syn_retries`.
+        tcp_syn_retries "tcp_syn_retries" u32 => tcp_syn_retries;
+        /// `net.ipv4.tcp_syn_linear_timeouts`.
+        tcp_syn_linear_timeouts "tcp_syn_linear_timeouts" u32 => tcp_syn_linear_timeouts;
+        /// `net.ipv4.tcp_synack_retries`.
+        tcp_synack_retries "tcp_synack_retries" u32 => tcp_synack_retries;
+        /// `net.ipv4.tcp_retries2`.
+        tcp_retries2 "tcp_retries2" u32 => tcp_retries2;
+        /// `net.ipv4.ip_local_port_range`.
+        ip_local_port_range "ip_local_port_range" PortRangeText => ip_local_port_range;
+        /// How long a closed connection keeps its port.
+        time_wait "timeWait" DurationText => time_wait;
+        /// Time of a packet inside one node.
+        loopback_latency "loopbackLatency" DurationText => loopback_latency;
+    }
+}
+
+settings! {
+    /// Limits; reaching one stops the run.
+    LimitsSpec for Limits {
+        /// Most events of a run.
+        events "events" u64 => events;
+        /// Most connections open at once.
+        connections "connections" u32 => connections;
+        /// Most requests pending at once.
+        requests "requests" u32 => requests;
+    }
+}
+
+/// The heartbeats of arms with `rescheduler: heartbeat`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Heartbeat {
+    pub(crate) period: SimDuration,
+    pub(crate) grace: SimDuration,
+}
+
+impl Default for Heartbeat {
+    /// Docker Swarm's dispatcher: a heartbeat every 5 s, a node is down after 3 of them (swarmkit
+    /// `DefaultHeartBeatPeriod`, `defaultGracePeriodMultiplier`).
+    fn default() -> Self {
+        Self { period: SimDuration::from_secs(5), grace: SimDuration::from_secs(15) }
+    }
+}
+
+settings! {
+    /// The orchestrator of arms with `rescheduler: heartbeat`.
+    ReschedulerSpec for Heartbeat {
+        /// Time between two heartbeats of a host.
+        period "period" DurationText => period;
+        /// A host is lost this long after its last heartbeat.
+        grace "grace" DurationText => grace;
+    }
+}
