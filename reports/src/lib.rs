@@ -1,1 +1,11 @@
-//! Reports.
+//! Records in, numbers and text out: trace files, metrics, reports, the story of a run, kubectl's tables.
+//!
+//! Records and the header are the only input; no part of this crate ever sees the engine's state (law 6).
+//! Files that people hand in may hold anything, so reading never panics and no identifier indexes a table unchecked.
+
+mod id_map;
+mod numbers;
+pub mod trace_io;
+
+#[cfg(test)]
+mod testing;
