@@ -4,6 +4,7 @@
 //! Files that people hand in may hold anything, so reading never panics and no identifier indexes a table unchecked.
 
 mod id_map;
+pub mod metrics;
 mod numbers;
 pub mod trace_io;
 
