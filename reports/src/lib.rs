@@ -6,6 +6,8 @@
 mod id_map;
 pub mod metrics;
 mod numbers;
+pub mod report;
+pub mod timeline;
 pub mod trace_io;
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub struct TrafficMetrics {
 }
 
 /// All numbers of one run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct RunMetrics {
     /// Requests of all sources.
     pub requests: RequestCounts,
@@ -67,7 +67,8 @@ pub struct RunMetrics {
     pub balance: Vec<ServiceBalance>,
     /// What addressing cost.
     pub addressing: Addressing,
-    /// Names of the scenario's faults, also of those without an outage.
+    /// Names of the scenario's faults, also of those without an outage; not part of the JSON report.
+    #[serde(skip)]
     pub faults: Vec<String>,
 }
 
