@@ -3,10 +3,12 @@
 //! Records and the header are the only input; no part of this crate ever sees the engine's state (law 6).
 //! Files that people hand in may hold anything, so reading never panics and no identifier indexes a table unchecked.
 
+pub mod diff;
 mod id_map;
 pub mod metrics;
 mod numbers;
 pub mod report;
+pub mod state;
 pub mod timeline;
 pub mod trace_io;
 

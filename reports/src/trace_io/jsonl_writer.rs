@@ -66,6 +66,7 @@ impl<W: Write> TraceSink for JsonlWriter<W> {
 }
 
 /// Turns records into lines of a buffer.
+#[derive(Clone, Debug)]
 pub(crate) struct LineWriter {
     /// The lines so far.
     pub(crate) buffer: String,
@@ -81,6 +82,10 @@ impl LineWriter {
     /// Appends a record's line.
     pub(crate) fn push(&mut self, record: &Record) {
         self.names.learn(record);
+        self.write(record);
+    }
+
+    fn write(&mut self, record: &Record) {
         let out = &mut self.buffer;
         out.push_str("{\"id\":");
         push_number(out, record.id);
@@ -107,6 +112,31 @@ impl LineWriter {
             record.body.visit(&mut |name, value| push_field(out, names, name, value));
         }
         out.push_str("}\n");
+    }
+}
+
+/// Makes single lines, for messages about records.
+#[derive(Clone, Debug)]
+pub struct JsonlLine {
+    lines: LineWriter,
+}
+
+impl JsonlLine {
+    /// Lines of a trace with this header.
+    pub fn new(header: &TraceHeader) -> Self {
+        Self { lines: LineWriter::new(header) }
+    }
+
+    /// Learns the names that a record gives.
+    pub fn learn(&mut self, record: &Record) {
+        self.lines.names.learn(record);
+    }
+
+    /// The line of a record whose names are known, without its end.
+    pub fn line(&mut self, record: &Record) -> String {
+        self.lines.buffer.clear();
+        self.lines.write(record);
+        self.lines.buffer.trim_end().to_owned()
     }
 }
 

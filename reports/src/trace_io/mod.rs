@@ -16,7 +16,7 @@ pub use binary::{BinaryReader, BinaryWriter};
 pub use digest::{DigestSink, LadderRung, TraceDigest};
 pub use error::TraceError;
 pub use jsonl_reader::JsonlReader;
-pub use jsonl_writer::JsonlWriter;
+pub use jsonl_writer::{JsonlLine, JsonlWriter};
 pub use names::Names;
 pub use tee::{RecordCounter, Tee};
 
