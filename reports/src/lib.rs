@@ -4,6 +4,7 @@
 //! Files that people hand in may hold anything, so reading never panics and no identifier indexes a table unchecked.
 
 pub mod diff;
+mod format_docs;
 mod id_map;
 pub mod metrics;
 mod numbers;
@@ -11,6 +12,8 @@ pub mod report;
 pub mod state;
 pub mod timeline;
 pub mod trace_io;
+
+pub use format_docs::format_table;
 
 #[cfg(test)]
 mod testing;

@@ -6,11 +6,13 @@ use serde::Serializer;
 pub(crate) const LARGEST_EXACT: u64 = 1 << 53;
 
 /// Serialises an integer.
+#[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde asks for
 pub(crate) fn integer<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     if *number > LARGEST_EXACT { serializer.collect_str(number) } else { serializer.serialize_u64(*number) }
 }
 
 /// Serialises an integer or `null`.
+#[allow(clippy::ref_option)] // the signature that serde asks for
 pub(crate) fn optional<S: Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
     match number {
         Some(number) => integer(number, serializer),

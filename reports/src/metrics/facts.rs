@@ -186,15 +186,6 @@ impl Facts {
         self.pods.iter().any(|(id, pod)| pod.address == Some(address) && fits(id))
     }
 
-    /// The address that clients or rules knew a pod by, or its own.
-    pub(crate) fn known_address(&self, _id: u32, pod: &PodFacts) -> String {
-        match (pod.known_as, pod.address) {
-            (Some((address, port)), _) => std::net::SocketAddr::new(address, port).to_string(),
-            (None, Some(address)) => address.to_string(),
-            (None, None) => String::new(),
-        }
-    }
-
     /// Takes a control-plane record and the faults in its chain.
     #[allow(clippy::wildcard_enum_match_arm)] // only some kinds say something here; the rest goes to other parts
     pub(crate) fn control(&mut self, record: &Record, faults: FaultSet) {
@@ -308,6 +299,15 @@ impl Facts {
 }
 
 impl PodFacts {
+    /// The address that clients or rules knew a pod by, or its own.
+    pub(crate) fn known_address(&self) -> String {
+        match (self.known_as, self.address) {
+            (Some((address, port)), _) => std::net::SocketAddr::new(address, port).to_string(),
+            (None, Some(address)) => address.to_string(),
+            (None, None) => String::new(),
+        }
+    }
+
     /// Dies; a death without a fault does not hide an earlier one with a fault.
     fn die(&mut self, time: u64, faults: FaultSet) {
         if faults != FaultSet::EMPTY || self.death.is_none() {

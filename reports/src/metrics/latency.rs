@@ -92,9 +92,9 @@ mod tests {
         for value in 1..=1_000_u64 {
             let latency = value * 1_000_003;
             if value % 2 == 0 {
-                even.add(latency)
+                even.add(latency);
             } else {
-                odd.add(latency)
+                odd.add(latency);
             }
             all.add(latency);
         }

@@ -1,6 +1,7 @@
 //! Expectations: thresholds of a scenario, checked against every run of their arm.
 
 use serde::Serialize;
+use std::fmt::Write as _;
 
 use super::RunReport;
 use super::units::human_value;
@@ -52,7 +53,7 @@ impl ExpectationResult {
         let mut title = self.metric.clone();
         for (word, name) in [("of", &self.traffic), ("under", &self.fault)] {
             if let Some(name) = name {
-                title.push_str(&format!(" {word} {name}"));
+                let _ = write!(title, " {word} {name}");
             }
         }
         title

@@ -1,4 +1,4 @@
-//! Expectations as JUnit test cases, one suite per scenario.
+//! Expectations as `JUnit` test cases, one suite per scenario.
 
 use std::io::Write;
 

@@ -4,6 +4,10 @@ use super::table::Table;
 use super::units::{human_count, human_duration, human_value, instant, percent, seconds};
 use super::{Report, RunReport};
 use crate::metrics::{Outage, RequestCounts};
+use std::fmt::Write as _;
+
+/// So many runs are listed.
+const SHOWN: usize = 16;
 
 /// One part of a report.
 #[derive(Clone, Debug, Default)]
@@ -30,14 +34,14 @@ pub(super) fn answers(report: &Report) -> Vec<(String, String)> {
         let requests = &run.metrics.requests;
         let mut sentence = format!("{} ok", percent(requests.ok, requests.ended()));
         for outage in &run.metrics.outages {
-            sentence.push_str(&format!("; {}", outage_words(outage, run.metrics.traffic.len() > 1)));
+            let _ = write!(sentence, "; {}", outage_words(outage, run.metrics.traffic.len() > 1));
         }
         let faults = run.metrics.faults.iter();
         for fault in faults.filter(|fault| run.metrics.outages.iter().all(|outage| outage.fault != **fault)) {
-            sentence.push_str(&format!("; no request failed by {fault}"));
+            let _ = write!(sentence, "; no request failed by {fault}");
         }
         if requests.unfinished > 0 {
-            sentence.push_str(&format!("; {} unfinished", human_count(requests.unfinished)));
+            let _ = write!(sentence, "; {} unfinished", human_count(requests.unfinished));
         }
         (arm, sentence)
     })
@@ -58,7 +62,7 @@ fn outage_words(outage: &Outage, name_source: bool) -> String {
     let reached: Vec<String> =
         named.iter().filter_map(|(name, time)| Some(format!("{name} {}", seconds((*time)?)))).collect();
     if !reached.is_empty() {
-        words.push_str(&format!(" ({})", reached.join(" + ")));
+        let _ = write!(words, " ({})", reached.join(" + "));
     }
     if !outage.ended {
         words.push_str(", not ended");
@@ -258,7 +262,6 @@ fn expectations(report: &Report) -> Section {
 fn digests(report: &Report) -> Section {
     let header = ["ARM", ">SEED", "STOP", ">EVENTS", ">RECORDS", "TRACE DIGEST"];
     let mut section = Section::new("Runs", Table::new(&header));
-    const SHOWN: usize = 16;
     for run in report.runs.iter().take(SHOWN) {
         let digest = run.trace_digest.as_deref().map_or("-", |digest| digest.get(..32).unwrap_or(digest));
         section.table.row(vec![

@@ -52,7 +52,10 @@ impl Table {
                 let cell = elide(cell, *width);
                 let fill = " ".repeat(width.saturating_sub(cell.chars().count()));
                 out.push(' ');
-                out.push_str(&if *number { format!("{fill}{cell} ") } else { format!("{cell}{fill} ") });
+                let (left, right) = if *number { (fill, cell) } else { (cell, fill) };
+                out.push_str(&left);
+                out.push_str(&right);
+                out.push(' ');
             }
             out.trim_end().to_owned()
         };

@@ -65,6 +65,7 @@ fn rendered(report: &Report, format: &str) -> String {
 }
 
 /// Every key of a JSON value in order, nested.
+#[allow(clippy::wildcard_enum_match_arm)] // all others have no keys
 fn shape(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Object(map) => {

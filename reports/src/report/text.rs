@@ -1,5 +1,6 @@
 //! The report for a terminal: at most 100 columns, plain ASCII wherever the scenario's own names are.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use super::Report;
@@ -35,14 +36,14 @@ pub(super) fn headline(report: &Report) -> String {
     let digest = report.scenario.digest.get(..12).unwrap_or(&report.scenario.digest);
     let mut line = format!("podwire {}, scenario {}", report.podwire, report.scenario.name);
     if !digest.is_empty() {
-        line.push_str(&format!(" ({digest})"));
+        let _ = write!(line, " ({digest})");
     }
     if let Some(run) = shown_runs(report).first() {
-        line.push_str(&format!(", seed {}", run.seed));
+        let _ = write!(line, ", seed {}", run.seed);
     }
     let seeds = seeds(report);
     if seeds > 1 {
-        line.push_str(&format!(" of {seeds} (tables show this seed; differences cover all)"));
+        let _ = write!(line, " of {seeds} (tables show this seed; differences cover all)");
     }
     line
 }

@@ -58,6 +58,7 @@ pub struct Query {
 
 /// A pod's state.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own, told by its own record
 struct Pod {
     name: Option<(WorkloadId, String)>,
     created: SimTime,

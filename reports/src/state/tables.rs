@@ -2,6 +2,7 @@
 
 use sim_core::kernel::time::SimTime;
 use sim_core::model::ids::{ServiceId, ServicePortId};
+use std::fmt::Write as _;
 
 use super::{ClusterState, Pod, Query, age};
 
@@ -165,7 +166,7 @@ pub(super) fn endpoints(state: &ClusterState, query: &Query) -> Option<String> {
         let addresses: Vec<String> = own.map(|(_, address, port, _)| format!("{address}:{port}")).collect();
         let mut text = addresses.iter().take(SHOWN_ENDPOINTS).cloned().collect::<Vec<_>>().join(",");
         if addresses.len() > SHOWN_ENDPOINTS {
-            text.push_str(&format!(" + {} more...", addresses.len() - SHOWN_ENDPOINTS));
+            let _ = write!(text, " + {} more...", addresses.len() - SHOWN_ENDPOINTS);
         }
         let created = state.services.get(&ServiceId(number)).map_or(SimTime::ZERO, |(_, time)| *time);
         rows.push(vec![service.name.clone(), or_none((!text.is_empty()).then_some(text)), age_of(state, created)]);

@@ -4,6 +4,7 @@
 mod words;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write;
 
 use sim_core::model::ids::{PodId, ServicePortId, SourceId};
@@ -229,7 +230,7 @@ impl Entry {
         let time = format!("+{}", seconds(self.time));
         let mut line = format!("{time:>11}  {:width$}  {}", self.kind, list(&self.what));
         if self.until > self.time {
-            line.push_str(&format!(", until +{}", seconds(self.until)));
+            let _ = write!(line, ", until +{}", seconds(self.until));
         }
         if !self.why.is_empty() {
             line.push_str("  ");
@@ -262,7 +263,7 @@ fn merge(entries: &[Entry], close: u64) -> Vec<Entry> {
 fn list(items: &[String]) -> String {
     let mut text = items.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ");
     if items.len() > NAMES {
-        text.push_str(&format!(" and {} more", items.len() - NAMES));
+        let _ = write!(text, " and {} more", items.len() - NAMES);
     }
     text
 }

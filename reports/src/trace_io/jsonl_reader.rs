@@ -113,9 +113,10 @@ fn parse(object: &Map<String, Json>, names: &mut Names) -> Result<Record, String
 
 fn value(json: &Json, field_type: FieldType, kind: &str, names: &Names) -> Option<Value> {
     match field_type {
+        FieldType::OptionalPod | FieldType::OptionalNode if json.is_null() => Some(Value::Nothing),
         FieldType::U64 | FieldType::U32 | FieldType::U16 | FieldType::U8 => from_json(json).map(Value::Number),
         FieldType::Word(list) => word(list, json.as_str()?).map(Value::Word),
-        FieldType::Node => names.node_number(json.as_str()?).map(Value::Node),
+        FieldType::Node | FieldType::OptionalNode => names.node_number(json.as_str()?).map(Value::Node),
         FieldType::Link => names.link_number(json.as_str()?).map(Value::Link),
         FieldType::Workload => names.workload_number(json.as_str()?).map(Value::Workload),
         FieldType::Service => names.service_number(json.as_str()?).map(Value::Service),
@@ -123,11 +124,7 @@ fn value(json: &Json, field_type: FieldType, kind: &str, names: &Names) -> Optio
         FieldType::Source => names.source_number(json.as_str()?).map(Value::Source),
         FieldType::Fault => names.fault_number(json.as_str()?).map(Value::Fault),
         FieldType::Pod if kind == "pod-created" => Some(Value::Pod(PodId(u32::try_from(from_json(json)?).ok()?))),
-        FieldType::Pod => names.pod_number(json.as_str()?).map(Value::Pod),
-        FieldType::OptionalPod if json.is_null() => Some(Value::Nothing),
-        FieldType::OptionalPod => names.pod_number(json.as_str()?).map(Value::Pod),
-        FieldType::OptionalNode if json.is_null() => Some(Value::Nothing),
-        FieldType::OptionalNode => names.node_number(json.as_str()?).map(Value::Node),
+        FieldType::Pod | FieldType::OptionalPod => names.pod_number(json.as_str()?).map(Value::Pod),
         FieldType::Client => client(json, names).map(Value::Client),
         FieldType::Address => json.as_str()?.parse::<IpAddr>().ok().map(Value::Address),
         FieldType::Subnet => subnet(json.as_str()?).map(Value::Subnet),

@@ -1,6 +1,7 @@
 //! JSON lines out: the header on the first line, then one object per record, with names instead of numbers.
 //! Appends to one buffer and makes no value tree, because runs have millions of records.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::net::IpAddr;
 
@@ -222,7 +223,9 @@ pub(crate) fn push_text(out: &mut String, text: &str) {
             match letter {
                 '"' => out.push_str("\\\""),
                 '\\' => out.push_str("\\\\"),
-                control if u32::from(control) < 0x20 => out.push_str(&format!("\\u{:04x}", u32::from(control))),
+                control if control < ' ' => {
+                    let _ = write!(out, "\\u{:04x}", u32::from(control));
+                }
                 other => out.push(other),
             }
         }

@@ -27,9 +27,9 @@ use sim_core::trace::{Level, Record, TraceHeader};
 /// A trace file of either form, told apart by its first byte.
 pub enum TraceReader<R> {
     /// Canonical bytes.
-    Binary(BinaryReader<R>),
+    Binary(Box<BinaryReader<R>>),
     /// JSON lines.
-    Jsonl(JsonlReader<R>),
+    Jsonl(Box<JsonlReader<R>>),
 }
 
 impl<R: BufRead> TraceReader<R> {
@@ -37,8 +37,8 @@ impl<R: BufRead> TraceReader<R> {
     pub fn open(mut input: R) -> Result<Self, TraceError> {
         let first = input.fill_buf()?.first().copied();
         match first {
-            Some(b'{') => JsonlReader::open(input).map(Self::Jsonl),
-            _ => BinaryReader::open(input).map(Self::Binary),
+            Some(b'{') => JsonlReader::open(input).map(|reader| Self::Jsonl(Box::new(reader))),
+            _ => BinaryReader::open(input).map(|reader| Self::Binary(Box::new(reader))),
         }
     }
 

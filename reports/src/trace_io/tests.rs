@@ -12,13 +12,17 @@ use crate::testing::{every_kind, header, sample_records, value};
 
 fn jsonl(header: &TraceHeader, records: &[Record], level: Level) -> Vec<u8> {
     let mut writer = JsonlWriter::new(Vec::new(), header, level).unwrap();
-    records.iter().for_each(|record| writer.record(record));
+    for record in records {
+        writer.record(record);
+    }
     writer.finish().unwrap()
 }
 
 fn binary(header: &TraceHeader, records: &[Record], level: Level) -> Vec<u8> {
     let mut writer = BinaryWriter::new(Vec::new(), header, level);
-    records.iter().for_each(|record| writer.record(record));
+    for record in records {
+        writer.record(record);
+    }
     writer.finish().unwrap()
 }
 
@@ -31,6 +35,7 @@ fn read(bytes: &[u8]) -> Result<(TraceHeader, Level, Vec<Record>), TraceError> {
 }
 
 /// A value of a field's type from random bits.
+#[allow(clippy::wildcard_enum_match_arm)] // the others take one of two values
 fn random_value(field_type: FieldType, bits: u64) -> Value {
     let number = u32::try_from(bits % 10_000).unwrap();
     match field_type {
@@ -40,8 +45,8 @@ fn random_value(field_type: FieldType, bits: u64) -> Value {
         FieldType::U8 => Value::Number(bits >> 56),
         FieldType::Pod => Value::Pod(PodId(number % 50)),
         FieldType::Node => Value::Node(NodeId(number)),
-        FieldType::Client if bits % 3 == 0 => Value::Client(Client::None),
-        other => value(other, u8::from(bits % 2 == 0)),
+        FieldType::Client if bits.is_multiple_of(3) => Value::Client(Client::None),
+        other => value(other, u8::from(bits.is_multiple_of(2))),
     }
 }
 
