@@ -1,1 +1,19 @@
-//! Reports.
+//! Records in, numbers and text out: trace files, metrics, reports, the story of a run, kubectl's tables.
+//!
+//! Records and the header are the only input; no part of this crate ever sees the engine's state (law 6).
+//! Files that people hand in may hold anything, so reading never panics and no identifier indexes a table unchecked.
+
+pub mod diff;
+mod format_docs;
+mod id_map;
+pub mod metrics;
+mod numbers;
+pub mod report;
+pub mod state;
+pub mod timeline;
+pub mod trace_io;
+
+pub use format_docs::format_table;
+
+#[cfg(test)]
+mod testing;

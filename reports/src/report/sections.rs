@@ -1,0 +1,280 @@
+//! What the text and the markdown report say, before either's form: an answer first, then tables.
+
+use super::table::Table;
+use super::units::{human_count, human_duration, human_value, instant, percent, seconds};
+use super::{Report, RunReport};
+use crate::metrics::{Outage, RequestCounts};
+use std::fmt::Write as _;
+
+/// So many runs are listed.
+const SHOWN: usize = 16;
+
+/// One part of a report.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Section {
+    /// Its heading.
+    pub(super) title: String,
+    /// Its table, possibly empty.
+    pub(super) table: Table,
+    /// Lines after the table.
+    pub(super) notes: Vec<String>,
+}
+
+impl Section {
+    fn new(title: &str, table: Table) -> Self {
+        Self { title: title.to_owned(), table, notes: Vec::new() }
+    }
+}
+
+/// One sentence per arm: what came of it, and how long each fault hurt.
+pub(super) fn answers(report: &Report) -> Vec<(String, String)> {
+    let shown = shown_runs(report);
+    let arms = report.arms().into_iter().zip(shown);
+    arms.map(|(arm, run)| {
+        let requests = &run.metrics.requests;
+        let mut sentence = format!("{} ok", percent(requests.ok, requests.ended()));
+        for outage in &run.metrics.outages {
+            let _ = write!(sentence, "; {}", outage_words(outage, run.metrics.traffic.len() > 1));
+        }
+        let faults = run.metrics.faults.iter();
+        for fault in faults.filter(|fault| run.metrics.outages.iter().all(|outage| outage.fault != **fault)) {
+            let _ = write!(sentence, "; no request failed by {fault}");
+        }
+        if requests.unfinished > 0 {
+            let _ = write!(sentence, "; {} unfinished", human_count(requests.unfinished));
+        }
+        (arm, sentence)
+    })
+    .collect()
+}
+
+fn outage_words(outage: &Outage, name_source: bool) -> String {
+    let of = if name_source { format!(" for {}", outage.traffic) } else { String::new() };
+    let lasted = seconds(outage.to - outage.from);
+    let mut words = format!("outage of {}{of} {lasted}", outage.fault);
+    let stages = &outage.stages;
+    let named = [
+        ("detection", stages.detection),
+        ("propagation", stages.propagation),
+        ("programming", stages.programming),
+        ("client", stages.client),
+    ];
+    let reached: Vec<String> =
+        named.iter().filter_map(|(name, time)| Some(format!("{name} {}", seconds((*time)?)))).collect();
+    if !reached.is_empty() {
+        let _ = write!(words, " ({})", reached.join(" + "));
+    }
+    if !outage.ended {
+        words.push_str(", not ended");
+    }
+    words
+}
+
+/// The run of each arm whose numbers the tables show: the one with the first seed.
+pub(super) fn shown_runs(report: &Report) -> Vec<&RunReport> {
+    let arms = report.arms();
+    arms.iter().filter_map(|arm| report.runs.iter().find(|run| run.arm == *arm)).collect()
+}
+
+/// How many seeds were run.
+pub(super) fn seeds(report: &Report) -> usize {
+    let seeds: std::collections::BTreeSet<u64> = report.runs.iter().map(|run| run.seed).collect();
+    seeds.len()
+}
+
+/// All parts in order; those with nothing to say are left out.
+pub(super) fn sections(report: &Report) -> Vec<Section> {
+    let runs = shown_runs(report);
+    let mut sections = vec![
+        requests(&runs),
+        latency(&runs),
+        outages(&runs),
+        load(&runs),
+        addressing(&runs),
+        over_seeds(report),
+        settings(report),
+        expectations(report),
+        digests(report),
+    ];
+    sections.retain(|section| !section.table.is_empty() || !section.notes.is_empty());
+    sections
+}
+
+fn requests(runs: &[&RunReport]) -> Section {
+    let header = ["ARM", "TRAFFIC", ">TOTAL", ">OK", ">OK %", ">FAILED", ">UNFINISHED", ">CONNECTS"];
+    let mut section = Section::new("Requests", Table::new(&header));
+    for run in runs {
+        for traffic in &run.metrics.traffic {
+            let counts = &traffic.requests;
+            section.table.row(vec![
+                run.arm.clone(),
+                traffic.name.clone(),
+                human_count(counts.total),
+                human_count(counts.ok),
+                percent(counts.ok, counts.ended()),
+                human_count(counts.failures()),
+                human_count(counts.unfinished),
+                human_count(traffic.attempts),
+            ]);
+            if counts.failures() > 0 {
+                section.notes.push(format!("{} / {} failed with: {}", run.arm, traffic.name, outcomes(counts)));
+            }
+        }
+    }
+    section
+}
+
+fn outcomes(counts: &RequestCounts) -> String {
+    let words = counts.failed.iter().map(|(word, count)| format!("{word} {}", human_count(*count)));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn latency(runs: &[&RunReport]) -> Section {
+    let header = ["ARM", "TRAFFIC", ">P50", ">P90", ">P99", ">P99.9", ">MAX"];
+    let mut section = Section::new("Latency of ok requests, from the intended arrival", Table::new(&header));
+    for run in runs {
+        for traffic in &run.metrics.traffic {
+            let latency = &traffic.latency;
+            let mut row = vec![run.arm.clone(), traffic.name.clone()];
+            let values = [latency.p50, latency.p90, latency.p99, latency.p999, latency.max];
+            row.extend(values.map(|value| value.map_or_else(|| "-".to_owned(), human_duration)));
+            section.table.row(row);
+        }
+    }
+    section
+}
+
+fn outages(runs: &[&RunReport]) -> Section {
+    let header = ["ARM", "FAULT", "TRAFFIC", ">FROM", ">LASTED", ">DETECT", ">PROPAG.", ">PROGRAM", ">CLIENT", "ENDED"];
+    let mut section = Section::new("Outages", Table::new(&header));
+    for run in runs {
+        for outage in &run.metrics.outages {
+            let stages = &outage.stages;
+            let mut row = vec![run.arm.clone(), outage.fault.clone(), outage.traffic.clone(), instant(outage.from)];
+            row.push(seconds(outage.to - outage.from));
+            let stages = [stages.detection, stages.propagation, stages.programming, stages.client];
+            row.extend(stages.map(|stage| stage.map_or_else(|| "-".to_owned(), seconds)));
+            row.push(if outage.ended { "yes" } else { "no" }.to_owned());
+            section.table.row(row);
+        }
+    }
+    if !section.table.is_empty() {
+        section.notes.push("The stages count from the fault; FROM is the first failed request's arrival.".to_owned());
+    }
+    section
+}
+
+fn load(runs: &[&RunReport]) -> Section {
+    let header = ["ARM", "SERVICE", "INSTANCE", "NODE", "ADDRESS", ">OK", ">SHARE"];
+    let mut section = Section::new("Load per instance", Table::new(&header));
+    for run in runs {
+        for service in &run.metrics.balance {
+            let sum = service.instances.iter().map(|instance| instance.requests).sum();
+            for instance in &service.instances {
+                section.table.row(vec![
+                    run.arm.clone(),
+                    service.service.clone(),
+                    instance.instance.clone(),
+                    instance.node.clone(),
+                    instance.address.clone(),
+                    human_count(instance.requests),
+                    percent(instance.requests, sum),
+                ]);
+            }
+            if let (Some(max), Some(jain)) = (service.max_over_mean, service.jain) {
+                let (arm, name) = (&run.arm, &service.service);
+                section.notes.push(format!("{arm} / {name}: busiest over mean {max:.3}, Jain's index {jain:.3}"));
+            }
+        }
+    }
+    section
+}
+
+fn addressing(runs: &[&RunReport]) -> Section {
+    let header = ["ARM", ">HOST PORTS", ">CONFLICTS", ">TRANSLATIONS", ">ADDRESSES/CLIENT", ">RECONFIGURATIONS"];
+    let mut section = Section::new("What addressing cost", Table::new(&header));
+    for run in runs {
+        let cost = &run.metrics.addressing;
+        let mut row = vec![run.arm.clone()];
+        let numbers =
+            [cost.host_ports, cost.port_conflicts, cost.translations, cost.addresses_per_client, cost.reconfigurations];
+        row.extend(numbers.map(human_count));
+        section.table.row(row);
+    }
+    section
+}
+
+/// Differences with their intervals, where there are several seeds to pair.
+fn over_seeds(report: &Report) -> Section {
+    let header = ["METRIC", "ABOUT", "FROM", "TO", ">MEAN", ">95 % FROM", ">95 % TO"];
+    let title = format!("Differences between arms over {} seeds (second minus first)", seeds(report));
+    let mut section = Section::new(&title, Table::new(&header));
+    for difference in &report.differences {
+        let Some([low, high]) = difference.interval else { continue };
+        if difference.value == 0.0 && low == 0.0 && high == 0.0 {
+            continue;
+        }
+        let about = [&difference.traffic, &difference.fault].into_iter().flatten().cloned().collect::<Vec<_>>();
+        let unit = if difference.unit == "bool" { "ratio" } else { difference.unit };
+        section.table.row(vec![
+            difference.metric.clone(),
+            about.join(", "),
+            difference.arms[0].clone(),
+            difference.arms[1].clone(),
+            human_value(difference.value, unit),
+            human_value(low, unit),
+            human_value(high, unit),
+        ]);
+    }
+    section
+}
+
+fn settings(report: &Report) -> Section {
+    let mut section = Section::new("Settings that differ", Table::new(&[]));
+    let mut last = None;
+    for difference in &report.settings_differences {
+        if last != Some(&difference.arms) {
+            section.notes.push(format!("{} against {}:", difference.arms[0], difference.arms[1]));
+            last = Some(&difference.arms);
+        }
+        let show = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.to_owned() };
+        let [mine, theirs] = difference.values.each_ref().map(|value| show(value));
+        section.notes.push(format!("  {}: {mine} -> {theirs}", difference.path));
+    }
+    section
+}
+
+fn expectations(report: &Report) -> Section {
+    let mut section = Section::new("Expectations", Table::new(&["", "ARM", "METRIC", "EXPECTED", "MEASURED"]));
+    for result in &report.expectations {
+        let value = result.value.map_or_else(|| "nothing to measure".to_owned(), |v| human_value(v, &result.unit));
+        section.table.row(vec![
+            if result.pass { "ok" } else { "FAILED" }.to_owned(),
+            result.arm.clone(),
+            result.title(),
+            result.bounds(),
+            value,
+        ]);
+    }
+    section
+}
+
+fn digests(report: &Report) -> Section {
+    let header = ["ARM", ">SEED", "STOP", ">EVENTS", ">RECORDS", "TRACE DIGEST"];
+    let mut section = Section::new("Runs", Table::new(&header));
+    for run in report.runs.iter().take(SHOWN) {
+        let digest = run.trace_digest.as_deref().map_or("-", |digest| digest.get(..32).unwrap_or(digest));
+        section.table.row(vec![
+            run.arm.clone(),
+            run.seed.to_string(),
+            run.stop.clone(),
+            human_count(run.events),
+            human_count(run.records),
+            digest.to_owned(),
+        ]);
+    }
+    if report.runs.len() > SHOWN {
+        section.notes.push(format!("and {} more runs; the JSON report has them all", report.runs.len() - SHOWN));
+    }
+    section
+}

@@ -1,0 +1,105 @@
+//! kubectl's tables at several times of one run.
+
+use sim_core::model::ids::{NodeId, PodId, ServicePortId, WorkloadId};
+use sim_core::trace::fields::Suffix;
+use sim_core::trace::words::{DeleteReason, ExitReason};
+
+use super::*;
+use crate::testing::{Builder, S, header};
+
+fn run() -> Builder {
+    let mut run = Builder::cluster();
+    run.add(1, 0, Body::NodePortAllocated { service_port: ServicePortId(0), node_port: 30_080 });
+    run.at(60 * S);
+    let down = run.add(0, 0, Body::NodeDown { node: NodeId(2) });
+    run.add(down, 0, Body::ContainerExited { pod: PodId(1), container: 0, reason: ExitReason::NodeDown });
+    run.at(105 * S);
+    let lost = run.add(down, 0, Body::NodeNotReady { node: NodeId(2) });
+    let unready = run.add(lost, 0, Body::PodNotReady { pod: PodId(1) });
+    run.endpoint_gone(unready, 1, "10.244.2.2", 3);
+    run.at(410 * S);
+    let deleted = run.add(lost, 0, Body::PodDeleted { pod: PodId(1), reason: DeleteReason::TaintEviction });
+    let pod = PodId(3);
+    let suffix = Suffix(*b"x2kz9");
+    let created = run.add(deleted, 0, Body::PodCreated { pod, workload: WorkloadId(0), ordinal: 2, suffix });
+    run.at(411 * S);
+    run.add(created, 0, Body::PodScheduled { pod, node: NodeId(1) });
+    run.at(412 * S);
+    for _ in 0..2 {
+        run.add(created, 0, Body::ContainerStarted { pod, container: 0 });
+        run.add(created, 0, Body::ContainerExited { pod, container: 0, reason: ExitReason::AddressInUse });
+    }
+    run
+}
+
+fn table(at: u64, resource: &str, query: &Query) -> String {
+    let state = run().feed(ClusterState::new(&header(), SimTime::from_nanos(at * S)));
+    state.table(Resource::from_name(resource).unwrap(), query).unwrap_or_else(|| "No resources found\n".to_owned())
+}
+
+#[test]
+fn the_tutorials_pods() {
+    let query = Query { wide: true, labels: vec!["run=my-nginx".into()], namespace: String::new() };
+    insta::assert_snapshot!(table(45, "pods", &query), @r#"
+NAME                        READY   STATUS    RESTARTS   AGE   IP           NODE
+my-nginx-5b56ccd65f-abcde   1/1     Running   0          45s   10.244.1.2   node-1
+my-nginx-5b56ccd65f-abcdf   1/1     Running   0          45s   10.244.2.2   node-2
+"#);
+    assert!(!table(45, "pods", &query).contains("curl"));
+}
+
+#[test]
+fn pods_after_the_node_is_gone() {
+    insta::assert_snapshot!(table(330, "pods", &Query::default()), @r#"
+NAME                        READY   STATUS    RESTARTS   AGE
+curl-5b56ccd65f-abcdg       1/1     Running   0          5m30s
+my-nginx-5b56ccd65f-abcde   1/1     Running   0          5m30s
+my-nginx-5b56ccd65f-abcdf   1/1     Running   0          5m30s
+"#);
+    insta::assert_snapshot!(table(410, "pods", &Query::default()), @r#"
+NAME                        READY   STATUS        RESTARTS   AGE
+curl-5b56ccd65f-abcdg       1/1     Running       0          6m50s
+my-nginx-5b56ccd65f-abcde   1/1     Running       0          6m50s
+my-nginx-5b56ccd65f-abcdf   1/1     Terminating   0          6m50s
+my-nginx-5b56ccd65f-x2kz9   0/1     Pending       0          0s
+"#);
+    insta::assert_snapshot!(table(413, "pods", &Query::default()), @r#"
+NAME                        READY   STATUS             RESTARTS     AGE
+curl-5b56ccd65f-abcdg       1/1     Running            0            6m53s
+my-nginx-5b56ccd65f-abcde   1/1     Running            0            6m53s
+my-nginx-5b56ccd65f-abcdf   1/1     Terminating        0            6m53s
+my-nginx-5b56ccd65f-x2kz9   0/1     CrashLoopBackOff   1 (1s ago)   3s
+"#);
+}
+
+#[test]
+fn services_endpoints_and_nodes() {
+    insta::assert_snapshot!(table(45, "svc", &Query { wide: true, ..Query::default() }), @r#"
+NAME       TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)        AGE   SELECTOR
+my-nginx   ClusterIP   10.96.3.4    <none>        80:30080/TCP   45s   run=my-nginx
+"#);
+    insta::assert_snapshot!(table(45, "endpoints", &Query::default()), @r#"
+NAME       ENDPOINTS                     AGE
+my-nginx   10.244.1.2:80,10.244.2.2:80   45s
+"#);
+    insta::assert_snapshot!(table(106, "ep", &Query::default()), @r#"
+NAME       ENDPOINTS       AGE
+my-nginx   10.244.1.2:80   106s
+"#);
+    insta::assert_snapshot!(table(106, "nodes", &Query { wide: true, ..Query::default() }), @r#"
+NAME              STATUS     ROLES           AGE    INTERNAL-IP    POD-CIDR        ZONE
+control-plane-1   Ready      control-plane   106s   192.168.0.10   10.244.0.0/24   a
+node-1            Ready      <none>          106s   192.168.0.11   10.244.1.0/24   a
+node-2            NotReady   <none>          106s   192.168.0.12   10.244.2.0/24   a
+node-3            Ready      <none>          106s   192.168.0.13   10.244.3.0/24   a
+"#);
+}
+
+#[test]
+fn nothing_fits() {
+    let elsewhere = Query { namespace: "team-a".into(), ..Query::default() };
+    for resource in ["pods", "services", "endpoints"] {
+        assert_eq!(table(45, resource, &elsewhere), "No resources found\n");
+    }
+    assert_eq!(Resource::from_name("deployments"), None);
+}

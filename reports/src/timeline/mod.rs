@@ -1,0 +1,335 @@
+//! The story of a run in about 30 lines: what stood at the start, then what happened, when and why, with the failed
+//! requests in between summed up.
+
+mod words;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write;
+
+use sim_core::model::ids::{PodId, ServicePortId, SourceId};
+use sim_core::trace::words::Outcome;
+use sim_core::trace::{Body, Record, RecordId, TraceHeader, TraceSink};
+
+use crate::trace_io::Names;
+use words::seconds;
+
+/// The story is shortened until it has at most so many lines.
+const LINES: usize = 40;
+
+/// Entries of one kind that are this close (ns) become one line, as far as the length of the story needs it.
+const CLOSE: [u64; 5] = [0, 1_000_000_000, 10_000_000_000, 60_000_000_000, u64::MAX];
+
+/// At most so many names stand in one line.
+const NAMES: usize = 3;
+
+/// One thing in the story.
+#[derive(Clone, Debug)]
+struct Entry {
+    time: u64,
+    until: u64,
+    kind: &'static str,
+    what: Vec<String>,
+    why: String,
+}
+
+/// A pod at the start.
+#[derive(Clone, Debug, Default)]
+struct StartPod {
+    node: String,
+    addresses: Vec<String>,
+    ready: bool,
+}
+
+/// Follows a run and tells its story.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    names: Names,
+    entries: Vec<Entry>,
+    known: BTreeMap<RecordId, (&'static str, u64)>,
+    failures: BTreeMap<(SourceId, Outcome), (u64, u64, u64)>,
+    nodes: usize,
+    services: Vec<String>,
+    pods: BTreeMap<PodId, StartPod>,
+    lists: BTreeMap<ServicePortId, Vec<String>>,
+    ended: u64,
+    failed: u64,
+}
+
+impl Timeline {
+    /// The story of a run with this header, before its first record.
+    pub fn new(header: &TraceHeader) -> Self {
+        Self {
+            names: Names::new(header),
+            entries: Vec::new(),
+            known: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            nodes: 0,
+            services: Vec::new(),
+            pods: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            ended: 0,
+            failed: 0,
+        }
+    }
+
+    /// Writes the story so far.
+    pub fn render(&self, output: &mut dyn Write) -> std::io::Result<()> {
+        for line in self.lines() {
+            writeln!(output, "{line}")?;
+        }
+        Ok(())
+    }
+
+    /// The lines of the story so far.
+    pub fn lines(&self) -> Vec<String> {
+        let mut entries = self.entries.clone();
+        entries.extend(self.failure_entries());
+        let start = self.start_lines();
+        let mut shown = entries.clone();
+        for close in CLOSE {
+            shown = merge(&entries, close);
+            if shown.len() + start.len() < LINES {
+                break;
+            }
+        }
+        let left_out = (shown.len() + start.len() + 2).saturating_sub(LINES.max(start.len() + 12));
+        let middle = if left_out > 0 { shown.len() / 2 - left_out.min(shown.len()) / 2 } else { shown.len() };
+        let width = shown.iter().map(|entry| entry.kind.len()).max().unwrap_or(0).max("set-up".len());
+        let mut lines = start;
+        for (index, entry) in shown.iter().enumerate() {
+            if left_out > 0 && (middle..middle + left_out).contains(&index) {
+                if index == middle {
+                    lines.push(format!("{:>11}  ... {left_out} more; --trace jsonl has them all", ""));
+                }
+                continue;
+            }
+            lines.push(entry.line(width));
+        }
+        let (ended, failed) = (self.ended, self.failed);
+        lines.push(format!("{:>11}  {ended} requests ended, {failed} of them failed", "in all"));
+        lines
+    }
+
+    fn start_lines(&self) -> Vec<String> {
+        let header = self.names.header();
+        let mut lines = vec![format!(
+            "{:>11}  {} under {}, discovery {}, seed {}: {} nodes{}{}",
+            "+0.000s",
+            header.scenario,
+            header.model,
+            header.discovery,
+            header.seed,
+            self.nodes,
+            if self.services.is_empty() { "" } else { ", Services " },
+            list(&self.services)
+        )];
+        for (count, (pod, at)) in self.pods.iter().enumerate() {
+            if count == 6 {
+                lines.push(format!("{:>11}  and {} more pods", "", self.pods.len() - count));
+                break;
+            }
+            let state = if at.ready { "" } else { ", not ready" };
+            let node = if at.node.is_empty() { "no node" } else { &at.node };
+            lines.push(format!("{:>11}  {} on {node}, {}{state}", "", self.names.pod(*pod), list(&at.addresses)));
+        }
+        for (port, addresses) in &self.lists {
+            lines.push(format!("{:>11}  {} -> {}", "", self.names.service_port(*port), list(addresses)));
+        }
+        lines
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm)] // only what stands at the start is summed up
+    fn start(&mut self, record: &Record) {
+        match record.body {
+            Body::NodeRegistered { .. } => self.nodes += 1,
+            Body::ServiceCreated { service, cluster_ip } => {
+                self.services.push(format!("{} {cluster_ip}", self.names.service(service)));
+            }
+            Body::PodCreated { pod, .. } => drop(self.pods.entry(pod).or_default()),
+            Body::PodScheduled { pod, node } => self.pods.entry(pod).or_default().node = self.names.node(node),
+            Body::AddressAssigned { pod, address } => {
+                self.pods.entry(pod).or_default().addresses.push(address.to_string());
+            }
+            Body::PortPublished { pod, node, host_port, container_port } => {
+                let published = format!("{}:{host_port} -> {container_port}", self.names.node(node));
+                self.pods.entry(pod).or_default().addresses.push(published);
+            }
+            Body::PodReady { pod } => self.pods.entry(pod).or_default().ready = true,
+            Body::EndpointAdded { service_port, address, port, .. }
+            | Body::RegistryAdded { service_port, address, port, .. } => {
+                self.lists.entry(service_port).or_default().push(format!("{address}:{port}"));
+            }
+            Body::PortConflict { .. } | Body::PodPending { .. } | Body::FaultStarted { .. } => self.tell(record),
+            _ => {}
+        }
+    }
+
+    fn tell(&mut self, record: &Record) {
+        self.flush_failures();
+        let time = record.time.as_nanos();
+        let why = [record.because, record.cause].into_iter().find_map(|id| self.known.get(&id));
+        let why = why.map_or_else(String::new, |(kind, at)| match time.saturating_sub(*at) {
+            0 => format!("<- {kind}"),
+            later => format!("<- {kind} {} before", seconds(later)),
+        });
+        let what = vec![words::what(&record.body, &self.names)];
+        self.entries.push(Entry { time, until: time, kind: record.body.kind(), what, why });
+    }
+
+    fn flush_failures(&mut self) {
+        let entries = self.failure_entries();
+        self.entries.extend(entries);
+        self.failures.clear();
+    }
+
+    fn failure_entries(&self) -> Vec<Entry> {
+        let entry = |((source, outcome), (count, first, last)): (&(SourceId, Outcome), &(u64, u64, u64))| {
+            let requests = if *count == 1 { "request" } else { "requests" };
+            let what = format!("{count} {requests} of {} failed with {}", self.names.source(*source), outcome.word());
+            Entry { time: *first, until: *last, kind: "failures", what: vec![what], why: String::new() }
+        };
+        let mut entries: Vec<Entry> = self.failures.iter().map(entry).collect();
+        entries.sort_by_key(|entry| entry.time);
+        entries
+    }
+}
+
+impl TraceSink for Timeline {
+    #[allow(clippy::wildcard_enum_match_arm)] // all other kinds are the control plane's
+    fn record(&mut self, record: &Record) {
+        match record.body {
+            Body::RequestEnded { source, outcome, .. } => {
+                self.ended += 1;
+                if outcome != Outcome::Ok {
+                    self.failed += 1;
+                    let time = record.time.as_nanos();
+                    let failures = self.failures.entry((source, outcome)).or_insert((0, time, time));
+                    (failures.0, failures.2) = (failures.0 + 1, time);
+                }
+            }
+            Body::RequestArrived { .. }
+            | Body::ConnectionOpened { .. }
+            | Body::ConnectionAccepted { .. }
+            | Body::ResponseSent { .. }
+            | Body::ConnectionClosed { .. }
+            | Body::SegmentSent { .. }
+            | Body::SegmentDropped { .. }
+            | Body::SegmentReceived { .. } => {}
+            _ => {
+                self.names.learn(record);
+                self.known.insert(record.id, (record.body.kind(), record.time.as_nanos()));
+                if record.time.as_nanos() == 0 { self.start(record) } else { self.tell(record) }
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn line(&self, width: usize) -> String {
+        let time = format!("+{}", seconds(self.time));
+        let mut line = format!("{time:>11}  {:width$}  {}", self.kind, list(&self.what));
+        if self.until > self.time {
+            let _ = write!(line, ", until +{}", seconds(self.until));
+        }
+        if !self.why.is_empty() {
+            line.push_str("  ");
+            line.push_str(&self.why);
+        }
+        line
+    }
+}
+
+/// Makes one line of neighbours of one kind that are at most `close` ns apart.
+fn merge(entries: &[Entry], close: u64) -> Vec<Entry> {
+    let mut merged: Vec<Entry> = Vec::new();
+    for entry in entries {
+        match merged.last_mut() {
+            Some(last)
+                if last.kind == entry.kind
+                    && entry.kind != "failures"
+                    && entry.time.saturating_sub(last.until) <= close =>
+            {
+                last.until = entry.until;
+                last.what.extend_from_slice(&entry.what);
+            }
+            _ => merged.push(entry.clone()),
+        }
+    }
+    merged
+}
+
+/// The first few of a list, and how many more there are.
+fn list(items: &[String]) -> String {
+    let mut text = items.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ");
+    if items.len() > NAMES {
+        let _ = write!(text, " and {} more", items.len() - NAMES);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Builder, MS, S, header};
+    use sim_core::model::ids::{FaultId, NodeId};
+
+    fn story(run: &Builder) -> String {
+        run.feed(Timeline::new(&header())).lines().join("\n")
+    }
+
+    #[test]
+    fn a_node_death_reads_as_a_story() {
+        let mut run = Builder::cluster();
+        run.at(60 * S);
+        let fault = run.add(0, 0, Body::FaultStarted { fault: FaultId(0) });
+        let down = run.add(fault, 0, Body::NodeDown { node: NodeId(2) });
+        for number in 0..3 {
+            let from = (61 + number) * S;
+            run.request(number, from, Some(1), Some((from + 2 * S, Outcome::ConnectTimeout, down)));
+        }
+        run.at(105 * S + 901 * MS);
+        let lost = run.add(down, 0, Body::NodeNotReady { node: NodeId(2) });
+        let pod = run.add(lost, 0, Body::PodNotReady { pod: PodId(1) });
+        run.at(105 * S + 911 * MS);
+        let removed = run.endpoint_gone(pod, 1, "10.244.2.2", 3);
+        run.at(106 * S);
+        run.add(removed, 0, Body::ProxySynced { node: NodeId(3), version: 3 });
+        run.at(411 * S);
+        run.add(
+            lost,
+            0,
+            Body::PodDeleted { pod: PodId(1), reason: sim_core::trace::words::DeleteReason::TaintEviction },
+        );
+        insta::assert_snapshot!(story(&run), @r#"
+  +0.000s  test under flat-pod-ip, discovery service, seed 42: 4 nodes, Services my-nginx 10.96.3.4
+           my-nginx-5b56ccd65f-abcde on node-1, 10.244.1.2
+           my-nginx-5b56ccd65f-abcdf on node-2, 10.244.2.2
+           curl-5b56ccd65f-abcdg on node-3, 10.244.3.2
+           my-nginx:80 -> 10.244.1.2:80, 10.244.2.2:80
+ +60.000s  fault-started     lost-node begins
+ +60.000s  node-down         node-2 stops  <- fault-started
+ +63.000s  failures          3 requests of curl failed with connect-timeout, until +65.000s
++105.901s  node-not-ready    node-2 has been silent for too long  <- node-down 45.901s before
++105.901s  pod-not-ready     my-nginx-5b56ccd65f-abcdf  <- node-not-ready
++105.911s  endpoint-removed  my-nginx:80 loses 10.244.2.2:80 (version 3)  <- pod-not-ready 0.010s before
++106.000s  proxy-synced      node-3 has version 3 in its rules  <- endpoint-removed 0.089s before
++411.000s  pod-deleted       my-nginx-5b56ccd65f-abcdf: evicted from its unreachable node  <- node-not-ready 305.099s before
+   in all  3 requests ended, 3 of them failed
+"#);
+    }
+
+    #[test]
+    fn a_long_story_is_shortened() {
+        let mut run = Builder::cluster();
+        for second in 1..500 {
+            run.at(second * 100 * S);
+            run.add(0, 0, Body::NodeDown { node: NodeId(2) });
+            run.at(second * 100 * S + 50 * S);
+            run.add(0, 0, Body::NodeUp { node: NodeId(2) });
+        }
+        let story = story(&run);
+        assert!(story.lines().count() <= LINES, "{story}");
+        assert!(story.contains("more; --trace jsonl"), "{story}");
+    }
+}

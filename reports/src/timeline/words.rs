@@ -1,0 +1,129 @@
+//! What a record says, in words.
+
+use sim_core::trace::Body;
+use sim_core::trace::words::{DeleteReason, ExitReason, PendingReason};
+
+use crate::trace_io::Names;
+
+/// Seconds with three places: `105.901s`.
+pub(super) fn seconds(ns: u64) -> String {
+    let ms = (u128::from(ns) + 500_000) / 1_000_000;
+    format!("{}.{:03}s", ms / 1_000, ms % 1_000)
+}
+
+/// What a control-plane record says. The pattern is complete, so that a new kind asks for its words here.
+pub(super) fn what(body: &Body, names: &Names) -> String {
+    match *body {
+        Body::PlanApplied {} => "the initial plan".to_owned(),
+        Body::FaultStarted { fault } => format!("{} begins", names.fault(fault)),
+        Body::FaultEnded { fault } => format!("{} ends", names.fault(fault)),
+        Body::NodeRegistered { node, address, subnet } => format!("{} {address}, {subnet}", names.node(node)),
+        Body::NodeDown { node } => format!("{} stops", names.node(node)),
+        Body::NodeUp { node } => format!("{} has booted", names.node(node)),
+        Body::LinkDown { link } | Body::LinkUp { link } => names.link(link),
+        Body::NodeNotReady { node } => format!("{} has been silent for too long", names.node(node)),
+        Body::NodeReady { node } => format!("{} is heard again", names.node(node)),
+        Body::NodeTainted { node } => format!("{} node.kubernetes.io/unreachable:NoExecute", names.node(node)),
+        Body::ServiceCreated { service, cluster_ip } => format!("{} {cluster_ip}", names.service(service)),
+        Body::NodePortAllocated { service_port, node_port } => {
+            format!("{} on port {node_port} of every node", names.service_port(service_port))
+        }
+        Body::EndpointAdded { service_port, address, port, version, .. }
+        | Body::RegistryAdded { service_port, address, port, version, .. } => {
+            format!("{} gains {address}:{port} (version {version})", names.service_port(service_port))
+        }
+        Body::EndpointRemoved { service_port, address, port, version, .. }
+        | Body::RegistryRemoved { service_port, address, port, version, .. } => {
+            format!("{} loses {address}:{port} (version {version})", names.service_port(service_port))
+        }
+        Body::ProxySynced { node, version } => format!("{} has version {version} in its rules", names.node(node)),
+        Body::CheckFailed { service_port, pod } => {
+            format!("{} of {} counts as failed", names.pod(pod), names.service_port(service_port))
+        }
+        Body::ClientConfigured { client, addresses, version, .. } => {
+            format!("{} knows {addresses} addresses (version {version})", names.client(client))
+        }
+        Body::AddressWritten { client, address, port, .. } => {
+            format!("{} wrote down {address}:{port}", names.client(client))
+        }
+        Body::LimitReached { limit } => format!("the limit of {limit} is reached"),
+        Body::PodCreated { .. }
+        | Body::PodScheduled { .. }
+        | Body::PodPending { .. }
+        | Body::AddressAssigned { .. }
+        | Body::ContainerStarted { .. }
+        | Body::ContainerExited { .. }
+        | Body::PodReady { .. }
+        | Body::PodNotReady { .. }
+        | Body::PodDeleted { .. }
+        | Body::PodGone { .. }
+        | Body::PortPublished { .. }
+        | Body::PortReleased { .. }
+        | Body::PortConflict { .. } => of_pod(body, names),
+        Body::RequestArrived { .. }
+        | Body::RequestEnded { .. }
+        | Body::ConnectionOpened { .. }
+        | Body::ConnectionAccepted { .. }
+        | Body::ResponseSent { .. }
+        | Body::ConnectionClosed { .. }
+        | Body::SegmentSent { .. }
+        | Body::SegmentDropped { .. }
+        | Body::SegmentReceived { .. } => String::new(),
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm)] // `what` is the complete list
+fn of_pod(body: &Body, names: &Names) -> String {
+    match *body {
+        Body::PodCreated { pod, workload, .. } => format!("{} for {}", names.pod(pod), names.workload(workload)),
+        Body::PodScheduled { pod, node } => format!("{} to {}", names.pod(pod), names.node(node)),
+        Body::PodPending { pod, reason } => format!("{}: {}", names.pod(pod), pending(reason)),
+        Body::AddressAssigned { pod, address } => format!("{} gets {address}", names.pod(pod)),
+        Body::ContainerExited { pod, reason, .. } => format!("{}: {}", names.pod(pod), exited(reason)),
+        Body::PodDeleted { pod, reason } => format!("{}: {}", names.pod(pod), deleted(reason)),
+        Body::PortPublished { pod, node, container_port, host_port } => {
+            format!("{}:{host_port} -> {}:{container_port}", names.node(node), names.pod(pod))
+        }
+        Body::PortReleased { pod, node, host_port } => {
+            format!("{}:{host_port} no longer leads to {}", names.node(node), names.pod(pod))
+        }
+        Body::PortConflict { pod, host_port, holder, .. } => format!(
+            "{}: Bind for 0.0.0.0:{host_port} failed: port is already allocated (by {})",
+            names.pod(pod),
+            names.pod(holder)
+        ),
+        Body::ContainerStarted { pod, .. }
+        | Body::PodReady { pod }
+        | Body::PodNotReady { pod }
+        | Body::PodGone { pod } => names.pod(pod),
+        _ => String::new(),
+    }
+}
+
+fn pending(reason: PendingReason) -> &'static str {
+    match reason {
+        PendingReason::NoNode => "no node is left for it",
+        PendingReason::HostPort => "no node has its host port free",
+        PendingReason::TooManyPods => "every node is full",
+        PendingReason::NoAddress => "the node has no address left",
+        PendingReason::NoHostPort => "the host has no dynamic port left",
+    }
+}
+
+fn exited(reason: ExitReason) -> &'static str {
+    match reason {
+        ExitReason::Killed => "its processes are killed",
+        ExitReason::AddressInUse => "its port is taken inside its pod (EADDRINUSE)",
+        ExitReason::NodeDown => "its machine stopped",
+        ExitReason::Removed => "its pod is removed",
+    }
+}
+
+fn deleted(reason: DeleteReason) -> &'static str {
+    match reason {
+        DeleteReason::TaintEviction => "evicted from its unreachable node",
+        DeleteReason::Fault => "deleted by the fault",
+        DeleteReason::HostLost => "given up with its host",
+        DeleteReason::Finalised => "finished off when its machine came back",
+    }
+}

@@ -1,0 +1,176 @@
+//! Binary traces: the header's canonical bytes, one byte for the level, the records' canonical bytes, an end mark.
+//! The end mark (a zero byte and the number of records, u64 little-endian) tells a whole trace from a cut one.
+
+use std::io::{Read, Write};
+
+use sim_core::trace::header::TRACE_FORMAT;
+use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
+
+use super::error::TraceError;
+
+const BLOCK: usize = 64 * 1_024;
+
+/// No record's canonical form is longer than this.
+const LONGEST_RECORD: usize = 512;
+
+/// Longest header that is read: an effective scenario is text that people wrote.
+const LONGEST_HEADER: usize = 1 << 28;
+
+/// The first bytes of every trace.
+const MAGIC: &[u8] = b"podwire\0";
+
+/// Writes the records up to a level in canonical form.
+pub struct BinaryWriter<W: Write> {
+    output: W,
+    buffer: Vec<u8>,
+    level: Level,
+    records: u64,
+    error: Option<std::io::Error>,
+}
+
+impl<W: Write> BinaryWriter<W> {
+    /// Writes the header.
+    pub fn new(output: W, header: &TraceHeader, level: Level) -> Self {
+        let mut buffer = Vec::with_capacity(BLOCK + LONGEST_RECORD);
+        header.encode(&mut buffer);
+        buffer.push(level as u8);
+        Self { output, buffer, level, records: 0, error: None }
+    }
+
+    /// Writes the end mark and tells of any error on the way.
+    pub fn finish(mut self) -> Result<W, TraceError> {
+        self.buffer.push(0);
+        self.buffer.extend_from_slice(&self.records.to_le_bytes());
+        self.flush();
+        match self.error {
+            Some(error) => Err(error.into()),
+            None => Ok(self.output),
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.error.is_none() {
+            self.error = self.output.write_all(&self.buffer).and_then(|()| self.output.flush()).err();
+        }
+        self.buffer.clear();
+    }
+}
+
+impl<W: Write> TraceSink for BinaryWriter<W> {
+    fn record(&mut self, record: &Record) {
+        if record.body.level() > self.level {
+            return;
+        }
+        record.encode(&mut self.buffer);
+        self.records += 1;
+        if self.buffer.len() >= BLOCK {
+            self.flush();
+        }
+    }
+}
+
+/// Reads a binary trace, record by record.
+pub struct BinaryReader<R> {
+    input: R,
+    header: TraceHeader,
+    level: Level,
+    buffer: Vec<u8>,
+    start: usize,
+    offset: u64,
+    records: u64,
+    last: u64,
+    done: bool,
+}
+
+impl<R: Read> BinaryReader<R> {
+    /// Reads the header.
+    pub fn open(mut input: R) -> Result<Self, TraceError> {
+        let mut buffer = Vec::new();
+        let mut wanted = BLOCK;
+        loop {
+            let ended = fill(&mut input, &mut buffer, wanted)?;
+            check_start(&buffer)?;
+            let mut rest = buffer.as_slice();
+            if let Some(header) = TraceHeader::decode(&mut rest)
+                && let Some(level) = rest.first()
+            {
+                let levels = [Level::Request, Level::Connection, Level::Segment];
+                let level = levels.into_iter().find(|known| *known as u8 == *level);
+                let level = level.ok_or_else(|| TraceError::Header("it names no level".to_owned()))?;
+                let start = buffer.len() - rest.len() + 1;
+                let offset = start as u64;
+                return Ok(Self { input, header, level, buffer, start, offset, records: 0, last: 0, done: false });
+            }
+            if ended || wanted >= LONGEST_HEADER {
+                return Err(TraceError::Header("it is cut short".to_owned()));
+            }
+            wanted *= 4;
+        }
+    }
+
+    /// The header.
+    pub fn header(&self) -> &TraceHeader {
+        &self.header
+    }
+
+    /// The level that was written.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    fn read(&mut self) -> Result<Option<Record>, TraceError> {
+        if self.buffer.len() - self.start < LONGEST_RECORD {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+            fill(&mut self.input, &mut self.buffer, BLOCK)?;
+        }
+        let rest = &self.buffer[self.start..];
+        let short = rest.len() < LONGEST_RECORD;
+        let mut input = rest;
+        if let Some(record) = Record::decode(&mut input) {
+            let length = rest.len() - input.len();
+            self.start += length;
+            self.offset += length as u64;
+            self.records += 1;
+            self.last = record.id;
+            return Ok(Some(record));
+        }
+        match rest {
+            [0, count @ ..] if count == self.records.to_le_bytes() => Ok(None),
+            [] | [0] => Err(TraceError::Cut { after: self.last }),
+            [code, ..] if short && usize::from(*code) <= sim_core::trace::record::KINDS.len() => {
+                Err(TraceError::Cut { after: self.last })
+            }
+            _ => Err(TraceError::Damaged { after: self.last, offset: self.offset }),
+        }
+    }
+}
+
+impl<R: Read> Iterator for BinaryReader<R> {
+    type Item = Result<Record, TraceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let result = self.read().transpose();
+        self.done = !matches!(result, Some(Ok(_)));
+        result
+    }
+}
+
+/// Reads until `buffer` holds `wanted` bytes; true when the input has ended.
+fn fill(input: &mut impl Read, buffer: &mut Vec<u8>, wanted: usize) -> Result<bool, TraceError> {
+    let missing = wanted.saturating_sub(buffer.len());
+    let read = input.by_ref().take(missing as u64).read_to_end(buffer)?;
+    Ok(read < missing)
+}
+
+fn check_start(bytes: &[u8]) -> Result<(), TraceError> {
+    let Some(rest) = bytes.strip_prefix(MAGIC) else { return Err(TraceError::NotATrace) };
+    let Some((format, _)) = rest.split_first_chunk::<4>() else { return Err(TraceError::NotATrace) };
+    match u32::from_le_bytes(*format) {
+        TRACE_FORMAT => Ok(()),
+        found => Err(TraceError::OtherFormat { found: u64::from(found) }),
+    }
+}

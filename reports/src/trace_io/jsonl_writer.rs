@@ -1,0 +1,234 @@
+//! JSON lines out: the header on the first line, then one object per record, with names instead of numbers.
+//! Appends to one buffer and makes no value tree, because runs have millions of records.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::net::IpAddr;
+
+use sim_core::trace::fields::{Client, Suffix, Value};
+use sim_core::trace::{Body, Level, Record, TraceHeader, TraceSink};
+
+use super::error::TraceError;
+use super::jsonl_header;
+use super::names::Names;
+
+/// Bytes kept before they go to the writer.
+const BLOCK: usize = 64 * 1_024;
+
+/// The largest integer that every JSON reader keeps exactly: 2^53.
+const LARGEST_EXACT: u64 = 1 << 53;
+
+/// Writes the records up to a level as JSON lines.
+pub struct JsonlWriter<W: Write> {
+    output: W,
+    lines: LineWriter,
+    level: Level,
+    error: Option<std::io::Error>,
+}
+
+impl<W: Write> JsonlWriter<W> {
+    /// Writes the header.
+    pub fn new(output: W, header: &TraceHeader, level: Level) -> Result<Self, TraceError> {
+        let mut lines = LineWriter::new(header);
+        lines.buffer.push_str(&jsonl_header::to_line(header, level)?);
+        lines.buffer.push('\n');
+        Ok(Self { output, lines, level, error: None })
+    }
+
+    /// Writes the rest and tells of any error on the way.
+    pub fn finish(mut self) -> Result<W, TraceError> {
+        self.flush();
+        match self.error {
+            Some(error) => Err(error.into()),
+            None => Ok(self.output),
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.error.is_none() {
+            self.error = self.output.write_all(self.lines.buffer.as_bytes()).and_then(|()| self.output.flush()).err();
+        }
+        self.lines.buffer.clear();
+    }
+}
+
+impl<W: Write> TraceSink for JsonlWriter<W> {
+    fn record(&mut self, record: &Record) {
+        if record.body.level() > self.level {
+            // Names are needed even where the line is not.
+            self.lines.names.learn(record);
+            return;
+        }
+        self.lines.push(record);
+        if self.lines.buffer.len() >= BLOCK {
+            self.flush();
+        }
+    }
+}
+
+/// Turns records into lines of a buffer.
+#[derive(Clone, Debug)]
+pub(crate) struct LineWriter {
+    /// The lines so far.
+    pub(crate) buffer: String,
+    names: Names,
+}
+
+impl LineWriter {
+    /// No line yet.
+    pub(crate) fn new(header: &TraceHeader) -> Self {
+        Self { buffer: String::with_capacity(BLOCK + 1_024), names: Names::new(header) }
+    }
+
+    /// Appends a record's line.
+    pub(crate) fn push(&mut self, record: &Record) {
+        self.names.learn(record);
+        self.write(record);
+    }
+
+    fn write(&mut self, record: &Record) {
+        let out = &mut self.buffer;
+        out.push_str("{\"id\":");
+        push_number(out, record.id);
+        out.push_str(",\"t\":");
+        push_number(out, record.time.as_nanos());
+        for (key, id) in [(",\"cause\":", record.cause), (",\"because\":", record.because)] {
+            out.push_str(key);
+            if id == 0 { out.push_str("null") } else { push_number(out, id) }
+        }
+        out.push_str(",\"kind\":\"");
+        out.push_str(record.body.kind());
+        out.push('"');
+        if let Body::PodCreated { pod, workload, ordinal, suffix } = record.body {
+            // The one place that ties a pod's number to its name.
+            out.push_str(",\"pod\":");
+            push_number(out, u64::from(pod.0));
+            out.push_str(",\"name\":");
+            push_text(out, self.names.known_pod(pod).unwrap_or_default());
+            push_field(out, &self.names, "workload", Value::Workload(workload));
+            push_field(out, &self.names, "ordinal", Value::Number(u64::from(ordinal)));
+            push_field(out, &self.names, "suffix", Value::Suffix(suffix));
+        } else {
+            let names = &self.names;
+            record.body.visit(&mut |name, value| push_field(out, names, name, value));
+        }
+        out.push_str("}\n");
+    }
+}
+
+/// Makes single lines, for messages about records.
+#[derive(Clone, Debug)]
+pub struct JsonlLine {
+    lines: LineWriter,
+}
+
+impl JsonlLine {
+    /// Lines of a trace with this header.
+    pub fn new(header: &TraceHeader) -> Self {
+        Self { lines: LineWriter::new(header) }
+    }
+
+    /// Learns the names that a record gives.
+    pub fn learn(&mut self, record: &Record) {
+        self.lines.names.learn(record);
+    }
+
+    /// The line of a record whose names are known, without its end.
+    pub fn line(&mut self, record: &Record) -> String {
+        self.lines.buffer.clear();
+        self.lines.write(record);
+        self.lines.buffer.trim_end().to_owned()
+    }
+}
+
+fn push_field(out: &mut String, names: &Names, name: &str, value: Value) {
+    out.push_str(",\"");
+    out.push_str(name);
+    out.push_str("\":");
+    match value {
+        Value::Number(number) => push_number(out, number),
+        Value::Word(word) => push_text(out, word),
+        Value::Node(id) => push_text(out, &names.node(id)),
+        Value::Link(id) => push_text(out, &names.link(id)),
+        Value::Workload(id) => push_text(out, &names.workload(id)),
+        Value::Service(id) => push_text(out, &names.service(id)),
+        Value::ServicePort(id) => push_text(out, &names.service_port(id)),
+        Value::Pod(id) => push_pod(out, names, id),
+        Value::Source(id) => push_text(out, &names.source(id)),
+        Value::Fault(id) => push_text(out, &names.fault(id)),
+        Value::Client(Client::None) | Value::Nothing | Value::Suffix(Suffix::NONE) => out.push_str("null"),
+        Value::Client(client) => push_text(out, &names.client(client)),
+        Value::Address(address) => push_address(out, address),
+        Value::Subnet(subnet) => push_text(out, &subnet.to_string()),
+        // Letters stand for themselves; any other byte as the character of that number, so nothing is lost.
+        Value::Suffix(suffix) => push_text(out, &suffix.0.map(char::from).iter().collect::<String>()),
+    }
+}
+
+fn push_pod(out: &mut String, names: &Names, pod: sim_core::model::ids::PodId) {
+    match names.known_pod(pod) {
+        Some(name) => push_text(out, name),
+        None => push_text(out, &names.pod(pod)),
+    }
+}
+
+/// Appends an integer, as text above 2^53.
+fn push_number(out: &mut String, number: u64) {
+    if number > LARGEST_EXACT {
+        out.push('"');
+        push_digits(out, number);
+        out.push('"');
+    } else {
+        push_digits(out, number);
+    }
+}
+
+fn push_digits(out: &mut String, mut number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend(digits[start..].iter().copied().map(char::from));
+}
+
+fn push_address(out: &mut String, address: IpAddr) {
+    out.push('"');
+    match address {
+        IpAddr::V4(address) => {
+            for (index, octet) in address.octets().into_iter().enumerate() {
+                if index > 0 {
+                    out.push('.');
+                }
+                push_digits(out, u64::from(octet));
+            }
+        }
+        IpAddr::V6(address) => out.push_str(&address.to_string()),
+    }
+    out.push('"');
+}
+
+/// Appends a JSON text.
+pub(crate) fn push_text(out: &mut String, text: &str) {
+    out.push('"');
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push_str(text);
+    } else {
+        for letter in text.chars() {
+            match letter {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                control if control < ' ' => {
+                    let _ = write!(out, "\\u{:04x}", u32::from(control));
+                }
+                other => out.push(other),
+            }
+        }
+    }
+    out.push('"');
+}
