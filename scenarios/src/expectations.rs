@@ -87,14 +87,7 @@ pub(crate) fn resolve(
     all
 }
 
-fn check_names(
-    spec: &Spec,
-    given: &ExpectSpec,
-    arms: &[ArmPlan],
-    metrics: &[&str],
-    place: &Place,
-    sink: &mut Sink,
-) {
+fn check_names(spec: &Spec, given: &ExpectSpec, arms: &[ArmPlan], metrics: &[&str], place: &Place, sink: &mut Sink) {
     let arms: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
     let traffic: Vec<&str> = spec.traffic.iter().filter_map(|(_, source)| source.name.as_deref()).collect();
     let faults: Vec<&str> = spec.faults.iter().filter_map(|(_, fault)| fault.name()).collect();

@@ -109,9 +109,18 @@ mod tests {
         let paths = Paths::new();
         let mut tree = json!({"spec": {"traffic": [{"name": "curl"}], "replicas": {"deployment/a.b": 1}}});
         assert_eq!(set(&mut tree, "traffic.curl.timeout", json!("1s"), &paths).unwrap(), "/spec/traffic/0/timeout");
-        assert_eq!(set(&mut tree, "traffic.0.arrivals.rate", json!("9/s"), &paths).unwrap(), "/spec/traffic/0/arrivals/rate");
-        assert_eq!(set(&mut tree, "replicas.deployment/a.b", json!(3), &paths).unwrap(), "/spec/replicas/deployment~1a.b");
-        assert_eq!(set(&mut tree, "cluster.kubeProxy.syncDelay", json!("5s"), &paths).unwrap(), "/spec/cluster/kubeProxy/syncDelay");
+        assert_eq!(
+            set(&mut tree, "traffic.0.arrivals.rate", json!("9/s"), &paths).unwrap(),
+            "/spec/traffic/0/arrivals/rate"
+        );
+        assert_eq!(
+            set(&mut tree, "replicas.deployment/a.b", json!(3), &paths).unwrap(),
+            "/spec/replicas/deployment~1a.b"
+        );
+        assert_eq!(
+            set(&mut tree, "cluster.kubeProxy.syncDelay", json!("5s"), &paths).unwrap(),
+            "/spec/cluster/kubeProxy/syncDelay"
+        );
         assert_eq!(tree["spec"]["replicas"]["deployment/a.b"], json!(3));
         assert_eq!(tree["spec"]["traffic"][0]["timeout"], json!("1s"));
     }

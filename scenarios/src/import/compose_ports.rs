@@ -55,14 +55,7 @@ pub(crate) fn expose(text: &str, place: &Place, sink: &mut Sink) -> Vec<u16> {
     range(ports, place, sink).into_iter().flatten().collect()
 }
 
-fn mappings(
-    target: &str,
-    host: &str,
-    protocol: &str,
-    address: &str,
-    place: &Place,
-    sink: &mut Sink,
-) -> Vec<Mapping> {
+fn mappings(target: &str, host: &str, protocol: &str, address: &str, place: &Place, sink: &mut Sink) -> Vec<Mapping> {
     let Some(protocol) = read_protocol(protocol, place, sink) else { return Vec::new() };
     let Some(targets) = range(target, place, sink) else { return Vec::new() };
     if protocol != Protocol::Tcp {

@@ -132,4 +132,3 @@ fn place_of(spec: &Place, message: &str) -> Place {
         _ => spec.key(),
     }
 }
-

@@ -86,8 +86,11 @@ fn backends(
                         let names: Vec<&str> = declared().map(|port| port.name.as_str()).collect();
                         let known = names.into_iter().filter(|name| !name.is_empty());
                         let help = did_you_mean(name, known);
-                        let message =
-                            format!("{} has no port called `{name}`, so Service {} leaves it out", workload.reference(), service.name);
+                        let message = format!(
+                            "{} has no port called `{name}`, so Service {} leaves it out",
+                            workload.reference(),
+                            service.name
+                        );
                         ctx.sink.help(PORT_NAME_MISSING, &port.place.at("targetPort"), message, &help);
                     }
                 }
@@ -96,7 +99,8 @@ fn backends(
                 let number = *number;
                 // `ports` of a container only informs: a Service's number reaches whatever listens there.
                 if port.protocol == Protocol::Tcp && !declared().any(|port| port.port == number) {
-                    let message = format!("{} declares no port {number}; it is taken to listen there", workload.reference());
+                    let message =
+                        format!("{} declares no port {number}; it is taken to listen there", workload.reference());
                     ctx.sink.report(PARTLY_MODELLED, &port.place, message);
                     assume_listening(workload, number);
                 }

@@ -145,6 +145,11 @@ impl World {
         RunSummary { stop: self.stop.unwrap_or(idle), events: self.events, records: self.journal.count() }
     }
 
+    /// True when a limit has stopped the run.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_some()
+    }
+
     /// The current instant.
     pub fn now(&self) -> SimTime {
         self.agenda.now()

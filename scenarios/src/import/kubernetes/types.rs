@@ -212,10 +212,7 @@ pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     ("Pod and template", "metadata.labels, spec.{containers, restartPolicy, tolerations, hostNetwork, nodeName}"),
     ("container", "name, ports, readinessProbe"),
     ("container port", "name, containerPort, hostPort, protocol"),
-    (
-        "readinessProbe",
-        "initialDelaySeconds, periodSeconds, timeoutSeconds, successThreshold, failureThreshold",
-    ),
+    ("readinessProbe", "initialDelaySeconds, periodSeconds, timeoutSeconds, successThreshold, failureThreshold"),
     ("toleration", "key, operator, effect, tolerationSeconds"),
     (
         "Service",

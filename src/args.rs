@@ -1,0 +1,262 @@
+//! What was typed: subcommands and options, nothing resolved.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Learn, offline and reproducibly, what happens to every connection of an application
+/// under Docker port mapping and under Kubernetes Services.
+#[derive(Debug, Parser)]
+#[command(name = "podwire", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one arm of a scenario and print its report
+    Run(RunArgs),
+    /// Run all arms of a scenario and print them side by side
+    Compare(CompareArgs),
+    /// Check scenarios, manifests and compose files without running anything
+    Check(CheckArgs),
+    /// Show pods, services, endpoints or nodes at a time, as kubectl would
+    Get(GetArgs),
+    /// Run every arm twice and compare the traces
+    Verify(VerifyArgs),
+    /// Compare two traces and show where they part
+    Diff(DiffArgs),
+    /// Print the JSON schema of the scenario format
+    Schema,
+}
+
+/// Where a scenario comes from and what is changed in it.
+#[derive(Debug, ClapArgs)]
+pub struct ScenarioArgs {
+    /// The scenario file; `-` is standard input
+    pub file: PathBuf,
+    /// Run under this seed instead of the scenario's
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Change a value below `spec`, e.g. `cluster.nodeMonitorGracePeriod=20s` (repeatable)
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = path_and_value)]
+    pub set: Vec<(String, String)>,
+    /// Count warnings as errors
+    #[arg(long)]
+    pub strict: bool,
+    /// Print no warnings and no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// What is written besides the report.
+#[derive(Debug, ClapArgs)]
+pub struct OutputArgs {
+    /// Write report.txt, report.json and the traces into this folder
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Form of the traces written with `-o`
+    #[arg(long, value_enum, default_value_t = TraceForm::Jsonl)]
+    pub trace: TraceForm,
+    /// How much a written trace holds
+    #[arg(long, value_enum, default_value_t = TraceLevel::Connection)]
+    pub level: TraceLevel,
+    /// Compute the trace digest
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub digest: Switch,
+    /// Run each of these seeds: `1..20` (both ends included) or `3,7,9`
+    #[arg(long, value_name = "SEEDS", value_parser = seed_list, conflicts_with = "seed")]
+    pub seeds: Option<SeedList>,
+    /// Threads for several runs; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// `podwire run`.
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    /// The scenario
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Run this arm instead of the first one
+    #[arg(long, value_name = "NAME")]
+    pub arm: Option<String>,
+    /// Form of the report: text, json, junit, markdown, or timeline (the story of the run)
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: String,
+    /// What else is written
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `podwire compare`.
+#[derive(Debug, ClapArgs)]
+pub struct CompareArgs {
+    /// The scenario
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Form of the report: text, json, junit or markdown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: String,
+    /// What else is written
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `podwire check`.
+#[derive(Debug, ClapArgs)]
+pub struct CheckArgs {
+    /// Scenarios, manifests or compose files, told apart by their contents; `-` is standard input
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// List every key that is not modelled, with line and column
+    #[arg(long)]
+    pub explain_ignored: bool,
+    /// Form of the findings
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+    /// Change a value of a scenario below `spec` (repeatable)
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = path_and_value)]
+    pub set: Vec<(String, String)>,
+    /// Count warnings as errors
+    #[arg(long)]
+    pub strict: bool,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `podwire get`.
+#[derive(Debug, ClapArgs)]
+pub struct GetArgs {
+    /// pods, services, endpoints or nodes
+    pub resource: String,
+    /// The scenario
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Show this arm instead of the first flat-pod-ip one
+    #[arg(long, value_name = "NAME")]
+    pub arm: Option<String>,
+    /// More columns
+    #[arg(short = 'o', long = "output", value_enum)]
+    pub output: Option<GetFormat>,
+    /// Only objects with these labels: `key=value[,key=value]`
+    #[arg(short = 'l', long = "selector", value_name = "LABELS", value_delimiter = ',')]
+    pub labels: Vec<String>,
+    /// Only objects of this namespace
+    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    pub namespace: String,
+    /// At this time after the start [default: the start]
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub at: String,
+}
+
+/// `podwire verify`.
+#[derive(Debug, ClapArgs)]
+pub struct VerifyArgs {
+    /// The scenario
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+}
+
+/// `podwire diff`.
+#[derive(Debug, ClapArgs)]
+pub struct DiffArgs {
+    /// A trace (JSONL or binary)
+    pub first: PathBuf,
+    /// Another one
+    pub second: PathBuf,
+}
+
+/// Form of a written trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceForm {
+    /// A JSON object per line
+    Jsonl,
+    /// The canonical encoding
+    Bin,
+    /// No trace
+    None,
+}
+
+/// How much a trace holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceLevel {
+    /// Faults, control plane, requests
+    Request,
+    /// And connections
+    Connection,
+    /// And TCP segments
+    Segment,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// Yes
+    On,
+    /// No
+    Off,
+}
+
+/// Form of what `check` found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// How much `get` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GetFormat {
+    /// More columns
+    Wide,
+}
+
+/// A list of seeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeedList(pub Vec<u64>);
+
+/// Most seeds in one call: beyond this, somebody mistyped.
+const MOST_SEEDS: u64 = 100_000;
+
+fn path_and_value(text: &str) -> Result<(String, String), String> {
+    let (path, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not PATH=VALUE"))?;
+    Ok((path.to_owned(), value.to_owned()))
+}
+
+fn seed_list(text: &str) -> Result<SeedList, String> {
+    let number = |part: &str| part.trim().parse::<u64>().map_err(|_| format!("`{part}` is not a seed"));
+    let Some((first, last)) = text.split_once("..") else {
+        return text.split(',').map(number).collect::<Result<_, _>>().map(SeedList);
+    };
+    let (first, last) = (number(first)?, number(last.trim_start_matches('='))?);
+    if first > last || last - first >= MOST_SEEDS {
+        return Err(format!("`{text}` must go upwards over at most {MOST_SEEDS} seeds"));
+    }
+    Ok(SeedList((first..=last).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_ranges_or_lists() {
+        assert_eq!(seed_list("1..3"), Ok(SeedList(vec![1, 2, 3])));
+        assert_eq!(seed_list("7,9"), Ok(SeedList(vec![7, 9])));
+        assert!(seed_list("3..1").is_err());
+        assert!(seed_list("one").is_err());
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+}

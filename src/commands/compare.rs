@@ -1,0 +1,126 @@
+//! `podwire compare`: all arms of a scenario, side by side. Also the engine room of `run`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use reports::report::{Expectation, Renderer, Report, ReportInput, RunReport, renderer};
+use scenarios::Scenario;
+use sim_core::trace::Level;
+
+use crate::args::{CompareArgs, OutputArgs, Switch, TraceForm, TraceLevel};
+use crate::experiment::{self, Settings, Unit};
+use crate::failure::Failure;
+use crate::output::{MaybeTrace, TraceFile, write_file};
+use crate::progress::Progress;
+use crate::session::{self, Input};
+
+pub(super) fn execute(args: &CompareArgs) -> Result<(), Failure> {
+    let renderer = find_renderer(&args.format)?;
+    let input = session::load(&args.scenario)?;
+    let report = run_arms(&input, None, &args.output, args.scenario.quiet)?;
+    deliver(&report, renderer, args.output.output.as_deref())
+}
+
+/// The report format that was asked for.
+pub(super) fn find_renderer(name: &str) -> Result<&'static Renderer, Failure> {
+    renderer(name).ok_or_else(|| {
+        let known: Vec<&str> = reports::report::RENDERERS.iter().map(|renderer| renderer.name).collect();
+        Failure::Usage(format!("unknown format `{name}`; there are {}", known.join(", ")))
+    })
+}
+
+/// Runs all arms (or only one) under the scenario's seed or all seeds asked for.
+pub(super) fn run_arms(input: &Input, only: Option<&str>, output: &OutputArgs, quiet: bool) -> Result<Report, Failure> {
+    let scenario = input.scenario()?;
+    let seeded: Vec<Scenario> = match &output.seeds {
+        None => vec![scenario.clone()],
+        Some(seeds) => seeds.0.iter().map(|seed| input.under_seed(*seed)).collect::<Result<_, _>>()?,
+    };
+    let arms = scenario.arms.iter().filter(|arm| only.is_none_or(|name| arm.name == name));
+    let names: Vec<&str> = arms.map(|arm| arm.name.as_str()).collect();
+    let units: Vec<Unit<'_>> = names.iter().flat_map(|name| seeded.iter().filter_map(|run| unit(run, name))).collect();
+    let total = units.iter().map(|unit| unit.arm.model.duration.as_nanos()).sum();
+    let progress = Progress::new(total, quiet);
+    let several = output.seeds.is_some();
+    let runs = experiment::run_all(&units, output.threads, |unit| {
+        run_unit(unit, output, several, &|nanos| progress.advance(nanos))
+    });
+    progress.finish();
+    let runs = runs.into_iter().collect::<Result<Vec<RunReport>, Failure>>()?;
+    Ok(Report::new(report_input(&scenario, &names, runs)))
+}
+
+fn unit<'a>(scenario: &'a Scenario, arm: &str) -> Option<Unit<'a>> {
+    let arm = scenario.arms.iter().find(|candidate| candidate.name == arm)?;
+    Some(Unit { scenario, arm })
+}
+
+fn run_unit(
+    unit: &Unit<'_>,
+    output: &OutputArgs,
+    several: bool,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<RunReport, Failure> {
+    let level = trace_level(output.level);
+    let form = if output.output.is_some() { output.trace } else { TraceForm::None };
+    let settings = Settings {
+        digest: output.digest == Switch::On,
+        level: if form == TraceForm::None { Level::Connection } else { level.max(Level::Connection) },
+        progress,
+    };
+    let folder = output.output.as_deref().unwrap_or(Path::new(".")).join(&unit.arm.name);
+    let name = if several { format!("trace-{}", unit.arm.model.seed) } else { "trace".to_owned() };
+    let mut trace = MaybeTrace(TraceFile::create(&folder.join(name), form, &unit.header(), level)?);
+    let report = experiment::run(unit, &settings, &mut trace);
+    if let Some(file) = trace.0 {
+        file.finish()?;
+    }
+    Ok(report)
+}
+
+fn trace_level(level: TraceLevel) -> Level {
+    match level {
+        TraceLevel::Request => Level::Request,
+        TraceLevel::Connection => Level::Connection,
+        TraceLevel::Segment => Level::Segment,
+    }
+}
+
+fn report_input(scenario: &Scenario, names: &[&str], runs: Vec<RunReport>) -> ReportInput {
+    let chosen = scenario.arms.iter().filter(|arm| names.contains(&arm.name.as_str()));
+    let settings: BTreeMap<_, _> = chosen.map(|arm| (arm.name.clone(), arm.settings.clone())).collect();
+    let applies = |arm: &Option<String>| arm.as_deref().is_none_or(|arm| names.contains(&arm));
+    let expectations = scenario.expectations.iter().filter(|expectation| applies(&expectation.arm));
+    ReportInput {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: scenario.name.clone(),
+        scenario_digest: blake3::hash(scenario.effective.as_bytes()).to_hex().to_string(),
+        runs,
+        settings,
+        expectations: expectations
+            .map(|given| Expectation {
+                metric: given.metric.clone(),
+                arm: given.arm.clone(),
+                traffic: given.traffic.clone(),
+                fault: given.fault.clone(),
+                min: given.min,
+                max: given.max,
+            })
+            .collect(),
+    }
+}
+
+/// Writes the report to `-o DIR` and to standard output; only then an expectation may fail the command.
+pub(super) fn deliver(report: &Report, chosen: &Renderer, folder: Option<&Path>) -> Result<(), Failure> {
+    if let Some(folder) = folder {
+        for (format, name) in [("text", "report.txt"), ("json", "report.json")] {
+            let renderer = find_renderer(format)?;
+            write_file(&folder.join(name), |output| (renderer.render)(report, output))?;
+        }
+    }
+    let mut text = Vec::new();
+    (chosen.render)(report, &mut text)?;
+    std::io::stdout().write_all(&text)?;
+    if report.passed() { Ok(()) } else { Err(Failure::Expectation) }
+}

@@ -1,0 +1,28 @@
+//! `podwire diff`: two traces, where they part, and what that did to the metrics.
+
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::Path;
+
+use reports::trace_io::TraceReader;
+
+use crate::args::DiffArgs;
+use crate::failure::Failure;
+use crate::output::trace_failure;
+
+pub(super) fn execute(args: &DiffArgs) -> Result<(), Failure> {
+    let (first, second) = (open(&args.first)?, open(&args.second)?);
+    let headers = [first.header().clone(), second.header().clone()];
+    let both = format!("{} and {}", args.first.display(), args.second.display());
+    let difference = reports::diff::compare([&headers[0], &headers[1]], first, second)
+        .map_err(|error| trace_failure(Path::new(&both), &error))?;
+    let mut text = Vec::new();
+    difference.render(&mut text)?;
+    std::io::stdout().write_all(&text)?;
+    if difference.is_same() { Ok(()) } else { Err(Failure::NotReproducible(format!("{both} differ"))) }
+}
+
+fn open(path: &Path) -> Result<TraceReader<BufReader<File>>, Failure> {
+    let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
+    TraceReader::open(BufReader::new(file)).map_err(|error| trace_failure(path, &error))
+}

@@ -1,0 +1,51 @@
+//! `podwire run`: one arm of a scenario.
+
+use std::io::Write;
+
+use reports::timeline::Timeline;
+use scenarios::Scenario;
+use sim_core::trace::Level;
+
+use super::compare::{deliver, find_renderer, run_arms};
+use crate::args::RunArgs;
+use crate::experiment::{self, Settings, Unit};
+use crate::failure::Failure;
+use crate::session;
+
+pub(super) fn execute(args: &RunArgs) -> Result<(), Failure> {
+    let renderer = if args.format == "timeline" { None } else { Some(find_renderer(&args.format)?) };
+    let input = session::load(&args.scenario)?;
+    let scenario = input.scenario()?;
+    let arm = choose_arm(&scenario, args.arm.as_deref())?;
+    match renderer {
+        Some(renderer) => {
+            let report = run_arms(&input, Some(&arm), &args.output, args.scenario.quiet)?;
+            deliver(&report, renderer, args.output.output.as_deref())
+        }
+        None => tell_story(&scenario, &arm),
+    }
+}
+
+/// The name of the arm that was asked for, or of the first one.
+pub(super) fn choose_arm(scenario: &Scenario, wanted: Option<&str>) -> Result<String, Failure> {
+    let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
+    let Some(wanted) = wanted else {
+        return names.first().map(|name| (*name).to_owned()).ok_or(Failure::Invalid);
+    };
+    if names.contains(&wanted) {
+        return Ok(wanted.to_owned());
+    }
+    Err(Failure::Usage(format!("the scenario has no arm `{wanted}`; it has {}", names.join(", "))))
+}
+
+fn tell_story(scenario: &Scenario, arm: &str) -> Result<(), Failure> {
+    let Some(arm) = scenario.arms.iter().find(|candidate| candidate.name == arm) else { return Ok(()) };
+    let unit = Unit { scenario, arm };
+    let mut timeline = Timeline::new(&unit.header());
+    let settings = Settings { digest: false, level: Level::Connection, progress: &|_| {} };
+    experiment::run(&unit, &settings, &mut timeline);
+    let mut text = Vec::new();
+    timeline.render(&mut text)?;
+    std::io::stdout().write_all(&text)?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! What the command line is made of, for its own commands, for tests and for benches: scenarios in, reports out.
+//! No rule of the domain lives here; `scenarios`, `sim-core` and `reports` hold them.
+
+pub mod args;
+pub mod commands;
+pub mod experiment;
+pub mod failure;
+mod output;
+mod progress;
+mod session;

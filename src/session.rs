@@ -1,0 +1,82 @@
+//! From a typed file name to a loaded scenario: reading, telling what is wrong with it.
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use reports::metrics::METRICS;
+use scenarios::{Diagnostic, Loaded, Overrides, Scenario, Severity, Source};
+
+use crate::args::ScenarioArgs;
+use crate::failure::Failure;
+
+/// Reads a file of the disk, for includes.
+pub(crate) fn read_disk(path: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(path)
+}
+
+/// The names that expectations may use.
+pub(crate) fn metric_names() -> Vec<&'static str> {
+    METRICS.iter().map(|metric| metric.name).collect()
+}
+
+/// Reads the main file; `-` is standard input, whose includes are relative to the current folder.
+pub(crate) fn read_source(path: &Path) -> Result<(Source, PathBuf), Failure> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(|error| Failure::io(Path::new("standard input"), &error))?;
+        return Ok((Source { name: "standard input".to_owned(), text }, PathBuf::from(".")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
+    let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    Ok((Source { name: path.display().to_string(), text }, base))
+}
+
+/// Loads a scenario, perhaps under another seed, and tells what there is to tell.
+pub(crate) fn load(args: &ScenarioArgs) -> Result<Input, Failure> {
+    let (source, base) = read_source(&args.file)?;
+    let overrides = Overrides { seed: args.seed, set: args.set.clone(), strict: args.strict };
+    let input = Input { source, base, overrides };
+    let loaded = input.load();
+    tell(&loaded.diagnostics, &loaded.sources, args.quiet)?;
+    if loaded.scenario.is_some() { Ok(input) } else { Err(Failure::Invalid) }
+}
+
+/// A scenario's text, kept so that it can be loaded under every seed.
+pub(crate) struct Input {
+    source: Source,
+    base: PathBuf,
+    overrides: Overrides,
+}
+
+impl Input {
+    fn load(&self) -> Loaded {
+        scenarios::load(self.source.clone(), &self.base, &read_disk, &self.overrides, &metric_names())
+    }
+
+    /// The scenario as typed.
+    pub(crate) fn scenario(&self) -> Result<Scenario, Failure> {
+        self.load().scenario.ok_or(Failure::Invalid)
+    }
+
+    /// The scenario under another seed.
+    pub(crate) fn under_seed(&self, seed: u64) -> Result<Scenario, Failure> {
+        let overrides = Overrides { seed: Some(seed), ..self.overrides.clone() };
+        let input = Self { source: self.source.clone(), base: self.base.clone(), overrides };
+        input.scenario()
+    }
+}
+
+/// Prints diagnostics on standard error; warnings and notes only when not `quiet`.
+pub(crate) fn tell(diagnostics: &[Diagnostic], sources: &[Source], quiet: bool) -> Result<(), Failure> {
+    let shown: Vec<Diagnostic> =
+        diagnostics.iter().filter(|item| !quiet || item.severity == Severity::Error).cloned().collect();
+    if !shown.is_empty() {
+        let text = scenarios::render(&shown, sources, use_color());
+        std::io::stderr().write_all(text.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn use_color() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
