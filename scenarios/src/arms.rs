@@ -110,12 +110,7 @@ impl ArmPlan {
     }
 
     fn of(preset: &Preset) -> Self {
-        Self {
-            name: preset.name.to_owned(),
-            discovery: preset.discovery,
-            heartbeat: preset.heartbeat,
-            set: Vec::new(),
-        }
+        Self { name: preset.name.to_owned(), discovery: preset.discovery, heartbeat: preset.heartbeat, set: Vec::new() }
     }
 }
 

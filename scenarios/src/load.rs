@@ -98,7 +98,8 @@ pub struct Checked {
 /// Loads a scenario. `base` is the folder that its includes are relative to; `metrics` are the names that
 /// expectations may use.
 pub fn load(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[&str]) -> Loaded {
-    let mut loader = Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
+    let mut loader =
+        Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
     let documents = loader.parse(main);
     let scenario = loader.scenario(&documents, overrides);
     loader.finish(scenario, overrides)
@@ -106,7 +107,8 @@ pub fn load(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides,
 
 /// Checks a scenario, a manifest or a compose file, told apart by its contents.
 pub fn check(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[&str]) -> Checked {
-    let mut loader = Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
+    let mut loader =
+        Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
     let documents = loader.parse(main);
     let kinds: Vec<DocumentKind> = documents.iter().map(kind_of).collect();
     let (kind, scenario) = if kinds.contains(&DocumentKind::Scenario) {
@@ -122,7 +124,16 @@ pub fn check(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides
         if empty && !loader.sink.has_errors() {
             loader.sink.report(UNRECOGNISED, &Place::document(0, 0), "the file holds nothing");
         }
-        (if kubernetes { "kubernetes" } else if compose { "compose" } else { "" }, None)
+        (
+            if kubernetes {
+                "kubernetes"
+            } else if compose {
+                "compose"
+            } else {
+                ""
+            },
+            None,
+        )
     };
     let (workloads, services) = (loader.draft.workloads.len(), loader.draft.services.len());
     Checked { kind, workloads, services, loaded: loader.finish(scenario, overrides) }
@@ -166,7 +177,8 @@ impl Loader<'_> {
         let mut own = documents.iter().enumerate().filter(|(_, document)| kind_of(document) == DocumentKind::Scenario);
         let Some((index, document)) = own.next() else {
             if !self.sink.has_errors() {
-                let help = "a scenario has `apiVersion: podwire/v1` and `kind: Scenario`; `podwire check` takes other files";
+                let help =
+                    "a scenario has `apiVersion: podwire/v1` and `kind: Scenario`; `podwire check` takes other files";
                 self.sink.help(UNRECOGNISED, &Place::document(0, 0), "this file holds no scenario", help);
             }
             return None;
@@ -190,7 +202,7 @@ impl Loader<'_> {
         };
         let mut effective = format!("{API_VERSION} effective scenario\n{}\n", canonical_pretty(&tree));
         for (other, beside) in documents.iter().enumerate().filter(|(other, _)| *other != index) {
-            effective.push_str(&format!("--- document {other}\n{}\n", canonical(beside)));
+            effective.extend(["--- document ", &other.to_string(), "\n", &canonical(beside), "\n"]);
         }
         self.include_all(spec, &root.at("spec"), &mut effective);
         checks::check(&self.draft, &mut self.sink);
@@ -296,7 +308,7 @@ impl Loader<'_> {
                     let source = Source { name: full.display().to_string(), text };
                     let documents = self.parse(source);
                     let number = self.sink.sources.len() - 1;
-                    effective.push_str(&format!("--- include {path}\n"));
+                    effective.extend(["--- include ", path, "\n"]);
                     for (document, value) in documents.iter().enumerate() {
                         effective.push_str(&canonical(value));
                         effective.push('\n');
@@ -304,6 +316,7 @@ impl Loader<'_> {
                     }
                 }
                 Err(error) => {
+                    self.sink.incomplete = true;
                     let message = format!("cannot read {}: {error}", full.display());
                     let help = "paths are relative to the folder of the scenario file";
                     self.sink.help(UNREADABLE, &place.item(index), message, help);

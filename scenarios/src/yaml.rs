@@ -286,7 +286,7 @@ struct Keys {
 
 struct Indexer<'a> {
     text: &'a str,
-    /// Byte offset of each character that is not ASCII's first 128: (character index, byte offset after it).
+    /// The byte offset of each character, and of the end: saphyr counts characters.
     offsets: Vec<usize>,
     document: usize,
     stack: Vec<Frame>,

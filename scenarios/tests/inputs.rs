@@ -1,5 +1,7 @@
 //! Public manifests and compose files load unchanged and import what they hold.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::path::{Path, PathBuf};
@@ -31,7 +33,9 @@ fn every_file_passes_the_check() {
             let said = scenarios::render(&checked.loaded.diagnostics, &checked.loaded.sources, false);
             assert!(!checked.loaded.has_errors(), "{said}");
             assert_eq!(checked.kind, kind, "{}", path.display());
-            assert!(checked.loaded.ignored.iter().all(|item| item.line >= 1 && item.column >= 1 && item.span.is_some()));
+            assert!(
+                checked.loaded.ignored.iter().all(|item| item.line >= 1 && item.column >= 1 && item.span.is_some())
+            );
             *count += 1;
         }
     }
@@ -62,8 +66,13 @@ fn files_hold_so_many_workloads_and_services() {
 fn unknown_kinds_are_notes_at_their_places() {
     let Some(folder) = inputs() else { return };
     let checked = check(&folder.join("kubernetes/istio+istio__analyze-list-type.yaml"));
-    let notes: Vec<(usize, &str)> =
-        checked.loaded.diagnostics.iter().filter(|item| item.code == "N0101").map(|i| (i.line, i.message.as_str())).collect();
+    let notes: Vec<(usize, &str)> = checked
+        .loaded
+        .diagnostics
+        .iter()
+        .filter(|item| item.code == "N0101")
+        .map(|i| (i.line, i.message.as_str()))
+        .collect();
     let message = "objects of kind Gateway are skipped";
     assert_eq!(notes, [(2, message), (20, message), (35, message)]);
 }
@@ -86,7 +95,8 @@ fn with(folder: &Path, includes: &[&str], traffic: &str) -> scenarios::Scenario 
 #[test]
 fn the_tutorial_means_two_pods_behind_one_service() {
     let Some(folder) = inputs() else { return };
-    let includes = ["kubernetes/kubernetes+website__run-my-nginx.yaml", "kubernetes/kubernetes+website__nginx-svc.yaml"];
+    let includes =
+        ["kubernetes/kubernetes+website__run-my-nginx.yaml", "kubernetes/kubernetes+website__nginx-svc.yaml"];
     let scenario = with(&folder, &includes, "from: node/node-1, to: 'service/my-nginx:80'");
     let model = &scenario.arms[1].model;
     assert_eq!((model.workloads[0].replicas, model.workloads[0].kind), (2, WorkloadKind::Deployment));
@@ -115,7 +125,8 @@ fn host_ports_of_a_manifest_are_fixed_under_port_mapping() {
 #[test]
 fn a_daemon_set_has_one_pod_per_worker() {
     let Some(folder) = inputs() else { return };
-    let includes = ["kubernetes/kubernetes+website__daemonset.yaml", "kubernetes/kubernetes+website__run-my-nginx.yaml"];
+    let includes =
+        ["kubernetes/kubernetes+website__daemonset.yaml", "kubernetes/kubernetes+website__run-my-nginx.yaml"];
     let scenario = with(&folder, &includes, "from: node/node-1, to: 'deployment/my-nginx#0:80'");
     let daemon = &scenario.arms[1].model.workloads[0];
     assert_eq!((daemon.replicas, daemon.unreachable_toleration, daemon.namespace.as_str()), (3, None, "kube-system"));

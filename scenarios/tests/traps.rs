@@ -1,6 +1,10 @@
 //! Traps of YAML and of the libraries that read it, each with a file that falls into it.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
+
+use std::fmt::Write as _;
 
 use common::{check_text, load_with, place, said};
 use scenarios::{Overrides, Severity};
@@ -117,7 +121,7 @@ fn bomb() -> String {
     for level in 1..=10 {
         let before = level - 1;
         let aliases = vec![format!("*a{before}"); 10].join(", ");
-        text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        writeln!(text, "a{level}: &a{level} [{aliases}]").unwrap();
     }
     text
 }
@@ -140,7 +144,9 @@ fn endless_nesting_is_refused() {
 
 #[test]
 fn columns_count_characters() {
-    let text = DEPLOYMENT.replace("- name: web\n", "- name: \"\u{1f980}\u{1f980}\" # \u{e9}\n").replace("{name: http, ", "{name: \"\u{1f980}\", ");
+    let text = DEPLOYMENT
+        .replace("- name: web\n", "- name: \"\u{1f980}\u{1f980}\" # \u{e9}\n")
+        .replace("{name: http, ", "{name: \"\u{1f980}\", ");
     let text = text.replace("80}", "70000}");
     assert_eq!(codes(&text), ["E0301 file.yaml:12:46"]);
     let checked = check_text(&text);
@@ -206,7 +212,8 @@ fn every_truncation_is_told_or_read_but_never_panics() {
 
 #[test]
 fn unsupported_keys_are_counted_with_their_places() {
-    let text = DEPLOYMENT.replace("        - name: web\n", "        - name: web\n          image: nginx\n          env: []\n");
+    let text =
+        DEPLOYMENT.replace("        - name: web\n", "        - name: web\n          image: nginx\n          env: []\n");
     let checked = check_text(&text);
     assert_eq!(said(&checked.loaded), ["W0101 file.yaml:12:11"]);
     assert!(checked.loaded.diagnostics[0].message.starts_with("2 keys are not modelled: env (1), image (1)"));

@@ -7,7 +7,8 @@ use crate::diagnostics::{Place, Sink};
 use crate::draft::Draft;
 
 pub(super) fn check(draft: &Draft, sink: &mut Sink) {
-    let workloads = draft.workloads.iter().map(|w| (w.kind.reference(), w.namespace.as_str(), w.name.as_str(), &w.place));
+    let workloads =
+        draft.workloads.iter().map(|w| (w.kind.reference(), w.namespace.as_str(), w.name.as_str(), &w.place));
     let services = draft.services.iter().map(|s| ("service", s.namespace.as_str(), s.name.as_str(), &s.place));
     let nodes = draft.nodes.iter().map(|(place, name)| ("node", "", name.as_str(), place));
     let mut seen: BTreeSet<(&str, &str, &str)> = BTreeSet::new();

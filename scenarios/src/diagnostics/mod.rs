@@ -102,6 +102,8 @@ pub(crate) struct Sink {
     pub(crate) items: Vec<Diagnostic>,
     /// Keys of foreign files that are not modelled, each on its own.
     pub(crate) ignored: Vec<Diagnostic>,
+    /// A file is missing or unreadable, so a name that is not found may stand there.
+    pub(crate) incomplete: bool,
     spans: Vec<SpanIndex>,
     /// What `--set` and an arm's `set` put in place of the file's values: pointer -> where that was written.
     overridden: BTreeMap<String, Place>,
@@ -171,6 +173,7 @@ impl Sink {
             ProblemKind::Template => codes::TEMPLATE,
             ProblemKind::Limit => codes::UNFOLDS,
         };
+        self.incomplete |= problem.kind != ProblemKind::DuplicateKey;
         let diagnostic = self.build(code, source, Some(problem.span), problem.message, problem.help);
         self.items.push(diagnostic);
     }

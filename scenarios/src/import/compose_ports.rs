@@ -17,7 +17,7 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
-    pub(crate) fn publish(&self) -> Publish {
+    pub(crate) fn publish(self) -> Publish {
         Publish { container_port: self.target, host_port: self.host }
     }
 }
@@ -55,14 +55,7 @@ pub(crate) fn expose(text: &str, place: &Place, sink: &mut Sink) -> Vec<u16> {
     range(ports, place, sink).into_iter().flatten().collect()
 }
 
-fn mappings(
-    target: &str,
-    host: &str,
-    protocol: &str,
-    address: &str,
-    place: &Place,
-    sink: &mut Sink,
-) -> Vec<Mapping> {
+fn mappings(target: &str, host: &str, protocol: &str, address: &str, place: &Place, sink: &mut Sink) -> Vec<Mapping> {
     let Some(protocol) = read_protocol(protocol, place, sink) else { return Vec::new() };
     let Some(targets) = range(target, place, sink) else { return Vec::new() };
     if protocol != Protocol::Tcp {

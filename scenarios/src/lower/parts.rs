@@ -160,17 +160,12 @@ fn role_victim(
     in_range(ctx, tables, workload, index, &place.at("index")).then_some((workload, index))
 }
 
-fn in_range(
-    ctx: &mut Lowering<'_>,
-    tables: &Tables,
-    workload: WorkloadId,
-    index: u32,
-    place: &Place,
-) -> bool {
+fn in_range(ctx: &mut Lowering<'_>, tables: &Tables, workload: WorkloadId, index: u32, place: &Place) -> bool {
     let workload = &tables.workloads[workload.index()];
     let fits = index < workload.replicas;
     if !fits {
-        let message = format!("{} has {} pods, so there is none with index {index}", workload.reference(), workload.replicas);
+        let message =
+            format!("{} has {} pods, so there is none with index {index}", workload.reference(), workload.replicas);
         ctx.sink.help(NEVER_HAPPENS, place, message, "the first pod has index 0");
     }
     fits

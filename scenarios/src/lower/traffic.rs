@@ -66,7 +66,12 @@ fn source(ctx: &mut Lowering<'_>, tables: &Tables, given: &TrafficSpec, place: &
     let timeout = ctx.optional_duration(given.timeout.as_ref(), &place.at("timeout"));
     for (key, length) in [("connectTimeout", connect_timeout), ("timeout", timeout)] {
         if length.is_some_and(SimDuration::is_zero) {
-            ctx.sink.help(BAD_VALUE, &place.at(key), "a deadline of zero", "leave it out to wait as long as Linux does");
+            ctx.sink.help(
+                BAD_VALUE,
+                &place.at(key),
+                "a deadline of zero",
+                "leave it out to wait as long as Linux does",
+            );
         }
     }
     let (from, to) = (from?, to?);
@@ -177,7 +182,8 @@ fn service_port(
 ) -> Option<ServicePortId> {
     let given = &tables.services[service];
     let own = || tables.service_ports.iter().enumerate().filter(|(_, known)| known.service.index() == service);
-    if let (ServiceKind::Headless, 0, true) = (given.kind, own().count(), ctx.draft.services[service].ports.is_empty()) {
+    if let (ServiceKind::Headless, 0, true) = (given.kind, own().count(), ctx.draft.services[service].ports.is_empty())
+    {
         let message = format!("Service {} has no ports", given.name);
         ctx.sink.help(UNKNOWN_PORT, place, message, "a compose service needs `ports` or `expose`");
         return None;

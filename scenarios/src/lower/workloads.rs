@@ -94,10 +94,8 @@ fn placement(ctx: &mut Lowering<'_>, topology: &Topology) -> BTreeMap<usize, Vec
     let mut all = BTreeMap::new();
     for (reference, nodes) in &ctx.spec.placement.0 {
         let at = place.at(reference);
-        let found: Vec<NodeId> = nodes
-            .iter()
-            .filter_map(|(index, name)| refs::worker(name, topology, &at.item(index), ctx.sink))
-            .collect();
+        let found: Vec<NodeId> =
+            nodes.iter().filter_map(|(index, name)| refs::worker(name, topology, &at.item(index), ctx.sink)).collect();
         let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };
         if ctx.draft.workloads[workload.index()].kind == WorkloadKind::DaemonSet {
             ctx.sink.report(UNUSED, &at.key(), "a DaemonSet has one pod on each node, so its placement is not used");

@@ -11,9 +11,7 @@ use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::Value;
 use settings::{ClusterSpec, DockerSpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec};
-use values::{
-    BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, Short, SizeText,
-};
+use values::{BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, Short, SizeText};
 
 /// The `apiVersion` of scenario files.
 pub const API_VERSION: &str = "podwire/v1";

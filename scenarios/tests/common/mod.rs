@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 
-#![allow(dead_code, unused_imports)]
+// Each test file uses a part of this; the skipped ones say so.
+#![allow(dead_code, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -68,4 +69,71 @@ pub(crate) fn check_text(text: &str) -> Checked {
     let main = Source { name: "file.yaml".to_owned(), text: text.to_owned() };
     let none = |_: &Path| Err(Error::from(ErrorKind::NotFound));
     scenarios::check(main, Path::new(""), &none, &Overrides::default(), METRICS)
+}
+
+/// A Deployment of two and its Service.
+pub(crate) const WEB: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+        - name: web
+          ports: [{name: http, containerPort: 80}, {name: admin, containerPort: 81}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, targetPort: http}]
+";
+
+/// A scenario on it.
+pub(crate) const SCENARIO: &str = "\
+apiVersion: podwire/v1
+kind: Scenario
+metadata: {name: test}
+spec:
+  seed: 9
+  duration: 2m
+  include: [web.yaml]
+  arms: [docker-static, service]
+  traffic:
+    - name: asks
+      from: node/node-3
+      to: service/web:80
+      arrivals: {kind: poisson, rate: 10/s}
+      timeout: 5s
+  faults:
+    - {name: dies, at: 30s, kind: node-crash, node: node-1}
+  expect:
+    - {metric: outage_duration, arm: service, traffic: asks, fault: dies, max: 60s}
+";
+
+/// Loads a scenario on `WEB`.
+pub(crate) fn load(text: &str) -> Loaded {
+    load_with(text, &[("web.yaml", WEB)], &Overrides::default())
+}
+
+/// Loads the scenario with values set from the command line.
+pub(crate) fn load_set(set: &[(&str, &str)]) -> Loaded {
+    let set = set.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
+    load_with(SCENARIO, &[("web.yaml", WEB)], &Overrides { set, ..Overrides::default() })
+}
+
+/// The scenario with one text in place of another, which must be in it.
+pub(crate) fn mutated(from: &str, to: &str) -> Loaded {
+    assert!(SCENARIO.contains(from), "{from}");
+    load(&SCENARIO.replacen(from, to, 1))
+}
+
+/// The help of the first diagnostic.
+pub(crate) fn help(loaded: &Loaded) -> String {
+    loaded.diagnostics[0].help.clone().unwrap_or_default()
 }

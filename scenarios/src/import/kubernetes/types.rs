@@ -120,7 +120,8 @@ pub(crate) struct Toleration {
     pub(crate) key: Option<String>,
     pub(crate) operator: Option<String>,
     pub(crate) effect: Option<String>,
-    pub(crate) toleration_seconds: Option<i64>,
+    #[serde(rename = "tolerationSeconds")]
+    pub(crate) seconds: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -212,10 +213,7 @@ pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     ("Pod and template", "metadata.labels, spec.{containers, restartPolicy, tolerations, hostNetwork, nodeName}"),
     ("container", "name, ports, readinessProbe"),
     ("container port", "name, containerPort, hostPort, protocol"),
-    (
-        "readinessProbe",
-        "initialDelaySeconds, periodSeconds, timeoutSeconds, successThreshold, failureThreshold",
-    ),
+    ("readinessProbe", "initialDelaySeconds, periodSeconds, timeoutSeconds, successThreshold, failureThreshold"),
     ("toleration", "key, operator, effect, tolerationSeconds"),
     (
         "Service",
