@@ -244,6 +244,11 @@ impl Loader<'_> {
                 Keys::Only(known) => did_you_mean(&key, known.iter().map(String::as_str)),
                 Keys::Any | Keys::None => String::new(),
             };
+            if let Keys::Only(known) = self.paths.keys_at(parent)
+                && let Some(name) = nearest::nearest(&key, known.iter().map(String::as_str))
+            {
+                self.sink.meant(&Place { pointer: parent.to_owned(), ..root.clone() }.at(name));
+            }
             let place = Place { pointer: pointer.clone(), key: true, ..root.clone() };
             self.sink.help(UNKNOWN_KEY, &place, format!("`{key}` is no key of a scenario here"), &help);
         }

@@ -293,6 +293,9 @@ struct Indexer<'a> {
     parsed: &'a mut Parsed,
 }
 
+/// The reader of the data refuses texts that nest deeper than 128; pointers into them would only cost memory.
+const DEEPEST: usize = 130;
+
 /// One pass over the events; aliases are not followed, so the index stays as small as the text.
 fn index(text: &str, parsed: &mut Parsed) {
     let offsets = text.char_indices().map(|(offset, _)| offset).chain([text.len()]).collect();
@@ -301,6 +304,9 @@ fn index(text: &str, parsed: &mut Parsed) {
         // A text that does not parse is reported once, by the reader of the data.
         let Ok((event, span)) = event else { break };
         indexer.on_event(&event, span);
+        if indexer.stack.len() > DEEPEST {
+            break;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 pub mod codes;
 mod render;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use codes::Code;
 pub use render::render;
@@ -104,6 +104,8 @@ pub(crate) struct Sink {
     pub(crate) ignored: Vec<Diagnostic>,
     /// A file is missing or unreadable, so a name that is not found may stand there.
     pub(crate) incomplete: bool,
+    /// Pointers of keys that a misspelt key was probably meant to be; they are not missing as well.
+    meant: BTreeSet<String>,
     spans: Vec<SpanIndex>,
     /// What `--set` and an arm's `set` put in place of the file's values: pointer -> where that was written.
     overridden: BTreeMap<String, Place>,
@@ -162,6 +164,19 @@ impl Sink {
         let diagnostic = self.diagnostic(codes::IGNORED_KEYS, &place.key(), message, None);
         if !self.ignored.contains(&diagnostic) {
             self.ignored.push(diagnostic);
+        }
+    }
+
+    /// A misspelt key was probably meant to be this one.
+    pub(crate) fn meant(&mut self, place: &Place) {
+        self.meant.insert(place.pointer.clone());
+    }
+
+    /// Reports a key that is missing below `place`, unless it is there in another spelling.
+    pub(crate) fn missing(&mut self, place: &Place, key: &str, message: impl Into<String>, help: &str) {
+        if !self.meant.contains(&place.at(key).pointer) {
+            let help = Some(help.to_owned()).filter(|help| !help.is_empty());
+            self.report_with(codes::MISSING_KEY, &place.key(), message, help);
         }
     }
 

@@ -15,7 +15,7 @@ use sim_core::model::{Model, ModelParts};
 use sim_core::topology::Topology;
 
 use crate::arms::ArmPlan;
-use crate::diagnostics::codes::{BAD_VALUE, INVALID_MODEL, MISSING_KEY};
+use crate::diagnostics::codes::{BAD_VALUE, INVALID_MODEL};
 use crate::diagnostics::{Place, Sink};
 use crate::draft::Draft;
 use crate::schema::Spec;
@@ -73,7 +73,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let spec = ctx.spec;
     let place = ctx.place.clone();
     if spec.duration.is_none() {
-        ctx.sink.help(MISSING_KEY, &place.key(), "`duration` is missing here", "for example `duration: 10m`");
+        ctx.sink.missing(&place, "duration", "`duration` is missing here", "for example `duration: 10m`");
     }
     let duration = ctx.duration(spec.duration.as_ref(), &place.at("duration"), seconds(u64::from(u32::MAX)));
     let warm_up = ctx.duration(spec.warm_up.as_ref(), &place.at("warmUp"), SimDuration::ZERO);
