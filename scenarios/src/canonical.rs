@@ -21,7 +21,7 @@ fn sorted(value: &Value) -> Value {
             Value::Object(entries.into_iter().map(|(key, entry)| (key.clone(), sorted(entry))).collect())
         }
         Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
-        scalar => scalar.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
 

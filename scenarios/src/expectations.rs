@@ -91,6 +91,8 @@ fn check_names(spec: &Spec, given: &ExpectSpec, arms: &[ArmPlan], metrics: &[&st
     let arms: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
     let traffic: Vec<&str> = spec.traffic.iter().filter_map(|(_, source)| source.name.as_deref()).collect();
     let faults: Vec<&str> = spec.faults.iter().filter_map(|(_, fault)| fault.name()).collect();
+    // An arm in error has no name here, and was reported already.
+    let all_arms = spec.arms.is_empty() || arms.len() == spec.arms.0.len();
     let asked = [
         ("metric", &given.metric, metrics),
         ("arm", &given.arm, &arms),
@@ -99,7 +101,7 @@ fn check_names(spec: &Spec, given: &ExpectSpec, arms: &[ArmPlan], metrics: &[&st
     ];
     for (what, name, known) in asked {
         let Some(name) = name else { continue };
-        if !known.contains(&name.as_str()) {
+        if !known.contains(&name.as_str()) && (what != "arm" || all_arms) {
             let help = did_you_mean(name, known.iter().copied());
             sink.help(UNKNOWN_NAME, &place.at(what), format!("there is no {what} `{name}`"), &help);
         }

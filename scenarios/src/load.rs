@@ -202,7 +202,7 @@ impl Loader<'_> {
         };
         let mut effective = format!("{API_VERSION} effective scenario\n{}\n", canonical_pretty(&tree));
         for (other, beside) in documents.iter().enumerate().filter(|(other, _)| *other != index) {
-            effective.push_str(&format!("--- document {other}\n{}\n", canonical(beside)));
+            effective.extend(["--- document ", &other.to_string(), "\n", &canonical(beside), "\n"]);
         }
         self.include_all(spec, &root.at("spec"), &mut effective);
         checks::check(&self.draft, &mut self.sink);
@@ -244,6 +244,11 @@ impl Loader<'_> {
                 Keys::Only(known) => did_you_mean(&key, known.iter().map(String::as_str)),
                 Keys::Any | Keys::None => String::new(),
             };
+            if let Keys::Only(known) = self.paths.keys_at(parent)
+                && let Some(name) = nearest::nearest(&key, known.iter().map(String::as_str))
+            {
+                self.sink.meant(&Place { pointer: parent.to_owned(), ..root.clone() }.at(name));
+            }
             let place = Place { pointer: pointer.clone(), key: true, ..root.clone() };
             self.sink.help(UNKNOWN_KEY, &place, format!("`{key}` is no key of a scenario here"), &help);
         }
@@ -308,7 +313,7 @@ impl Loader<'_> {
                     let source = Source { name: full.display().to_string(), text };
                     let documents = self.parse(source);
                     let number = self.sink.sources.len() - 1;
-                    effective.push_str(&format!("--- include {path}\n"));
+                    effective.extend(["--- include ", path, "\n"]);
                     for (document, value) in documents.iter().enumerate() {
                         effective.push_str(&canonical(value));
                         effective.push('\n');
@@ -316,6 +321,7 @@ impl Loader<'_> {
                     }
                 }
                 Err(error) => {
+                    self.sink.incomplete = true;
                     let message = format!("cannot read {}: {error}", full.display());
                     let help = "paths are relative to the folder of the scenario file";
                     self.sink.help(UNREADABLE, &place.item(index), message, help);

@@ -33,7 +33,7 @@ pub(crate) fn set(tree: &mut Value, path: &str, value: Value, paths: &Paths) -> 
     while !rest.is_empty() {
         let (segment, tail) = split(rest, node, paths, &pointer)?;
         rest = tail;
-        if paths.is_list(&pointer) && !node.is_object() {
+        if is_list(node, paths, &pointer) {
             let index = item(node, &segment, path)?;
             pointer = format!("{pointer}/{index}");
             let Value::Array(items) = node else { return Err(nowhere(path, &segment, "it is not a list")) };
@@ -50,9 +50,8 @@ pub(crate) fn set(tree: &mut Value, path: &str, value: Value, paths: &Paths) -> 
 /// The first segment of a path, checked, and the rest. A key that the file chose may hold dots itself.
 fn split<'a>(rest: &'a str, node: &Value, paths: &Paths, pointer: &str) -> Result<(String, &'a str), BadPath> {
     let (plain, tail) = rest.split_once('.').unwrap_or((rest, ""));
-    let is_list = paths.is_list(pointer) && !node.is_object();
     match paths.keys_at(pointer) {
-        _ if is_list => Ok((plain.to_owned(), tail)),
+        _ if is_list(node, paths, pointer) => Ok((plain.to_owned(), tail)),
         Keys::Only(known) => {
             if known.iter().any(|key| key == plain) {
                 return Ok((plain.to_owned(), tail));
@@ -70,6 +69,11 @@ fn split<'a>(rest: &'a str, node: &Value, paths: &Paths, pointer: &str) -> Resul
     }
 }
 
+/// Some values may be a list or a mapping; one that is not there yet becomes a mapping.
+fn is_list(node: &Value, paths: &Paths, pointer: &str) -> bool {
+    node.is_array() || (paths.is_list(pointer) && paths.keys_at(pointer) == Keys::None)
+}
+
 fn nowhere(path: &str, segment: &str, help: &str) -> BadPath {
     BadPath { message: format!("the path `{path}` leads nowhere: no `{segment}` here"), help: help.to_owned() }
 }
@@ -77,10 +81,7 @@ fn nowhere(path: &str, segment: &str, help: &str) -> BadPath {
 /// The place of a list's item, by name or number.
 fn item(node: &Value, segment: &str, path: &str) -> Result<usize, BadPath> {
     let items = node.as_array().map(Vec::as_slice).unwrap_or_default();
-    let name = |item: &Value| match item {
-        Value::String(text) => Some(text.clone()),
-        other => other.get("name").and_then(Value::as_str).map(str::to_owned),
-    };
+    let name = |item: &Value| item.as_str().or_else(|| item.get("name")?.as_str()).map(str::to_owned);
     let by_name = items.iter().position(|item| name(item).as_deref() == Some(segment));
     let by_number = segment.parse::<usize>().ok().filter(|index| *index < items.len());
     by_name.or(by_number).ok_or_else(|| {

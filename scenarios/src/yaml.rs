@@ -286,12 +286,15 @@ struct Keys {
 
 struct Indexer<'a> {
     text: &'a str,
-    /// Byte offset of each character that is not ASCII's first 128: (character index, byte offset after it).
+    /// The byte offset of each character, and of the end: saphyr counts characters.
     offsets: Vec<usize>,
     document: usize,
     stack: Vec<Frame>,
     parsed: &'a mut Parsed,
 }
+
+/// The reader of the data refuses texts that nest deeper than 128; pointers into them would only cost memory.
+const DEEPEST: usize = 130;
 
 /// One pass over the events; aliases are not followed, so the index stays as small as the text.
 fn index(text: &str, parsed: &mut Parsed) {
@@ -301,6 +304,9 @@ fn index(text: &str, parsed: &mut Parsed) {
         // A text that does not parse is reported once, by the reader of the data.
         let Ok((event, span)) = event else { break };
         indexer.on_event(&event, span);
+        if indexer.stack.len() > DEEPEST {
+            break;
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The library scenarios load without a word, and mean what their comments say.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{METRICS, library, load_file};

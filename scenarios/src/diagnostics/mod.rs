@@ -3,7 +3,7 @@
 pub mod codes;
 mod render;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use codes::Code;
 pub use render::render;
@@ -102,6 +102,10 @@ pub(crate) struct Sink {
     pub(crate) items: Vec<Diagnostic>,
     /// Keys of foreign files that are not modelled, each on its own.
     pub(crate) ignored: Vec<Diagnostic>,
+    /// A file is missing or unreadable, so a name that is not found may stand there.
+    pub(crate) incomplete: bool,
+    /// Pointers of keys that a misspelt key was probably meant to be; they are not missing as well.
+    meant: BTreeSet<String>,
     spans: Vec<SpanIndex>,
     /// What `--set` and an arm's `set` put in place of the file's values: pointer -> where that was written.
     overridden: BTreeMap<String, Place>,
@@ -163,6 +167,19 @@ impl Sink {
         }
     }
 
+    /// A misspelt key was probably meant to be this one.
+    pub(crate) fn meant(&mut self, place: &Place) {
+        self.meant.insert(place.pointer.clone());
+    }
+
+    /// Reports a key that is missing below `place`, unless it is there in another spelling.
+    pub(crate) fn missing(&mut self, place: &Place, key: &str, message: impl Into<String>, help: &str) {
+        if !self.meant.contains(&place.at(key).pointer) {
+            let help = Some(help.to_owned()).filter(|help| !help.is_empty());
+            self.report_with(codes::MISSING_KEY, &place.key(), message, help);
+        }
+    }
+
     /// Reports a problem of a text as such.
     pub(crate) fn problem(&mut self, source: usize, problem: Problem) {
         let code = match problem.kind {
@@ -171,6 +188,7 @@ impl Sink {
             ProblemKind::Template => codes::TEMPLATE,
             ProblemKind::Limit => codes::UNFOLDS,
         };
+        self.incomplete |= problem.kind != ProblemKind::DuplicateKey;
         let diagnostic = self.build(code, source, Some(problem.span), problem.message, problem.help);
         self.items.push(diagnostic);
     }

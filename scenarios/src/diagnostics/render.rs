@@ -40,8 +40,10 @@ impl fmt::Debug for Shown<'_> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Diagnostic { severity, message, line, column, .. } = self.diagnostic;
-        write!(f, "{}: {message} ({}:{line}:{column})", severity.name(), self.source.name())
+        let Diagnostic { severity, message, line, column, span, .. } = self.diagnostic;
+        write!(f, "{}: {message}", severity.name())?;
+        // With a span the frame around the source line names the place.
+        if span.is_none() { write!(f, " ({}:{line}:{column})", self.source.name()) } else { Ok(()) }
     }
 }
 

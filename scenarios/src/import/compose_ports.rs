@@ -17,7 +17,7 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
-    pub(crate) fn publish(&self) -> Publish {
+    pub(crate) fn publish(self) -> Publish {
         Publish { container_port: self.target, host_port: self.host }
     }
 }

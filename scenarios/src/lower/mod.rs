@@ -15,10 +15,13 @@ use sim_core::model::{Model, ModelParts};
 use sim_core::topology::Topology;
 
 use crate::arms::ArmPlan;
-use crate::diagnostics::codes::{BAD_VALUE, INVALID_MODEL, MISSING_KEY};
+use crate::diagnostics::codes::{BAD_VALUE, INVALID_MODEL};
 use crate::diagnostics::{Place, Sink};
 use crate::draft::Draft;
 use crate::schema::Spec;
+use crate::schema::settings::{
+    ClusterSpec, DockerSpec, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec,
+};
 use crate::schema::values::DurationText;
 use crate::units;
 pub(crate) use settings::settings_of;
@@ -70,7 +73,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let spec = ctx.spec;
     let place = ctx.place.clone();
     if spec.duration.is_none() {
-        ctx.sink.help(MISSING_KEY, &place.key(), "`duration` is missing here", "for example `duration: 10m`");
+        ctx.sink.missing(&place, "duration", "`duration` is missing here", "for example `duration: 10m`");
     }
     let duration = ctx.duration(spec.duration.as_ref(), &place.at("duration"), seconds(u64::from(u32::MAX)));
     let warm_up = ctx.duration(spec.warm_up.as_ref(), &place.at("warmUp"), SimDuration::ZERO);
@@ -78,7 +81,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let settings = settings::lower(ctx);
     let topology = topology::lower(ctx, &settings.cluster)?;
     let mut workloads = workloads::lower(ctx, &topology);
-    let (services, service_ports) = services::lower(ctx, &mut workloads);
+    let (services, service_ports) = services::lower(ctx, &mut workloads, &settings.cluster);
     let tables = Tables { topology, workloads, services, service_ports, duration };
     let sources = traffic::lower(ctx, &tables);
     let faults = faults::lower(ctx, &tables);
@@ -120,13 +123,20 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
 /// The place of a setting whose name begins a message of the model.
 fn place_of(spec: &Place, message: &str) -> Place {
     let word = message.split(' ').next().unwrap_or_default();
-    let groups: [(&str, &[&str]); 2] = [
-        ("cluster", crate::schema::settings::ClusterSpec::KEYS),
-        ("transport", crate::schema::settings::TransportSpec::KEYS),
+    let groups: [(&str, &[&str]); 7] = [
+        ("cluster", ClusterSpec::KEYS),
+        ("cluster/kubeProxy", KubeProxySpec::KEYS),
+        ("docker", DockerSpec::KEYS),
+        ("registry", RegistrySpec::KEYS),
+        ("transport", TransportSpec::KEYS),
+        ("limits", LimitsSpec::KEYS),
+        ("rescheduler", ReschedulerSpec::KEYS),
     ];
     let group = groups.iter().find(|(_, keys)| keys.contains(&word));
     match (group, word) {
-        (Some((group, _)), _) => spec.at(group).at(word),
+        (Some((group, _)), _) => group.split('/').fold(spec.clone(), |place, key| place.at(key)).at(word),
+        (None, "a") if message.starts_with("a registry") => spec.at("registry"),
+        (None, "a") if message.starts_with("a rescheduler") => spec.at("rescheduler"),
         (None, "warm-up") => spec.at("warmUp"),
         (None, "the") if message.starts_with("the duration") => spec.at("duration"),
         _ => spec.key(),

@@ -8,7 +8,7 @@ use sim_core::workload::distribution::DISTRIBUTIONS;
 use super::{Lowering, Tables, refs};
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, MISSING_KEY, NEVER_HAPPENS, UNKNOWN_KEY, UNKNOWN_KIND, WRONG_TYPE};
-use crate::nearest::did_you_mean;
+use crate::nearest::{did_you_mean, nearest};
 use crate::units;
 
 /// Builds the part that `given` describes; keys in `common` are somebody else's. Gives its name too.
@@ -31,6 +31,14 @@ pub(super) fn build<T>(
         ctx.sink.help(UNKNOWN_KIND, &place.at("kind"), format!("`{kind}` is no {what}"), &help);
         return None;
     };
+    let known = || spec.parameters.iter().map(|parameter| parameter.name).chain(common.iter().copied());
+    for key in given.keys().filter(|key| *key != "kind" && !known().any(|name| name == key.as_str())) {
+        let help = did_you_mean(key, known());
+        if let Some(name) = nearest(key, known()) {
+            ctx.sink.meant(&place.at(name));
+        }
+        ctx.sink.help(UNKNOWN_KEY, &place.at(key).key(), format!("{what} {kind} knows no `{key}`"), &help);
+    }
     let mut arguments = Arguments::default();
     let mut complete = true;
     for parameter in spec.parameters {
@@ -41,16 +49,11 @@ pub(super) fn build<T>(
             },
             None if parameter.required => {
                 let message = format!("{what} {kind} needs `{}`: {}", parameter.name, parameter.summary);
-                ctx.sink.report(MISSING_KEY, &place.key(), message);
+                ctx.sink.missing(place, parameter.name, message, "");
                 complete = false;
             }
             None => {}
         }
-    }
-    let known = || spec.parameters.iter().map(|parameter| parameter.name).chain(common.iter().copied());
-    for key in given.keys().filter(|key| *key != "kind" && !known().any(|name| name == key.as_str())) {
-        let help = did_you_mean(key, known());
-        ctx.sink.help(UNKNOWN_KEY, &place.at(key).key(), format!("{what} {kind} knows no `{key}`"), &help);
     }
     if !complete {
         return None;

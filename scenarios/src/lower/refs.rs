@@ -45,6 +45,13 @@ pub(crate) fn workload(text: &str, draft: &Draft, place: &Place, sink: &mut Sink
         .collect();
     match matches.as_slice() {
         [index] => Some(WorkloadId::from_index(*index)),
+        // Two of one name in one namespace are reported as such.
+        [first, rest @ ..]
+            if rest.iter().all(|i| draft.workloads[*i].namespace == draft.workloads[*first].namespace) =>
+        {
+            Some(WorkloadId::from_index(*first))
+        }
+        [] if sink.incomplete => None,
         [] => {
             let known: Vec<String> = draft.workloads.iter().map(DraftWorkload::reference).collect();
             let help = did_you_mean(text, known.iter().map(String::as_str));
@@ -68,6 +75,11 @@ pub(crate) fn service(text: &str, draft: &Draft, place: &Place, sink: &mut Sink)
         .collect();
     match matches.as_slice() {
         [index] => Some(*index),
+        // Two of one name in one namespace are reported as such.
+        [first, rest @ ..] if rest.iter().all(|i| draft.services[*i].namespace == draft.services[*first].namespace) => {
+            Some(*first)
+        }
+        [] if sink.incomplete => None,
         [] => {
             let help = did_you_mean(name, draft.services.iter().map(|service| service.name.as_str()));
             sink.help(UNKNOWN_SERVICE, place, format!("there is no Service `{text}`"), &help);
@@ -111,6 +123,9 @@ pub(crate) fn pod(text: &str, draft: &Draft, place: &Place, sink: &mut Sink) -> 
             | WorkloadKind::ReplicationController
             | WorkloadKind::DaemonSet => {}
         }
+    }
+    if sink.incomplete {
+        return None;
     }
     let help = "bare Pods and pods of StatefulSets (web-0) have names that are known before the run; \
                 name others by their place: deployment/NAME#0, or {of: deployment/NAME, index: 0}";

@@ -1,20 +1,30 @@
 //! Services: which workloads a selector means, and which container port a `targetPort` means in each.
 
+use std::net::IpAddr;
+
 use sim_core::balancing::BALANCERS;
-use sim_core::model::application::{ContainerPort, Protocol, Service, ServiceKind, ServicePort, Workload};
+use sim_core::model::application::{
+    ContainerPort, HostPort, Protocol, Publish, Service, ServiceKind, ServicePort, Workload,
+};
 use sim_core::model::ids::{ServiceId, WorkloadId};
 use sim_core::model::parameters::find;
+use sim_core::model::settings::ClusterSettings;
 
 use super::{Lowering, refs};
-use crate::diagnostics::codes::{PARTLY_MODELLED, PORT_NAME_MISSING, SELECTS_NOTHING, UNKNOWN_KIND};
+use crate::diagnostics::codes::{ADDRESS_SPACE, PARTLY_MODELLED, PORT_NAME_MISSING, SELECTS_NOTHING, UNKNOWN_KIND};
 use crate::draft::{DraftService, DraftServicePort, TargetPort};
 use crate::nearest::did_you_mean;
 
-pub(super) fn lower(ctx: &mut Lowering<'_>, workloads: &mut [Workload]) -> (Vec<Service>, Vec<ServicePort>) {
+pub(super) fn lower(
+    ctx: &mut Lowering<'_>,
+    workloads: &mut [Workload],
+    cluster: &ClusterSettings,
+) -> (Vec<Service>, Vec<ServicePort>) {
     let draft = ctx.draft;
     let mut services = Vec::new();
     let mut ports = Vec::new();
     for (index, given) in draft.services.iter().enumerate() {
+        in_range(ctx, given, cluster);
         let selected = selected(ctx, given, workloads);
         for port in &given.ports {
             ports.push(ServicePort {
@@ -38,6 +48,31 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, workloads: &mut [Workload]) -> (Vec<
     }
     algorithms(ctx, &mut services);
     (services, ports)
+}
+
+/// Addresses that a manifest asks for must lie in the cluster's ranges (B8, B12).
+fn in_range(ctx: &mut Lowering<'_>, service: &DraftService, cluster: &ClusterSettings) {
+    let range = cluster.service_cluster_ip_range;
+    if let (Some(IpAddr::V4(address)), IpAddr::V4(first)) = (service.cluster_ip, range.address) {
+        let offset = u64::from(u32::from(address)).checked_sub(u64::from(u32::from(first)));
+        // The first address is the block's own, the last one its broadcast address.
+        if offset.is_none_or(|offset| offset == 0 || offset + 1 >= range.size()) {
+            let message = format!("clusterIP {address} is not in the valid range {range}");
+            ctx.sink.help(ADDRESS_SPACE, &service.place, message, "`cluster.serviceClusterIPRange` sets the range");
+        }
+    }
+    let ports = cluster.service_node_port_range;
+    for port in &service.ports {
+        let Some(node_port) = port.node_port.filter(|port| !(ports.first..=ports.last).contains(port)) else {
+            continue;
+        };
+        let message = format!(
+            "provided port {node_port} is not in the valid range. The range of valid ports is {}-{}",
+            ports.first, ports.last
+        );
+        let help = "`cluster.serviceNodePortRange` sets the range";
+        ctx.sink.help(ADDRESS_SPACE, &port.place.at("nodePort"), message, help);
+    }
 }
 
 /// The workloads whose pods have all labels of the selector, in the same namespace.
@@ -80,20 +115,16 @@ fn backends(
         match &port.target {
             TargetPort::Name(name) => {
                 let named = declared().find(|port| port.name == *name).map(|port| port.port);
-                match named {
-                    Some(number) => backends.push((*id, number)),
-                    None => {
-                        let names: Vec<&str> = declared().map(|port| port.name.as_str()).collect();
-                        let known = names.into_iter().filter(|name| !name.is_empty());
-                        let help = did_you_mean(name, known);
-                        let message = format!(
-                            "{} has no port called `{name}`, so Service {} leaves it out",
-                            workload.reference(),
-                            service.name
-                        );
-                        ctx.sink.help(PORT_NAME_MISSING, &port.place.at("targetPort"), message, &help);
-                    }
+                if let Some(number) = named {
+                    backends.push((*id, number));
+                    continue;
                 }
+                let names: Vec<&str> =
+                    declared().map(|port| port.name.as_str()).filter(|name| !name.is_empty()).collect();
+                let help = did_you_mean(name, names);
+                let (reference, service) = (workload.reference(), &service.name);
+                let message = format!("{reference} has no port called `{name}`, so Service {service} leaves it out");
+                ctx.sink.help(PORT_NAME_MISSING, &port.place.at("targetPort"), message, &help);
             }
             TargetPort::Number(number) => {
                 let number = *number;
@@ -115,8 +146,7 @@ fn assume_listening(workload: &mut Workload, port: u16) {
     let Some(container) = workload.containers.first_mut() else { return };
     container.ports.push(ContainerPort { name: String::new(), port, host_port: None, protocol: Protocol::Tcp });
     if !workload.publish.iter().any(|publish| publish.container_port == port) {
-        let host_port = sim_core::model::application::HostPort::Dynamic;
-        workload.publish.push(sim_core::model::application::Publish { container_port: port, host_port });
+        workload.publish.push(Publish { container_port: port, host_port: HostPort::Dynamic });
     }
 }
 

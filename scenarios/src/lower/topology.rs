@@ -9,7 +9,9 @@ use sim_core::topology::{Fabric, Link, Node, NodeRole, Topology, TopologyError};
 
 use super::Lowering;
 use crate::diagnostics::Place;
-use crate::diagnostics::codes::{ADDRESS_SPACE, BAD_VALUE, DUPLICATE_NAME, INVALID_MODEL, MISSING_KEY, UNKNOWN_NODE};
+use crate::diagnostics::codes::{
+    ADDRESS_SPACE, BAD_VALUE, DUPLICATE_NAME, INVALID_MODEL, LENIENT_BOOLEAN, MISSING_KEY, UNKNOWN_NODE,
+};
 use crate::nearest::did_you_mean;
 use crate::schema::values::{BandwidthText, DurationText, PercentText, Short};
 use crate::schema::{CableSpec, GeneratorSpec, LinkProfileSpec, LinksSpec, NodesSpec, TopologySpec};
@@ -33,6 +35,10 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, cluster: &ClusterSettings) -> Option
     check_names(ctx, &nodes, &place);
     number(&mut nodes);
     check_pod_space(ctx, nodes.len(), cluster);
+    if let Some(flag) = spec.external.filter(|flag| flag.lenient) {
+        let message = format!("read as {}, as YAML 1.1 does", flag.value);
+        ctx.sink.help(LENIENT_BOOLEAN, &place.at("external"), message, "write true or false");
+    }
     let outside = spec.external.is_some_and(|flag| flag.value);
     if outside || ctx.spec.traffic.iter().any(|(_, traffic)| traffic.from.as_deref() == Some("external")) {
         nodes.push(Node {
@@ -52,6 +58,12 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, cluster: &ClusterSettings) -> Option
             let links: Vec<Option<Link>> =
                 cables.iter().map(|(index, cable)| self::cable(ctx, cable, &vertices, &at.item(index))).collect();
             let links: Vec<Link> = links.into_iter().collect::<Option<_>>()?;
+            for (index, link) in links.iter().enumerate() {
+                if links[..index].iter().any(|other| other.name == link.name) {
+                    let message = format!("two links are called `{}`", link.name);
+                    ctx.sink.help(DUPLICATE_NAME, &at.item(index), message, "give parallel links a `name` each");
+                }
+            }
             Topology::new(nodes, switches, links, fabric)
         }
         Some(LinksSpec::Profile(given)) => {

@@ -9,7 +9,7 @@ use sim_core::workload::arrivals::ARRIVALS;
 
 use super::{Lowering, Tables, parts, refs};
 use crate::diagnostics::Place;
-use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, MISSING_KEY, NEVER_HAPPENS, NOT_MODELLED, UNKNOWN_PORT};
+use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, NEVER_HAPPENS, NOT_MODELLED, UNKNOWN_PORT};
 use crate::nearest::did_you_mean;
 use crate::schema::{PayloadSpec, TrafficSpec};
 use crate::units;
@@ -45,7 +45,7 @@ fn source(ctx: &mut Lowering<'_>, tables: &Tables, given: &TrafficSpec, place: &
         ("arrivals", given.arrivals.is_none()),
     ] {
         if missing {
-            ctx.sink.report(MISSING_KEY, place, format!("a traffic source needs `{key}`"));
+            ctx.sink.missing(place, key, format!("a traffic source needs `{key}`"), "");
         }
     }
     let from = given.from.as_deref().and_then(|text| origin(ctx, tables, text, &place.at("from")));

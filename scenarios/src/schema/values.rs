@@ -7,8 +7,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// Reads a text or a number, as text.
@@ -290,9 +291,13 @@ impl<T: JsonSchema> JsonSchema for Short<T> {
     }
 }
 
-/// A mapping, or anything else, which is taken as empty: compose's `depends_on` and the like.
+/// Names as a list, as a mapping's keys, or one alone: compose's `depends_on`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Names(pub(crate) Vec<(String, String)>);
+
+/// A mapping none of whose keys is modelled.
+#[derive(Deserialize)]
+struct NoKeys {}
 
 struct NamesVisitor;
 
@@ -321,7 +326,7 @@ impl<'de> Visitor<'de> for NamesVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Names, A::Error> {
         let mut names = Vec::new();
-        while let Some((name, IgnoredAny)) = access.next_entry::<String, _>()? {
+        while let Some((name, _)) = access.next_entry::<String, Option<NoKeys>>()? {
             names.push((name.clone(), name));
         }
         Ok(Names(names))

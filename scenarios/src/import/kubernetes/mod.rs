@@ -12,6 +12,7 @@ use crate::decode::decode;
 use crate::diagnostics::codes::{BAD_VALUE, INCOMPLETE_OBJECT, LENIENT_BOOLEAN, SKIPPED_KIND};
 use crate::diagnostics::{Place, Sink};
 use crate::draft::Draft;
+use crate::nearest::nearest;
 use crate::schema::values::Flag;
 use types::Meta;
 
@@ -34,9 +35,30 @@ pub(crate) fn import(object: &Value, place: &Place, draft: &mut Draft, sink: &mu
             }
         }
         "" => sink.report(INCOMPLETE_OBJECT, place, "an object without `kind`"),
-        other => sink.report(SKIPPED_KIND, &place.at("kind"), format!("objects of kind {other} are skipped")),
+        other => {
+            let place = place.at("kind");
+            let message = format!("objects of kind {other} are skipped");
+            match nearest(other, KINDS.iter().copied()) {
+                Some(kind) => sink.help(SKIPPED_KIND, &place, message, &format!("did you mean `{kind}`?")),
+                None => sink.report(SKIPPED_KIND, &place, message),
+            }
+        }
     }
 }
+
+/// Kinds that are imported.
+const KINDS: &[&str] = &[
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicationController",
+    "Pod",
+    "Service",
+    "Node",
+    "Namespace",
+    "List",
+];
 
 fn import_named(object: &Value, is_node: bool, place: &Place, draft: &mut Draft, sink: &mut Sink) {
     let Some(decoded) = decode::<types::Named>(object.clone(), place, sink) else { return };

@@ -120,7 +120,8 @@ pub(crate) struct Toleration {
     pub(crate) key: Option<String>,
     pub(crate) operator: Option<String>,
     pub(crate) effect: Option<String>,
-    pub(crate) toleration_seconds: Option<i64>,
+    #[serde(rename = "tolerationSeconds")]
+    pub(crate) seconds: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]

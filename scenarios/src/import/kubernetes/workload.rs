@@ -208,7 +208,7 @@ fn toleration(pod: &PodSpec) -> Option<SimDuration> {
     if matching.is_empty() {
         return Some(DEFAULT_TOLERATION);
     }
-    let shortest = matching.iter().filter_map(|entry| entry.toleration_seconds).min()?;
+    let shortest = matching.iter().filter_map(|entry| entry.seconds).min()?;
     Some(SimDuration::from_secs(u64::try_from(shortest).unwrap_or(0)))
 }
 
