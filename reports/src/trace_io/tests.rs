@@ -7,7 +7,7 @@ use sim_core::trace::fields::{Client, FieldType, Value};
 use sim_core::trace::record::KINDS;
 use sim_core::trace::{Body, Level, Record, TraceHeader, TraceSink};
 
-use super::{BinaryWriter, JsonlWriter, TraceError, TraceReader};
+use super::{BinaryWriter, JsonlWriter, RecordCounter, Tee, TraceError, TraceReader};
 use crate::testing::{every_kind, header, sample_records, value};
 
 fn jsonl(header: &TraceHeader, records: &[Record], level: Level) -> Vec<u8> {
@@ -122,6 +122,19 @@ fn lines_read_as_documented() {
 {"id":26,"t":10000000,"cause":25,"because":null,"kind":"connection-opened","source":"curl","number":0,"client_port":32768,"address":"10.96.3.4","port":80,"pod":"my-nginx-5b56ccd65f-abcde","via":null,"translations":1}
 {"id":28,"t":13000000,"cause":27,"because":null,"kind":"request-ended","source":"curl","number":0,"outcome":"ok","pod":"my-nginx-5b56ccd65f-abcde"}
 "#);
+}
+
+#[test]
+fn a_tee_feeds_every_sink_and_counts_agree() {
+    let (mut kept, mut counter) = (Vec::new(), RecordCounter::new());
+    let mut tee = Tee::new().with(&mut kept).with(&mut counter);
+    for record in &sample_records() {
+        tee.record(record);
+    }
+    assert_eq!(kept, sample_records());
+    assert_eq!(counter.up_to(Level::Segment), kept.len() as u64);
+    assert_eq!(counter.up_to(Level::Connection) - counter.up_to(Level::Request), 4);
+    assert_eq!(counter.kinds().find(|(kind, _)| *kind == "pod-created"), Some(("pod-created", 3)));
 }
 
 #[test]
