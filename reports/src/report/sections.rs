@@ -51,7 +51,7 @@ pub(super) fn answers(report: &Report) -> Vec<(String, String)> {
 
 fn outage_words(outage: &Outage, name_source: bool) -> String {
     let of = if name_source { format!(" for {}", outage.traffic) } else { String::new() };
-    let lasted = seconds(outage.to - outage.from);
+    let lasted = seconds(outage.to.saturating_sub(outage.from));
     let mut words = format!("outage of {}{of} {lasted}", outage.fault);
     let stages = &outage.stages;
     let named = [
@@ -153,7 +153,7 @@ fn outages(runs: &[&RunReport]) -> Section {
         for outage in &run.metrics.outages {
             let stages = &outage.stages;
             let mut row = vec![run.arm.clone(), outage.fault.clone(), outage.traffic.clone(), instant(outage.from)];
-            row.push(seconds(outage.to - outage.from));
+            row.push(seconds(outage.to.saturating_sub(outage.from)));
             let stages = [stages.detection, stages.propagation, stages.programming, stages.client];
             row.extend(stages.map(|stage| stage.map_or_else(|| "-".to_owned(), seconds)));
             row.push(if outage.ended { "yes" } else { "no" }.to_owned());

@@ -7,8 +7,12 @@ use sim_core::trace::fields::{Client, FieldType, Value};
 use sim_core::trace::record::KINDS;
 use sim_core::trace::{Body, Level, Record, TraceHeader, TraceSink};
 
-use super::{BinaryWriter, JsonlWriter, RecordCounter, Tee, TraceError, TraceReader};
+use super::{BinaryWriter, DigestSink, JsonlWriter, RecordCounter, Tee, TraceError, TraceReader};
+use crate::metrics::Metrics;
+use crate::report::{RENDERERS, Report, ReportInput, RunReport};
+use crate::state::{ClusterState, Query, Resource};
 use crate::testing::{every_kind, header, sample_records, value};
+use crate::timeline::Timeline;
 
 fn jsonl(header: &TraceHeader, records: &[Record], level: Level) -> Vec<u8> {
     let mut writer = JsonlWriter::new(Vec::new(), header, level).unwrap();
@@ -69,6 +73,28 @@ proptest! {
             prop_assert_eq!(head, header());
             prop_assert_eq!(level, Level::Segment);
             prop_assert_eq!(&back, &records);
+        }
+    }
+
+    #[test]
+    fn no_sequence_of_records_is_too_much(records in proptest::collection::vec(any_record(), 0..200)) {
+        let mut metrics = Metrics::new(&header());
+        let mut timeline = Timeline::new(&header());
+        let mut state = ClusterState::new(&header(), SimTime::MAX);
+        let mut digest = DigestSink::new(&header());
+        let mut tee = Tee::new().with(&mut metrics).with(&mut timeline).with(&mut state).with(&mut digest);
+        for record in &records {
+            tee.record(record);
+        }
+        digest.finish();
+        prop_assert!(!timeline.lines().is_empty());
+        for resource in [Resource::Pods, Resource::Services, Resource::Endpoints, Resource::Nodes] {
+            state.table(resource, &Query { wide: true, ..Query::default() });
+        }
+        let runs = vec![RunReport::new(&header(), metrics.finish())];
+        let report = Report::new(ReportInput { runs, ..ReportInput::default() });
+        for format in RENDERERS {
+            (format.render)(&report, &mut Vec::new()).unwrap();
         }
     }
 
