@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// How far beyond its end the dense part grows at once.
-const SLACK: usize = 1_024;
+/// How far beyond its end the dense part grows at once; small, so that a damaged file cannot ask for much room.
+const SLACK: usize = 64;
 
 /// A map from dense numbers; numbers far beyond the rest go to a tree instead of a huge table.
 #[derive(Clone, Debug)]

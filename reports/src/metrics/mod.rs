@@ -27,7 +27,6 @@ use sim_core::trace::fields::Client;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Record, TraceHeader, TraceSink};
 
-use crate::id_map::IdMap;
 use crate::trace_io::Names;
 use addressing::AddressingTally;
 use balance::BalanceTally;
@@ -81,8 +80,9 @@ pub struct Metrics {
     chains: Chains,
     facts: Facts,
     pending: PendingTable,
-    requests: IdMap<RequestTally>,
-    latency: IdMap<LatencyTally>,
+    /// One per source of the header, as are latencies; requests of no such source are nobody's.
+    requests: Vec<RequestTally>,
+    latency: Vec<LatencyTally>,
     balance: BalanceTally,
     addressing: AddressingTally,
     outages: OutageTally,
@@ -99,8 +99,8 @@ impl Metrics {
             chains: Chains::default(),
             facts: Facts::default(),
             pending: PendingTable::default(),
-            requests: IdMap::default(),
-            latency: IdMap::default(),
+            requests: vec![RequestTally::default(); header.sources.len()],
+            latency: vec![LatencyTally::default(); header.sources.len()],
             balance: BalanceTally::default(),
             addressing: AddressingTally::default(),
             outages: OutageTally::default(),
@@ -112,12 +112,10 @@ impl Metrics {
         let mut requests = RequestCounts::default();
         let mut latency = LatencyTally::default();
         let mut traffic = Vec::new();
-        for source in 0..u32::try_from(self.header.sources.len()).unwrap_or(u32::MAX) {
-            let tally = self.requests.get(source).copied().unwrap_or_default();
-            let own = self.latency.get(source).cloned().unwrap_or_default();
+        for (source, (tally, own)) in (0_u32..).zip(self.requests.iter().zip(&self.latency)) {
             let counts = tally.counts();
             requests.add(&counts);
-            latency.merge(&own);
+            latency.merge(own);
             traffic.push(TrafficMetrics {
                 name: self.names.source(SourceId(source)),
                 attempts: tally.attempts,
@@ -151,7 +149,9 @@ impl Metrics {
     fn arrived(&mut self, time: u64, source: SourceId, number: u64, client: Client) {
         let measured = self.window.contains(&time);
         self.pending.insert(source.0, number, Pending { arrival: time, pod: u32::MAX, measured });
-        self.requests.slot(source.0).total += u64::from(measured);
+        if let Some(tally) = self.requests.get_mut(source.index()) {
+            tally.total += u64::from(measured);
+        }
         self.outages.arrived(source.0, client);
     }
 
@@ -159,8 +159,10 @@ impl Metrics {
         let Some(pending) = self.pending.get_mut(source.0, number) else { return };
         pending.pod = pod.map_or(u32::MAX, |pod| pod.0);
         if pending.measured {
-            self.requests.slot(source.0).attempts += 1;
             self.addressing.so_far.translations += u64::from(translations);
+            if let Some(tally) = self.requests.get_mut(source.index()) {
+                tally.attempts += 1;
+            }
         }
     }
 
@@ -172,9 +174,11 @@ impl Metrics {
         if !pending.measured {
             return;
         }
-        self.requests.slot(source.0).end(outcome);
+        let tallies = (self.requests.get_mut(source.index()), self.latency.get_mut(source.index()));
+        let (Some(requests), Some(latency)) = tallies else { return };
+        requests.end(outcome);
         if outcome == Outcome::Ok {
-            self.latency.slot(source.0).add(end.saturating_sub(pending.arrival));
+            latency.add(end.saturating_sub(pending.arrival));
             let target = self.header.sources.get(source.index()).and_then(|source| source.service_port);
             if let (Some(port), Some(pod)) = (target, pod) {
                 self.balance.ok(port, pod.0);

@@ -91,7 +91,8 @@ impl Ring {
                 Some(_) => break,
             }
             self.slots.pop_front();
-            self.base += 1;
+            // After the last number there is none, and an empty ring takes its base from what comes.
+            self.base = self.base.wrapping_add(1);
         }
     }
 }

@@ -139,7 +139,7 @@ metrics! {
     "latency_mean", "ns", Traffic, Request, "mean of that latency",
         |run, of| latency(run, of, |latency| latency.mean);
     "outage_duration", "ns", Outage, Request, "from the arrival of the first to the end of the last request that the fault failed; 0 without one",
-        |run, of| Some(number(outages(run, of).map(|outage| outage.to - outage.from).max().unwrap_or(0)));
+        |run, of| Some(number(outages(run, of).map(|outage| outage.to.saturating_sub(outage.from)).max().unwrap_or(0)));
     "outage_ended", "bool", Outage, Request, "1 when nobody holds a dead address any more; 1 without an outage",
         |run, of| Some(if outages(run, of).all(|outage| outage.ended) { 1.0 } else { 0.0 });
     "outage_failures", "count", Outage, Request, "requests that the fault failed",

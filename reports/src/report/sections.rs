@@ -3,6 +3,7 @@
 use super::table::Table;
 use super::units::{human_count, human_duration, human_value, instant, percent, seconds};
 use super::{Report, RunReport};
+use crate::metrics::spec::{Scope, Selector, metric};
 use crate::metrics::{Outage, RequestCounts};
 use std::fmt::Write as _;
 
@@ -50,7 +51,7 @@ pub(super) fn answers(report: &Report) -> Vec<(String, String)> {
 
 fn outage_words(outage: &Outage, name_source: bool) -> String {
     let of = if name_source { format!(" for {}", outage.traffic) } else { String::new() };
-    let lasted = seconds(outage.to - outage.from);
+    let lasted = seconds(outage.to.saturating_sub(outage.from));
     let mut words = format!("outage of {}{of} {lasted}", outage.fault);
     let stages = &outage.stages;
     let named = [
@@ -91,6 +92,7 @@ pub(super) fn sections(report: &Report) -> Vec<Section> {
         outages(&runs),
         load(&runs),
         addressing(&runs),
+        arms_over_seeds(report),
         over_seeds(report),
         settings(report),
         expectations(report),
@@ -151,7 +153,7 @@ fn outages(runs: &[&RunReport]) -> Section {
         for outage in &run.metrics.outages {
             let stages = &outage.stages;
             let mut row = vec![run.arm.clone(), outage.fault.clone(), outage.traffic.clone(), instant(outage.from)];
-            row.push(seconds(outage.to - outage.from));
+            row.push(seconds(outage.to.saturating_sub(outage.from)));
             let stages = [stages.detection, stages.propagation, stages.programming, stages.client];
             row.extend(stages.map(|stage| stage.map_or_else(|| "-".to_owned(), seconds)));
             row.push(if outage.ended { "yes" } else { "no" }.to_owned());
@@ -200,6 +202,38 @@ fn addressing(runs: &[&RunReport]) -> Section {
             [cost.host_ports, cost.port_conflicts, cost.translations, cost.addresses_per_client, cost.reconfigurations];
         row.extend(numbers.map(human_count));
         section.table.row(row);
+    }
+    section
+}
+
+/// The main figures of each arm over all its seeds.
+fn arms_over_seeds(report: &Report) -> Section {
+    let shown = ["request_success_rate", "latency_p99", "outage_duration", "detection_time", "programming_time"];
+    let header = ["ARM", "METRIC", "ABOUT", ">SEEDS", ">LEAST", ">MEDIAN", ">LARGEST"];
+    let mut section = Section::new(&format!("Each arm over {} seeds", seeds(report)), Table::new(&header));
+    if seeds(report) < 2 {
+        return section;
+    }
+    for arm in report.arms() {
+        for metric in shown.into_iter().filter_map(metric) {
+            let faults = report.runs.first().map_or(&[][..], |run| run.metrics.faults.as_slice());
+            let about: Vec<Option<&str>> = match metric.scope {
+                Scope::Outage => faults.iter().map(|fault| Some(fault.as_str())).collect(),
+                Scope::Traffic | Scope::Run => vec![None],
+            };
+            for fault in about {
+                let selector = Selector { traffic: None, fault };
+                let values = report.runs_of(&arm).filter_map(|run| metric.value(&run.metrics, selector));
+                let mut values: Vec<f64> = values.collect();
+                values.sort_by(f64::total_cmp);
+                let (Some(least), Some(largest)) = (values.first(), values.last()) else { continue };
+                let median = values[values.len() / 2];
+                let mut row = vec![arm.clone(), metric.name.to_owned(), fault.unwrap_or_default().to_owned()];
+                row.push(values.len().to_string());
+                row.extend([*least, median, *largest].map(|value| human_value(value, metric.unit)));
+                section.table.row(row);
+            }
+        }
     }
     section
 }

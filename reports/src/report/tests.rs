@@ -240,6 +240,17 @@ What addressing cost
   docker-static           0          0            10                 1                 0
   service                 0          0            10                 1                 0
 
+Each arm over 3 seeds
+  ARM            METRIC                ABOUT      SEEDS     LEAST    MEDIAN   LARGEST
+  docker-static  request_success_rate                 3    0.6000    0.6000    0.7000
+  docker-static  latency_p99                          3  11.00 ms  11.00 ms  11.00 ms
+  docker-static  outage_duration       lost-node      3     4.0 s     5.0 s     5.0 s
+  docker-static  outage_duration       other          3     0.0 s     0.0 s     0.0 s
+  service        request_success_rate                 3    0.8000    0.8000    0.9000
+  service        latency_p99                          3  11.00 ms  11.00 ms  11.00 ms
+  service        outage_duration       lost-node      3     2.0 s     3.0 s     3.0 s
+  service        outage_duration       other          3     0.0 s     0.0 s     0.0 s
+
 Differences between arms over 3 seeds (second minus first)
   METRIC                ABOUT            FROM           TO           MEAN  95 % FROM   95 % TO
   request_success_rate                   docker-static  service    0.2000     0.2000    0.2000

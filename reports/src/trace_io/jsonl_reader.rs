@@ -3,7 +3,6 @@
 use std::io::BufRead;
 use std::net::IpAddr;
 
-use serde_json::{Map, Value as Json};
 use sim_core::kernel::time::SimTime;
 use sim_core::model::ids::PodId;
 use sim_core::model::settings::Subnet;
@@ -13,8 +12,8 @@ use sim_core::trace::{Body, Level, Record, TraceHeader};
 
 use super::error::TraceError;
 use super::jsonl_header;
+use super::jsonl_line::{Line, Scalar};
 use super::names::Names;
-use crate::numbers::from_json;
 
 /// Reads a JSONL trace, record by record.
 pub struct JsonlReader<R> {
@@ -56,9 +55,9 @@ impl<R: BufRead> JsonlReader<R> {
             return Err(TraceError::Cut { after: self.last });
         }
         let at_line = |message: String| TraceError::Line { line: self.line, message };
-        let object: Map<String, Json> =
-            serde_json::from_str(&self.text).map_err(|error| at_line(format!("no JSON object: {error}")))?;
-        let record = parse(&object, &mut self.names).map_err(at_line)?;
+        let line: Line<'_> = serde_json::from_str(&self.text)
+            .map_err(|error| at_line(format!("no JSON object of integers and texts: {error}")))?;
+        let record = parse(&line, &mut self.names).map_err(at_line)?;
         self.last = record.id;
         Ok(Some(record))
     }
@@ -82,18 +81,18 @@ fn not_text(error: std::io::Error) -> TraceError {
     if error.kind() == std::io::ErrorKind::InvalidData { TraceError::NotATrace } else { error.into() }
 }
 
-fn parse(object: &Map<String, Json>, names: &mut Names) -> Result<Record, String> {
-    let number = |key: &str| match object.get(key) {
-        Some(Json::Null) => Ok(0),
-        Some(value) => from_json(value).ok_or_else(|| format!("`{key}` is no integer")),
+fn parse(line: &Line<'_>, names: &mut Names) -> Result<Record, String> {
+    let number = |key: &str| match line.get(key) {
+        Some(Scalar::Null) => Ok(0),
+        Some(value) => value.number().ok_or_else(|| format!("`{key}` is no integer")),
         None => Err(format!("`{key}` is missing")),
     };
     let (id, time) = (number("id")?, SimTime::from_nanos(number("t")?));
     let (cause, because) = (number("cause")?, number("because")?);
-    let kind = object.get("kind").and_then(Json::as_str).ok_or("`kind` is missing")?;
+    let kind = line.get("kind").and_then(Scalar::text).ok_or("`kind` is missing")?;
     let mut problem = None;
     let body = Body::from_values(kind, &mut |name, field_type| {
-        let value = match object.get(name) {
+        let value = match line.get(name) {
             Some(json) => value(json, field_type, kind, names),
             None => None,
         };
@@ -111,23 +110,23 @@ fn parse(object: &Map<String, Json>, names: &mut Names) -> Result<Record, String
     Ok(record)
 }
 
-fn value(json: &Json, field_type: FieldType, kind: &str, names: &Names) -> Option<Value> {
+fn value(json: &Scalar<'_>, field_type: FieldType, kind: &str, names: &Names) -> Option<Value> {
     match field_type {
         FieldType::OptionalPod | FieldType::OptionalNode if json.is_null() => Some(Value::Nothing),
-        FieldType::U64 | FieldType::U32 | FieldType::U16 | FieldType::U8 => from_json(json).map(Value::Number),
-        FieldType::Word(list) => word(list, json.as_str()?).map(Value::Word),
-        FieldType::Node | FieldType::OptionalNode => names.node_number(json.as_str()?).map(Value::Node),
-        FieldType::Link => names.link_number(json.as_str()?).map(Value::Link),
-        FieldType::Workload => names.workload_number(json.as_str()?).map(Value::Workload),
-        FieldType::Service => names.service_number(json.as_str()?).map(Value::Service),
-        FieldType::ServicePort => names.service_port_number(json.as_str()?).map(Value::ServicePort),
-        FieldType::Source => names.source_number(json.as_str()?).map(Value::Source),
-        FieldType::Fault => names.fault_number(json.as_str()?).map(Value::Fault),
-        FieldType::Pod if kind == "pod-created" => Some(Value::Pod(PodId(u32::try_from(from_json(json)?).ok()?))),
-        FieldType::Pod | FieldType::OptionalPod => names.pod_number(json.as_str()?).map(Value::Pod),
+        FieldType::U64 | FieldType::U32 | FieldType::U16 | FieldType::U8 => json.number().map(Value::Number),
+        FieldType::Word(list) => word(list, json.text()?).map(Value::Word),
+        FieldType::Node | FieldType::OptionalNode => names.node_number(json.text()?).map(Value::Node),
+        FieldType::Link => names.link_number(json.text()?).map(Value::Link),
+        FieldType::Workload => names.workload_number(json.text()?).map(Value::Workload),
+        FieldType::Service => names.service_number(json.text()?).map(Value::Service),
+        FieldType::ServicePort => names.service_port_number(json.text()?).map(Value::ServicePort),
+        FieldType::Source => names.source_number(json.text()?).map(Value::Source),
+        FieldType::Fault => names.fault_number(json.text()?).map(Value::Fault),
+        FieldType::Pod if kind == "pod-created" => Some(Value::Pod(PodId(u32::try_from(json.number()?).ok()?))),
+        FieldType::Pod | FieldType::OptionalPod => names.pod_number(json.text()?).map(Value::Pod),
         FieldType::Client => client(json, names).map(Value::Client),
-        FieldType::Address => json.as_str()?.parse::<IpAddr>().ok().map(Value::Address),
-        FieldType::Subnet => subnet(json.as_str()?).map(Value::Subnet),
+        FieldType::Address => json.text()?.parse::<IpAddr>().ok().map(Value::Address),
+        FieldType::Subnet => subnet(json.text()?).map(Value::Subnet),
         FieldType::Suffix => suffix(json).map(Value::Suffix),
     }
 }
@@ -144,11 +143,11 @@ fn word(list: &str, word: &str) -> Option<&'static str> {
     }
 }
 
-fn client(json: &Json, names: &Names) -> Option<Client> {
+fn client(json: &Scalar<'_>, names: &Names) -> Option<Client> {
     if json.is_null() {
         return Some(Client::None);
     }
-    let (what, name) = json.as_str()?.split_once('/')?;
+    let (what, name) = json.text()?.split_once('/')?;
     match what {
         "pod" => names.pod_number(name).map(Client::Pod),
         "node" => names.node_number(name).map(Client::Node),
@@ -161,10 +160,10 @@ fn subnet(text: &str) -> Option<Subnet> {
     Some(Subnet { address: address.parse().ok()?, prefix: prefix.parse().ok()? })
 }
 
-fn suffix(json: &Json) -> Option<Suffix> {
+fn suffix(json: &Scalar<'_>) -> Option<Suffix> {
     if json.is_null() {
         return Some(Suffix::NONE);
     }
-    let bytes: Option<Vec<u8>> = json.as_str()?.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect();
+    let bytes: Option<Vec<u8>> = json.text()?.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect();
     Some(Suffix(bytes?.try_into().ok()?))
 }

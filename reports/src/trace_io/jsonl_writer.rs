@@ -11,12 +11,10 @@ use sim_core::trace::{Body, Level, Record, TraceHeader, TraceSink};
 use super::error::TraceError;
 use super::jsonl_header;
 use super::names::Names;
+use crate::numbers::LARGEST_EXACT;
 
 /// Bytes kept before they go to the writer.
 const BLOCK: usize = 64 * 1_024;
-
-/// The largest integer that every JSON reader keeps exactly: 2^53.
-const LARGEST_EXACT: u64 = 1 << 53;
 
 /// Writes the records up to a level as JSON lines.
 pub struct JsonlWriter<W: Write> {
@@ -104,7 +102,7 @@ impl LineWriter {
             out.push_str(",\"pod\":");
             push_number(out, u64::from(pod.0));
             out.push_str(",\"name\":");
-            push_text(out, self.names.known_pod(pod).unwrap_or_default());
+            out.push_str(self.names.quoted(Value::Pod(pod)).unwrap_or("null"));
             push_field(out, &self.names, "workload", Value::Workload(workload));
             push_field(out, &self.names, "ordinal", Value::Number(u64::from(ordinal)));
             push_field(out, &self.names, "suffix", Value::Suffix(suffix));
@@ -145,30 +143,39 @@ fn push_field(out: &mut String, names: &Names, name: &str, value: Value) {
     out.push_str(",\"");
     out.push_str(name);
     out.push_str("\":");
+    if let Some(quoted) = names.quoted(value) {
+        out.push_str(quoted);
+        return;
+    }
     match value {
         Value::Number(number) => push_number(out, number),
         Value::Word(word) => push_text(out, word),
+        Value::Client(Client::None) | Value::Nothing | Value::Suffix(Suffix::NONE) => out.push_str("null"),
+        Value::Client(Client::Pod(pod)) => push_client(out, names, Value::Pod(pod), Client::Pod(pod), "\"pod/"),
+        Value::Client(Client::Node(node)) => push_client(out, names, Value::Node(node), Client::Node(node), "\"node/"),
+        Value::Address(address) => push_address(out, address),
+        Value::Subnet(subnet) => push_text(out, &subnet.to_string()),
+        // Letters stand for themselves; any other byte as the character of that number, so nothing is lost.
+        Value::Suffix(suffix) => push_text(out, &suffix.0.map(char::from).iter().collect::<String>()),
+        // Things without a name.
         Value::Node(id) => push_text(out, &names.node(id)),
         Value::Link(id) => push_text(out, &names.link(id)),
         Value::Workload(id) => push_text(out, &names.workload(id)),
         Value::Service(id) => push_text(out, &names.service(id)),
         Value::ServicePort(id) => push_text(out, &names.service_port(id)),
-        Value::Pod(id) => push_pod(out, names, id),
+        Value::Pod(id) => push_text(out, &names.pod(id)),
         Value::Source(id) => push_text(out, &names.source(id)),
         Value::Fault(id) => push_text(out, &names.fault(id)),
-        Value::Client(Client::None) | Value::Nothing | Value::Suffix(Suffix::NONE) => out.push_str("null"),
-        Value::Client(client) => push_text(out, &names.client(client)),
-        Value::Address(address) => push_address(out, address),
-        Value::Subnet(subnet) => push_text(out, &subnet.to_string()),
-        // Letters stand for themselves; any other byte as the character of that number, so nothing is lost.
-        Value::Suffix(suffix) => push_text(out, &suffix.0.map(char::from).iter().collect::<String>()),
     }
 }
 
-fn push_pod(out: &mut String, names: &Names, pod: sim_core::model::ids::PodId) {
-    match names.known_pod(pod) {
-        Some(name) => push_text(out, name),
-        None => push_text(out, &names.pod(pod)),
+fn push_client(out: &mut String, names: &Names, value: Value, client: Client, prefix: &str) {
+    match names.quoted(value).and_then(|quoted| quoted.strip_prefix('"')) {
+        Some(rest) => {
+            out.push_str(prefix);
+            out.push_str(rest);
+        }
+        None => push_text(out, &names.client(client)),
     }
 }
 
@@ -183,18 +190,8 @@ fn push_number(out: &mut String, number: u64) {
     }
 }
 
-fn push_digits(out: &mut String, mut number: u64) {
-    let mut digits = [b'0'; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend(digits[start..].iter().copied().map(char::from));
+fn push_digits(out: &mut String, number: u64) {
+    out.push_str(itoa::Buffer::new().format(number));
 }
 
 fn push_address(out: &mut String, address: IpAddr) {

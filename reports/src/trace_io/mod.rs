@@ -5,6 +5,7 @@ mod binary;
 mod digest;
 mod error;
 mod jsonl_header;
+mod jsonl_line;
 mod jsonl_reader;
 mod jsonl_writer;
 mod names;

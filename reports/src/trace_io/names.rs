@@ -6,16 +6,19 @@
 use std::collections::BTreeMap;
 
 use sim_core::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
-use sim_core::trace::fields::Client;
+use sim_core::trace::fields::{Client, Value};
 use sim_core::trace::header::pod_placeholder;
 use sim_core::trace::{Body, Record, TraceHeader};
 
+use super::jsonl_writer::push_text;
 use crate::id_map::IdMap;
 
 /// One table of names.
 #[derive(Clone, Debug, Default)]
 struct Table {
     names: Vec<String>,
+    /// The names as JSON texts, made once because every line needs them.
+    quoted: Vec<String>,
     numbers: BTreeMap<String, u32>,
 }
 
@@ -27,6 +30,7 @@ impl Table {
                 name = format!("{}#{number}", name.trim_start_matches('#'));
             }
             table.numbers.insert(name.clone(), number);
+            table.quoted.push(quoted(&name));
             table.names.push(name);
         }
         table
@@ -53,8 +57,21 @@ pub struct Names {
     service_ports: Table,
     sources: Table,
     faults: Table,
-    pods: IdMap<Option<String>>,
+    pods: IdMap<Option<PodName>>,
     pod_numbers: BTreeMap<String, u32>,
+}
+
+/// A pod's name, plain and as a JSON text.
+#[derive(Clone, Debug)]
+struct PodName {
+    plain: String,
+    quoted: String,
+}
+
+fn quoted(name: &str) -> String {
+    let mut text = String::new();
+    push_text(&mut text, name);
+    text
 }
 
 /// `name`, or `namespace/name` outside the namespace `default`.
@@ -106,17 +123,33 @@ impl Names {
             name = format!("{}#{}", name.trim_start_matches("pod#"), pod.0);
         }
         self.pod_numbers.insert(name.clone(), pod.0);
-        *self.pods.slot(pod.0) = Some(name);
+        *self.pods.slot(pod.0) = Some(PodName { quoted: quoted(&name), plain: name });
     }
 
     /// A pod's name.
     pub fn pod(&self, id: PodId) -> String {
-        self.pods.get(id.0).cloned().flatten().unwrap_or_else(|| pod_placeholder(id))
+        self.known_pod(id).map_or_else(|| pod_placeholder(id), |name| name.plain.clone())
     }
 
-    /// A pod's name if it has one.
-    pub(crate) fn known_pod(&self, id: PodId) -> Option<&str> {
-        self.pods.get(id.0)?.as_deref()
+    fn known_pod(&self, id: PodId) -> Option<&PodName> {
+        self.pods.get(id.0)?.as_ref()
+    }
+
+    /// The name of a thing as a JSON text, if it is a thing and has one.
+    #[allow(clippy::wildcard_enum_match_arm)] // all other values are no things with names
+    pub(crate) fn quoted(&self, value: Value) -> Option<&str> {
+        let (table, number) = match value {
+            Value::Pod(id) => return self.known_pod(id).map(|name| name.quoted.as_str()),
+            Value::Node(id) => (&self.nodes, id.0),
+            Value::Link(id) => (&self.links, id.0),
+            Value::Workload(id) => (&self.workloads, id.0),
+            Value::Service(id) => (&self.services, id.0),
+            Value::ServicePort(id) => (&self.service_ports, id.0),
+            Value::Source(id) => (&self.sources, id.0),
+            Value::Fault(id) => (&self.faults, id.0),
+            _ => return None,
+        };
+        table.quoted.get(number as usize).map(String::as_str)
     }
 
     /// The pod with this name.

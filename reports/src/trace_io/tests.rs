@@ -7,8 +7,12 @@ use sim_core::trace::fields::{Client, FieldType, Value};
 use sim_core::trace::record::KINDS;
 use sim_core::trace::{Body, Level, Record, TraceHeader, TraceSink};
 
-use super::{BinaryWriter, JsonlWriter, TraceError, TraceReader};
+use super::{BinaryWriter, DigestSink, JsonlWriter, RecordCounter, Tee, TraceError, TraceReader};
+use crate::metrics::Metrics;
+use crate::report::{RENDERERS, Report, ReportInput, RunReport};
+use crate::state::{ClusterState, Query, Resource};
 use crate::testing::{every_kind, header, sample_records, value};
+use crate::timeline::Timeline;
 
 fn jsonl(header: &TraceHeader, records: &[Record], level: Level) -> Vec<u8> {
     let mut writer = JsonlWriter::new(Vec::new(), header, level).unwrap();
@@ -73,6 +77,28 @@ proptest! {
     }
 
     #[test]
+    fn no_sequence_of_records_is_too_much(records in proptest::collection::vec(any_record(), 0..200)) {
+        let mut metrics = Metrics::new(&header());
+        let mut timeline = Timeline::new(&header());
+        let mut state = ClusterState::new(&header(), SimTime::MAX);
+        let mut digest = DigestSink::new(&header());
+        let mut tee = Tee::new().with(&mut metrics).with(&mut timeline).with(&mut state).with(&mut digest);
+        for record in &records {
+            tee.record(record);
+        }
+        digest.finish();
+        prop_assert!(!timeline.lines().is_empty());
+        for resource in [Resource::Pods, Resource::Services, Resource::Endpoints, Resource::Nodes] {
+            state.table(resource, &Query { wide: true, ..Query::default() });
+        }
+        let runs = vec![RunReport::new(&header(), metrics.finish())];
+        let report = Report::new(ReportInput { runs, ..ReportInput::default() });
+        for format in RENDERERS {
+            (format.render)(&report, &mut Vec::new()).unwrap();
+        }
+    }
+
+    #[test]
     fn damaged_files_are_errors_and_never_panics(cut in 0_usize..3_000, at in 0_usize..3_000, byte in any::<u8>()) {
         for mut bytes in [
             jsonl(&header(), &sample_records(), Level::Connection),
@@ -122,6 +148,19 @@ fn lines_read_as_documented() {
 {"id":26,"t":10000000,"cause":25,"because":null,"kind":"connection-opened","source":"curl","number":0,"client_port":32768,"address":"10.96.3.4","port":80,"pod":"my-nginx-5b56ccd65f-abcde","via":null,"translations":1}
 {"id":28,"t":13000000,"cause":27,"because":null,"kind":"request-ended","source":"curl","number":0,"outcome":"ok","pod":"my-nginx-5b56ccd65f-abcde"}
 "#);
+}
+
+#[test]
+fn a_tee_feeds_every_sink_and_counts_agree() {
+    let (mut kept, mut counter) = (Vec::new(), RecordCounter::new());
+    let mut tee = Tee::new().with(&mut kept).with(&mut counter);
+    for record in &sample_records() {
+        tee.record(record);
+    }
+    assert_eq!(kept, sample_records());
+    assert_eq!(counter.up_to(Level::Segment), kept.len() as u64);
+    assert_eq!(counter.up_to(Level::Connection) - counter.up_to(Level::Request), 4);
+    assert_eq!(counter.kinds().find(|(kind, _)| *kind == "pod-created"), Some(("pod-created", 3)));
 }
 
 #[test]
