@@ -10,17 +10,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use podwire::experiment::{self, Nowhere, Settings, Unit};
-use scenarios::{Overrides, Scenario, Source};
+use scenarios::{Overrides, Scenario};
 use sim_core::trace::Level;
 
 fn scenario(duration: &str) -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library/nginx-node-death.yaml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let source = Source { name: "nginx-node-death.yaml".to_owned(), text };
     let overrides = Overrides { set: vec![("duration".to_owned(), duration.to_owned())], ..Overrides::default() };
-    let metrics: Vec<&str> = reports::metrics::METRICS.iter().map(|metric| metric.name).collect();
-    let read = |path: &Path| std::fs::read_to_string(path);
-    scenarios::load(source, path.parent().unwrap(), &read, &overrides, &metrics).scenario.unwrap()
+    podwire::session::load_file(&path, &overrides).unwrap().scenario.unwrap()
 }
 
 /// Runs all arms one after the other; returns the requests made.

@@ -7,4 +7,4 @@ pub mod experiment;
 pub mod failure;
 mod output;
 mod progress;
-mod session;
+pub mod session;

@@ -19,6 +19,18 @@ pub(crate) fn metric_names() -> Vec<&'static str> {
     METRICS.iter().map(|metric| metric.name).collect()
 }
 
+/// Loads a scenario's text; includes are read from the disk, relative to `base`.
+pub fn load_text(source: Source, base: &Path, overrides: &Overrides) -> Loaded {
+    scenarios::load(source, base, &read_disk, overrides, &metric_names())
+}
+
+/// Loads a scenario file.
+pub fn load_file(path: &Path, overrides: &Overrides) -> std::io::Result<Loaded> {
+    let text = read_disk(path)?;
+    let source = Source { name: path.display().to_string(), text };
+    Ok(load_text(source, path.parent().unwrap_or(Path::new("")), overrides))
+}
+
 /// Reads the main file; `-` is standard input, whose includes are relative to the current folder.
 pub(crate) fn read_source(path: &Path) -> Result<(Source, PathBuf), Failure> {
     if path == Path::new("-") {
@@ -50,7 +62,7 @@ pub(crate) struct Input {
 
 impl Input {
     fn load(&self) -> Loaded {
-        scenarios::load(self.source.clone(), &self.base, &read_disk, &self.overrides, &metric_names())
+        load_text(self.source.clone(), &self.base, &self.overrides)
     }
 
     /// The scenario as typed.

@@ -1,17 +1,19 @@
 //! The canonical encoding of records: fixed little-endian forms, one after the other (law 6).
 
-use super::fields::Field;
+use super::fields::{Encoder, Field};
 use super::record::{Body, Record};
 use crate::kernel::time::SimTime;
 
 impl Record {
     /// Appends the canonical form: kind, id, time, cause, because, then the fields, all little-endian.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(self.body.code());
+        let mut encoder = Encoder::new();
+        encoder.put([self.body.code()]);
         for number in [self.id, self.time.as_nanos(), self.cause, self.because] {
-            out.extend_from_slice(&number.to_le_bytes());
+            encoder.put(number.to_le_bytes());
         }
-        self.body.encode_fields(out);
+        self.body.encode_fields(&mut encoder);
+        out.extend_from_slice(encoder.written());
     }
 
     /// Reads one record and moves `input` past it; `None` when it is cut short or of no known kind.
@@ -62,6 +64,31 @@ mod tests {
         for cut in 0..bytes.len() {
             assert_eq!(Record::decode(&mut &bytes[..cut]), None, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn the_longest_record_fits_the_encoder() {
+        let length = |kind: &FieldType| match kind {
+            FieldType::U64 => 8,
+            FieldType::U16 => 2,
+            FieldType::U8 | FieldType::Word(_) => 1,
+            FieldType::U32
+            | FieldType::Node
+            | FieldType::Link
+            | FieldType::Workload
+            | FieldType::Service
+            | FieldType::ServicePort
+            | FieldType::Pod
+            | FieldType::OptionalPod
+            | FieldType::OptionalNode
+            | FieldType::Source
+            | FieldType::Fault => 4,
+            FieldType::Client | FieldType::Suffix => 5,
+            FieldType::Address => 17,
+            FieldType::Subnet => 18,
+        };
+        let longest = KINDS.iter().map(|kind| kind.fields.iter().map(|(_, kind)| length(kind)).sum::<usize>()).max();
+        assert!(33 + longest.unwrap() <= crate::trace::fields::LONGEST);
     }
 
     #[test]

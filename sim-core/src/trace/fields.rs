@@ -113,14 +113,42 @@ pub enum FieldType {
 pub trait Field: Copy {
     /// Its type's description.
     const TYPE: FieldType;
-    /// Appends the canonical little-endian form, of fixed length.
-    fn encode(self, out: &mut Vec<u8>);
+    /// Writes the canonical little-endian form, of fixed length.
+    fn encode(self, out: &mut Encoder);
     /// Reads the canonical form and moves `input` past it; `None` when it is not one.
     fn decode(input: &mut &[u8]) -> Option<Self>;
     /// The value without its type.
     fn value(self) -> Value;
     /// The value with its type again.
     fn from_value(value: Value) -> Option<Self>;
+}
+
+/// Bytes of the longest record in canonical form, with room to spare (a test of the encoding measures it).
+pub(crate) const LONGEST: usize = 128;
+
+/// One record's canonical form while it is written: on the stack, so that it reaches its buffer in one piece.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl Encoder {
+    /// Nothing written yet.
+    pub(crate) fn new() -> Self {
+        Self { bytes: [0; LONGEST], length: 0 }
+    }
+
+    /// Writes `N` bytes.
+    pub(crate) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.bytes[self.length..self.length + N].copy_from_slice(&bytes);
+        self.length += N;
+    }
+
+    /// What was written.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }
 
 /// Takes `N` bytes from the front.
@@ -134,8 +162,8 @@ macro_rules! number_fields {
     ($($name:ty, $kind:expr;)*) => {$(
         impl Field for $name {
             const TYPE: FieldType = $kind;
-            fn encode(self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_le_bytes());
+            fn encode(self, out: &mut Encoder) {
+                out.put(self.to_le_bytes());
             }
             fn decode(input: &mut &[u8]) -> Option<Self> {
                 take(input).map(Self::from_le_bytes)
@@ -162,7 +190,7 @@ macro_rules! id_fields {
     ($($name:ident => $variant:ident;)*) => {$(
         impl Field for $name {
             const TYPE: FieldType = FieldType::$variant;
-            fn encode(self, out: &mut Vec<u8>) {
+            fn encode(self, out: &mut Encoder) {
                 self.0.encode(out);
             }
             fn decode(input: &mut &[u8]) -> Option<Self> {
@@ -194,7 +222,7 @@ macro_rules! optional_fields {
     ($($name:ident => $kind:ident;)*) => {$(
         impl Field for Option<$name> {
             const TYPE: FieldType = FieldType::$kind;
-            fn encode(self, out: &mut Vec<u8>) {
+            fn encode(self, out: &mut Encoder) {
                 self.map_or(u32::MAX, |id| id.0).encode(out);
             }
             fn decode(input: &mut &[u8]) -> Option<Self> {
@@ -220,8 +248,8 @@ macro_rules! word_fields {
     ($($name:ident,)*) => {$(
         impl Field for $name {
             const TYPE: FieldType = FieldType::Word(stringify!($name));
-            fn encode(self, out: &mut Vec<u8>) {
-                out.push(self.code());
+            fn encode(self, out: &mut Encoder) {
+                out.put([self.code()]);
             }
             fn decode(input: &mut &[u8]) -> Option<Self> {
                 u8::decode(input).and_then(Self::from_code)
@@ -241,7 +269,7 @@ word_fields! { Outcome, ExitReason, PendingReason, DeleteReason, SegmentKind, Dr
 
 impl Field for Client {
     const TYPE: FieldType = FieldType::Client;
-    fn encode(self, out: &mut Vec<u8>) {
+    fn encode(self, out: &mut Encoder) {
         let (tag, number): (u8, u32) = match self {
             Self::None => (0, u32::MAX),
             Self::Pod(pod) => (1, pod.0),
@@ -270,13 +298,13 @@ impl Field for Client {
 
 impl Field for IpAddr {
     const TYPE: FieldType = FieldType::Address;
-    fn encode(self, out: &mut Vec<u8>) {
+    fn encode(self, out: &mut Encoder) {
         let (version, octets) = match self {
             Self::V4(address) => (4, address.to_ipv6_mapped().octets()),
             Self::V6(address) => (6, address.octets()),
         };
-        out.push(version);
-        out.extend_from_slice(&octets);
+        out.put([version]);
+        out.put(octets);
     }
     fn decode(input: &mut &[u8]) -> Option<Self> {
         let version = u8::decode(input)?;
@@ -298,9 +326,9 @@ impl Field for IpAddr {
 
 impl Field for Subnet {
     const TYPE: FieldType = FieldType::Subnet;
-    fn encode(self, out: &mut Vec<u8>) {
+    fn encode(self, out: &mut Encoder) {
         self.address.encode(out);
-        out.push(self.prefix);
+        out.put([self.prefix]);
     }
     fn decode(input: &mut &[u8]) -> Option<Self> {
         Some(Self { address: IpAddr::decode(input)?, prefix: u8::decode(input)? })
@@ -316,8 +344,8 @@ impl Field for Subnet {
 
 impl Field for Suffix {
     const TYPE: FieldType = FieldType::Suffix;
-    fn encode(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0);
+    fn encode(self, out: &mut Encoder) {
+        out.put(self.0);
     }
     fn decode(input: &mut &[u8]) -> Option<Self> {
         take(input).map(Self)

@@ -161,13 +161,13 @@ impl TraceHeader {
     /// Appends the canonical form: every field in order, texts and lists with a u32 length before them.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"podwire\0");
-        TRACE_FORMAT.encode(out);
+        TRACE_FORMAT.encode_part(out);
         for text in [&self.version, &self.scenario, &self.effective_scenario, &self.arm, &self.model, &self.discovery] {
             text.encode_part(out);
         }
-        self.seed.encode(out);
+        out.extend_from_slice(&self.seed.to_le_bytes());
         for length in [self.duration, self.warm_up, self.drain] {
-            length.as_nanos().encode(out);
+            out.extend_from_slice(&length.as_nanos().to_le_bytes());
         }
         self.nodes.encode_part(out);
         self.links.encode_part(out);
@@ -219,7 +219,7 @@ trait Part: Sized {
 
 impl Part for u32 {
     fn encode_part(&self, out: &mut Vec<u8>) {
-        self.encode(out);
+        out.extend_from_slice(&self.to_le_bytes());
     }
     fn decode_part(input: &mut &[u8]) -> Option<Self> {
         Self::decode(input)
@@ -228,7 +228,7 @@ impl Part for u32 {
 
 impl Part for u16 {
     fn encode_part(&self, out: &mut Vec<u8>) {
-        self.encode(out);
+        out.extend_from_slice(&self.to_le_bytes());
     }
     fn decode_part(input: &mut &[u8]) -> Option<Self> {
         Self::decode(input)
@@ -237,7 +237,7 @@ impl Part for u16 {
 
 impl Part for Option<u32> {
     fn encode_part(&self, out: &mut Vec<u8>) {
-        self.unwrap_or(u32::MAX).encode(out);
+        self.unwrap_or(u32::MAX).encode_part(out);
     }
     fn decode_part(input: &mut &[u8]) -> Option<Self> {
         let number = u32::decode(input)?;
@@ -247,7 +247,7 @@ impl Part for Option<u32> {
 
 impl Part for String {
     fn encode_part(&self, out: &mut Vec<u8>) {
-        u32::try_from(self.len()).expect("a text of the header is below 4 GiB").encode(out);
+        u32::try_from(self.len()).expect("a text of the header is below 4 GiB").encode_part(out);
         out.extend_from_slice(self.as_bytes());
     }
     fn decode_part(input: &mut &[u8]) -> Option<Self> {
@@ -260,7 +260,7 @@ impl Part for String {
 
 impl<T: Part> Part for Vec<T> {
     fn encode_part(&self, out: &mut Vec<u8>) {
-        u32::try_from(self.len()).expect("a list of the header has fewer than 2^32 entries").encode(out);
+        u32::try_from(self.len()).expect("a list of the header has fewer than 2^32 entries").encode_part(out);
         for entry in self {
             entry.encode_part(out);
         }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::fields::{Client, Field, FieldType, Suffix, Value};
+use super::fields::{Client, Encoder, Field, FieldType, Suffix, Value};
 use super::record_macro::records;
 use super::words::{DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind};
 use crate::kernel::time::SimTime;

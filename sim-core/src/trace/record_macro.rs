@@ -42,7 +42,7 @@ macro_rules! records {
                 }
             }
 
-            pub(super) fn encode_fields(&self, out: &mut Vec<u8>) {
+            pub(super) fn encode_fields(&self, out: &mut Encoder) {
                 match *self {
                     $(Self::$name { $($field,)* } => { $(Field::encode($field, out);)* let _ = &out; })*
                 }

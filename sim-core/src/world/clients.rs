@@ -1,6 +1,6 @@
 //! Who makes requests, and the addresses each client knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -171,6 +171,9 @@ impl World {
                 self.planned_address(pod, port).map(|(address, port)| Backend { pod, address, port })
             }));
         }
+        // Two containers that were promised one host port are one address to write down.
+        let mut seen = BTreeSet::new();
+        planned.retain(|backend: &Backend| seen.insert((backend.address, backend.port)));
         planned
     }
 

@@ -1,0 +1,12 @@
+//! Is it right? Distributions and means of whole runs against theory, over fixed lists of seeds.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests fail loudly, count below 2^53 and look at few record kinds"
+)]
+
+mod lab;
+mod mm1;
+mod node_death;
