@@ -1,13 +1,15 @@
 //! The fault plan: what breaks, when, for how long, and whom it hits.
 
 use serde_json::Value;
-use sim_core::faults::FAULTS;
+use sim_core::faults::{Effect, FAULTS, FaultKind};
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::Fault;
+use sim_core::model::parameters::Victim;
+use sim_core::topology::NodeRole;
 
 use super::{Lowering, Tables, parts};
 use crate::diagnostics::Place;
-use crate::diagnostics::codes::{DUPLICATE_NAME, MISSING_KEY, NEVER_HAPPENS, NO_EXPECTED_END, WRONG_TYPE};
+use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, MISSING_KEY, NEVER_HAPPENS, NO_EXPECTED_END, WRONG_TYPE};
 use crate::schema::FaultSpec;
 use crate::schema::values::{DurationText, from_text};
 
@@ -58,7 +60,20 @@ fn fault(ctx: &mut Lowering<'_>, tables: &Tables, given: &FaultSpec, place: &Pla
         ctx.sink.report(NO_EXPECTED_END, &place.at("for"), message);
     }
     let (_, kind) = built?;
+    check_victim(ctx, tables, &kind, place);
     Some(Fault { name: given.name()?.to_owned(), at, length: given_length.or(kind.default_length), kind })
+}
+
+/// Only workers can be stopped: a control plane that is down is not modelled.
+fn check_victim(ctx: &mut Lowering<'_>, tables: &Tables, kind: &FaultKind, place: &Place) {
+    let Effect::StopNode(Victim::Node(node)) = kind.begin else { return };
+    let hit = tables.topology.node(node);
+    if hit.role != NodeRole::Worker {
+        let workers = tables.topology.with_role(NodeRole::Worker);
+        let names: Vec<&str> = workers.map(|worker| tables.topology.node(worker).name.as_str()).collect();
+        let message = format!("`{}` runs no workload; stopping it is not modelled", hit.name);
+        ctx.sink.help(BAD_VALUE, &place.at("node"), message, &format!("workers: {}", names.join(", ")));
+    }
 }
 
 fn end(tables: &Tables) -> u64 {

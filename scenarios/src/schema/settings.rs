@@ -199,8 +199,6 @@ settings! {
         mode "mode" NameText => proxy_mode;
         /// `minSyncPeriod`: least time between two syncs.
         min_sync_period "minSyncPeriod" DurationText => proxy_min_sync_period;
-        /// `syncPeriod`: a full sync at least so often.
-        sync_period "syncPeriod" DurationText => proxy_sync_period;
         /// Extra time before a change stands in the rules.
         sync_delay "syncDelay" DurationText => proxy_sync_delay;
     }

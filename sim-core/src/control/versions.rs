@@ -31,12 +31,25 @@ pub struct Snapshot {
     pub backends: Arc<[Backend]>,
 }
 
+/// A change of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// When it was made.
+    pub at: SimTime,
+    /// Of which list.
+    pub port: ServicePortId,
+    /// Its number among the changes of this list alone, from 1: no other Service moves it.
+    pub number: u64,
+    /// The record of it.
+    pub record: RecordId,
+}
+
 /// All lists and their history.
 #[derive(Clone, Debug)]
 pub struct VersionedLists {
     lists: Vec<Vec<Snapshot>>,
-    /// When each change was made; change `n` stands at place `n - 1`.
-    changes: Vec<SimTime>,
+    /// Every change; change `n` stands at place `n - 1`.
+    changes: Vec<Change>,
 }
 
 impl VersionedLists {
@@ -69,13 +82,14 @@ impl VersionedLists {
 
     /// Adds a changed list; the caller has already numbered the change `version() + 1` in its record.
     pub fn push(&mut self, port: ServicePortId, now: SimTime, record: RecordId, backends: Vec<Backend>) {
-        self.changes.push(now);
+        let number = self.lists[port.index()].len() as u64;
+        self.changes.push(Change { at: now, port, number, record });
         let version = self.version();
         self.lists[port.index()].push(Snapshot { version, record, backends: Arc::from(backends) });
     }
 
-    /// When change number `version` was made.
-    pub fn changed_at(&self, version: u64) -> SimTime {
+    /// Change number `version`.
+    pub fn change(&self, version: u64) -> Change {
         let place = usize::try_from(version - 1).expect("a version fits the log's length");
         self.changes[place]
     }
@@ -151,7 +165,8 @@ mod tests {
         let sizes: Vec<usize> = (0..=3).map(|version| lists.at(ServicePortId(0), version).backends.len()).collect();
         assert_eq!(sizes, [0, 1, 1, 2]);
         assert_eq!(lists.newest(ServicePortId(0)).record, 13);
-        assert_eq!(lists.changed_at(3), at(3));
+        let change = lists.change(3);
+        assert_eq!((change.at, change.port, change.number, change.record), (at(3), ServicePortId(0), 2, 13));
     }
 
     #[test]

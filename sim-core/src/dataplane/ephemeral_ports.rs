@@ -4,6 +4,9 @@
 use crate::kernel::draws::below;
 use crate::model::settings::PortRange;
 
+/// Bits of even offsets.
+const EVEN: u64 = 0x5555_5555_5555_5555;
+
 /// Used ports of one (source address, destination address, destination port).
 #[derive(Clone, Debug)]
 pub struct EphemeralPorts {
@@ -51,11 +54,18 @@ impl EphemeralPorts {
 
     /// The first free offset of the parity of `from`, from there on and round again.
     fn search(&self, from: u32) -> Option<u32> {
-        let len = self.range.len();
-        let parity = from & 1;
-        let from = if from >= len { parity } else { from };
-        let candidates = (from..len).step_by(2).chain((parity..from.min(len)).step_by(2));
-        candidates.into_iter().find(|offset| self.used[*offset as usize / 64] & (1 << (offset % 64)) == 0)
+        let from = if from >= self.range.len() { from & 1 } else { from };
+        let parity = if from & 1 == 0 { EVEN } else { !EVEN };
+        let (first, start) = (from as usize / 64, from % 64);
+        let after = self.free_in(first, parity & (u64::MAX << start));
+        after.or_else(|| (first + 1..self.used.len()).chain(0..=first).find_map(|word| self.free_in(word, parity)))
+    }
+
+    /// The first free offset of a word among those of `mask`.
+    fn free_in(&self, word: usize, mask: u64) -> Option<u32> {
+        let free = !self.used[word] & mask;
+        let offset = u32::try_from(word).expect("a range has 1024 words at most") * 64 + free.trailing_zeros();
+        (free != 0 && offset < self.range.len()).then_some(offset)
     }
 }
 

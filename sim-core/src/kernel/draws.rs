@@ -23,6 +23,17 @@ impl EntityKey {
         self.with_bytes(b"/").with_bytes(part.as_bytes()).with_bytes(&number.to_le_bytes())
     }
 
+    /// The key of this entity together with another one.
+    pub fn with(self, other: Self) -> Self {
+        self.with_bytes(b"&").with_bytes(&other.0.to_le_bytes())
+    }
+
+    /// 64 bits that belong to this entity and number, for spreading rather than for chance.
+    pub fn spread(self, number: u64) -> u64 {
+        let StreamId(mixed) = StreamId::new(self.part("", number), "spread");
+        mixed
+    }
+
     fn with_bytes(self, bytes: &[u8]) -> Self {
         Self(bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)))
     }

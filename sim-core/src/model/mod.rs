@@ -8,7 +8,7 @@ pub mod settings;
 pub mod units;
 
 use crate::kernel::time::SimDuration;
-use crate::topology::Topology;
+use crate::topology::{NodeRole, Topology};
 use application::{Origin, Service, ServicePort, Source, Target, Workload};
 use ids::{NodeId, ServiceId, ServicePortId, SourceId, WorkloadId};
 use parameters::Victim;
@@ -101,6 +101,7 @@ impl Model {
     /// Checks the parts; all problems at once.
     pub fn new(parts: ModelParts) -> Result<Self, Vec<ModelError>> {
         let mut problems = Vec::new();
+        check_bounds(&parts, &mut problems);
         check_times(&parts, &mut problems);
         check_workloads(&parts, &mut problems);
         check_services(&parts, &mut problems);
@@ -144,7 +145,8 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     if parts.duration.is_zero() {
         complain(problems, "the duration is zero".to_owned());
     }
-    if parts.warm_up + parts.drain >= parts.duration {
+    let outside = parts.warm_up.as_nanos().saturating_add(parts.drain.as_nanos());
+    if outside >= parts.duration.as_nanos() {
         complain(problems, "warm-up and drain leave nothing of the duration".to_owned());
     }
     let cluster = &parts.cluster;
@@ -168,6 +170,60 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         && (period.is_zero() || grace < period)
     {
         complain(problems, "a rescheduler's grace must be at least its heartbeat period".to_owned());
+    }
+}
+
+/// The longest length a model may hold, so that sums of times never overflow.
+const LONGEST: SimDuration = SimDuration::from_secs(366 * 86_400);
+/// The largest message in bytes: 1 TiB.
+const LARGEST_MESSAGE: u64 = 1 << 40;
+
+fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
+    let (cluster, docker, transport) = (&parts.cluster, &parts.docker, &parts.transport);
+    let mut lengths = vec![
+        ("duration", parts.duration),
+        ("warmUp", parts.warm_up),
+        ("drain", parts.drain),
+        ("nodeLeaseRenewInterval", cluster.node_lease_renew_interval),
+        ("nodeMonitorPeriod", cluster.node_monitor_period),
+        ("nodeMonitorRunTime", cluster.node_monitor_run_time),
+        ("nodeMonitorGracePeriod", cluster.node_monitor_grace_period),
+        ("nodeEvictionInterval", cluster.node_eviction_interval),
+        ("secondaryNodeEvictionInterval", cluster.secondary_node_eviction_interval),
+        ("taintQueueInterval", cluster.taint_queue_interval),
+        ("controllerLatency", cluster.controller_latency),
+        ("schedulerLatency", cluster.scheduler_latency),
+        ("watchLatencyMax", cluster.watch_latency.1),
+        ("plegRelistPeriod", cluster.pleg_relist_period),
+        ("crashBackOffMax", cluster.crash_back_off_max),
+        ("minSyncPeriod", cluster.proxy_min_sync_period),
+        ("syncDelay", cluster.proxy_sync_delay),
+        ("restartBackOffMax", docker.restart_back_off_max),
+        ("loopbackLatency", transport.loopback_latency),
+        ("timeWait", transport.time_wait),
+    ];
+    if let Discovery::Registry(registry) = &parts.discovery {
+        let whole = SimDuration::from_nanos(registry.interval.as_nanos().saturating_mul(u64::from(registry.failures)));
+        lengths.extend([("failures", whole), ("timeout", registry.timeout), ("propagation", registry.propagation)]);
+    }
+    if let Rescheduler::Heartbeat { period, grace } = parts.rescheduler {
+        lengths.extend([("period", period), ("grace", grace)]);
+    }
+    lengths.extend(parts.workloads.iter().map(|workload| ("startup", workload.behaviour.startup)));
+    lengths.extend(
+        parts.workloads.iter().filter_map(|workload| Some(("tolerationSeconds", workload.unreachable_toleration?))),
+    );
+    lengths.extend(parts.topology.links().iter().map(|link| ("latency", link.latency)));
+    for (name, _) in lengths.iter().filter(|(_, length)| *length > LONGEST) {
+        complain(problems, format!("{name} is longer than a year"));
+    }
+    if cluster.node_lease_renew_jitter_percent > 100 {
+        complain(problems, "nodeLeaseRenewJitterPercent is above 100".to_owned());
+    }
+    for source in &parts.sources {
+        if source.request_bytes.max(source.response_bytes) > LARGEST_MESSAGE {
+            complain(problems, format!("traffic {} sends messages above 1 TiB", source.name));
+        }
     }
 }
 
@@ -240,14 +296,16 @@ fn check_faults(parts: &ModelParts, problems: &mut Vec<ModelError>) {
             | Effect::MendLink(victim) => victim,
         };
         let exists = match victim {
-            Victim::Node(node) => node.index() < parts.topology.nodes().len(),
+            Victim::Node(node) => {
+                parts.topology.nodes().get(node.index()).is_some_and(|node| node.role == NodeRole::Worker)
+            }
             Victim::NodeHosting { workload, .. } | Victim::PodOf { workload, .. } => {
                 workload.index() < parts.workloads.len()
             }
             Victim::Link(link) => link.index() < parts.topology.links().len(),
         };
         if !exists {
-            complain(problems, format!("fault {} hits something that does not exist", fault.name));
+            complain(problems, format!("fault {} hits something that does not exist or is no worker node", fault.name));
         }
     }
 }

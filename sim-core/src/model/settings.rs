@@ -118,8 +118,6 @@ pub struct ClusterSettings {
     pub proxy_mode: ProxyMode,
     /// kube-proxy `minSyncPeriod` (C.1: 1 s).
     pub proxy_min_sync_period: SimDuration,
-    /// kube-proxy `syncPeriod` (C.1: 30 s).
-    pub proxy_sync_period: SimDuration,
     /// Extra time that kube-proxy needs before a change stands in the rules (0: none).
     pub proxy_sync_delay: SimDuration,
 }
@@ -150,7 +148,6 @@ impl Default for ClusterSettings {
             crash_back_off_max: SimDuration::from_secs(300),
             proxy_mode: ProxyMode::Iptables,
             proxy_min_sync_period: SimDuration::from_secs(1),
-            proxy_sync_period: SimDuration::from_secs(30),
             proxy_sync_delay: SimDuration::ZERO,
         }
     }

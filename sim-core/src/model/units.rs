@@ -26,7 +26,8 @@ pub struct Bandwidth(pub u64);
 impl Bandwidth {
     /// The time `bytes` bytes take on the wire, rounded up to whole nanoseconds.
     pub fn serialisation(self, bytes: u64) -> SimDuration {
-        SimDuration::from_nanos((bytes * 8 * 1_000_000_000).div_ceil(self.0))
+        let nanos = (u128::from(bytes) * 8 * 1_000_000_000).div_ceil(u128::from(self.0));
+        SimDuration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }
 

@@ -137,8 +137,6 @@ words! {
         HostUnreachable = 11 "ICMP-host-unreachable",
         /// The server closes first.
         EarlyFin = 12 "early-FIN",
-        /// The client acknowledges a response without closing.
-        ResponseAck = 13 "response-ACK",
     }
 
     /// Why a packet went no further.

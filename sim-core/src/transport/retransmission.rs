@@ -6,7 +6,8 @@ use crate::kernel::time::SimDuration;
 /// Least retransmission timeout (E1: `TCP_RTO_MIN`).
 const RTO_MIN: SimDuration = SimDuration::from_millis(200);
 /// The kernel's timer resolution at HZ = 250, in which it keeps a smoothed round-trip time here.
-const JIFFY: SimDuration = SimDuration::from_millis(4);
+/// (Timers that depend on sizes are rounded up to it, so that few distinct delays arise.)
+pub const JIFFY: SimDuration = SimDuration::from_millis(4);
 /// Retransmissions of a socket nobody holds any more (`tcp_orphan_retries` 0 means 8).
 pub const ORPHAN_RETRIES: u32 = 8;
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::World;
 use super::state::{ClientState, PodState};
 use crate::control::versions::Backend;
-use crate::kernel::draws::EntityKey;
 use crate::model::application::{HostPort, Origin, Target};
 use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
 use crate::model::settings::{AddressModelKind, Discovery};
@@ -58,9 +57,12 @@ impl World {
     fn add_client(&mut self, source: usize, client: Client, pod: Option<PodId>, node: NodeId, cause: RecordId) {
         let address = pod.and_then(|pod| self.pods[pod.index()].address);
         let address = address.unwrap_or_else(|| self.model.topology.node(node).address);
+        let key =
+            self.sources[source].key.part("client", pod.map_or(0, |pod| u64::from(self.pods[pod.index()].ordinal)));
         let index = self.clients.len();
         self.clients.push(ClientState {
             source: u32::try_from(source).expect("sources number below 2^32"),
+            key,
             client,
             pod,
             node,
@@ -206,7 +208,7 @@ impl World {
         let Target::Service(port) = self.model.sources[state.source as usize].to else { return };
         let snapshot = self.registry_lists.at(port, version);
         let list = Arc::clone(&snapshot.backends);
-        let cause = self.registry_records[usize::try_from(version - 1).expect("a version fits the log's length")];
+        let cause = self.registry_lists.change(version).record;
         let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
         self.configure(index, list, addresses, version, cause);
     }
@@ -257,12 +259,5 @@ impl World {
     /// True when a pod's processes can be talked to.
     pub(super) fn is_running(&self, pod: PodId) -> bool {
         self.pods[pod.index()].state == PodState::Running
-    }
-
-    /// The key that a client's own draws are under.
-    pub(super) fn client_key(&self, index: usize) -> EntityKey {
-        let state = &self.clients[index];
-        let place = self.clients[..index].iter().filter(|other| other.source == state.source).count();
-        self.sources[state.source as usize].key.part("client", place as u64)
     }
 }

@@ -18,7 +18,7 @@ use crate::model::parameters::{Arguments, find};
 use crate::model::settings::{AddressModelKind, Discovery, ProxyMode};
 use crate::topology::{Fabric, NodeRole};
 use crate::trace::fields::Client;
-use crate::trace::words::Outcome;
+use crate::trace::words::{Outcome, SegmentKind};
 use crate::trace::{Body, RecordId};
 use crate::transport::retransmission;
 
@@ -271,7 +271,8 @@ impl World {
             in_flight: 0,
             local_port,
             port_table: table,
-            flow: flow_hash(source, number),
+            flow: self.sources[source as usize].key.spread(number),
+            transmissions: [0; SegmentKind::ALL.len()],
             record: opened,
             because: dial.unowned.unwrap_or(0),
             sent: now,
@@ -351,12 +352,13 @@ impl World {
         if let Some(table) = state.ports.get(&(address, port)) {
             return *table;
         }
-        let local = state.address;
+        let (local, owner) = (state.address, state.client);
         let range = self.model.transport.ip_local_port_range;
-        let key = EntityKey::of(&format!("{local}>{address}:{port}"));
+        let node = &self.model.topology.node(state.node).name;
+        let key = EntityKey::of(&format!("{node}/{local}>{address}:{port}"));
         let start = self.draws.once(key, "ephemeral-port", 0);
         let tables = &mut self.port_tables;
-        let table = *self.port_table_of.entry((local, address, port)).or_insert_with(|| {
+        let table = *self.port_table_of.entry((owner, address, port)).or_insert_with(|| {
             tables.push(EphemeralPorts::new(range, start));
             u32::try_from(tables.len() - 1).expect("destinations number below 2^32")
         });
@@ -422,10 +424,4 @@ impl World {
 fn new_balancer(name: &str) -> Box<dyn crate::balancing::LoadBalancer> {
     let spec = find(BALANCERS, name).expect("a valid model names registered algorithms only");
     (spec.build)(&Arguments::default()).expect("algorithms of today have no required parameter")
-}
-
-/// Spreads flows over equal-cost ways by what they are, not by when they start.
-fn flow_hash(source: u32, number: u64) -> u64 {
-    let mixed = (number ^ u64::from(source) << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed ^ mixed >> 32
 }

@@ -48,6 +48,14 @@ impl DirectionState {
         }
     }
 
+    /// A cut empties the queue; mending it begins afresh.
+    pub(super) fn set_cut(&mut self, cut: Option<RecordId>) {
+        self.cut = cut;
+        self.queue.clear();
+        self.queued = 0;
+        self.free_at = SimTime::ZERO;
+    }
+
     /// Takes a train and tells when its last bit leaves; `None` when the queue is too full for it (drop-tail).
     /// A train made here is there at once; one from elsewhere came in packet by packet, its last one just now,
     /// so all but the last may have left already.
@@ -81,7 +89,7 @@ impl DirectionState {
             self.queue.pop_front();
             self.queued -= gone;
         }
-        self.queued + packets <= self.queue_limit + 1
+        self.queued.saturating_add(packets) <= self.queue_limit.saturating_add(1)
     }
 }
 

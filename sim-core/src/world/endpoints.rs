@@ -68,7 +68,6 @@ impl World {
             backends.retain(|listed| *listed != backend);
         }
         self.endpoints.push(port, now, record, backends);
-        self.endpoint_records.push(record);
         self.plan_proxies(version);
     }
 
@@ -100,10 +99,12 @@ impl World {
         let mut holds = SimTime::ZERO;
         while state.proxy.next_unplanned() <= self.endpoints.version() {
             let version = state.proxy.next_unplanned();
-            let draw = self.draws.once(state.key, "watch", version);
+            let change = self.endpoints.change(version);
+            let key = state.key.with(self.port_keys[change.port.index()]);
+            let draw = self.draws.once(key, "watch", change.number);
             let spread = high.saturating_sub(low).as_nanos() + 1;
             let latency = low + SimDuration::from_nanos(below(draw, spread));
-            let heard = self.endpoints.changed_at(version).max(state.proxy_hears_from) + latency;
+            let heard = change.at.max(state.proxy_hears_from) + latency;
             holds = state.proxy.plan(heard, cluster.proxy_min_sync_period, cluster.proxy_sync_delay);
         }
         holds
@@ -123,8 +124,7 @@ impl World {
         if !self.nodes[node.index()].up || self.proxy_mark(node) < version {
             return;
         }
-        let place = usize::try_from(version - 1).expect("a version fits the log's length");
-        let cause = self.endpoint_records[place];
+        let cause = self.endpoints.change(version).record;
         self.journal.write(self.agenda.now(), cause, 0, Body::ProxySynced { node, version });
     }
 

@@ -45,6 +45,8 @@ pub(super) enum Control {
     NodeNotReady,
     /// The monitor sees a node's lease again.
     NodeReady,
+    /// A monitor pass queues the nodes that an earlier one found lost.
+    QueueTaints,
     /// The taint queue reaches a node.
     TaintNode,
     /// A pod's toleration of an unreachable node ends.

@@ -2,11 +2,10 @@
 
 use super::World;
 use super::event::Event;
-use super::state::LinkState;
 use crate::faults::Effect;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
-use crate::model::ids::{FaultId, LinkId, NodeId, PodId};
+use crate::model::ids::{FaultId, LinkId, NodeId, PodId, VertexId, WorkloadId};
 use crate::model::parameters::Victim;
 use crate::topology::NodeRole;
 use crate::trace::words::DeleteReason;
@@ -38,7 +37,7 @@ impl World {
         let effect = definition.kind.begin;
         self.struck[fault] = self.find(victim_of(effect));
         if let Some(struck) = self.struck[fault] {
-            self.apply(effect, struck, record);
+            self.apply(fault, effect, struck, record);
         }
         if definition.kind.end.is_none() {
             return self.fault_ends(fault);
@@ -57,7 +56,7 @@ impl World {
         let record = self.journal.write(self.agenda.now(), cause, 0, body);
         let end = self.model.faults[fault].kind.end;
         if let (Some(effect), Some(struck)) = (end, self.struck[fault]) {
-            self.apply(effect, struck, record);
+            self.apply(fault, effect, struck, record);
         }
     }
 
@@ -74,22 +73,33 @@ impl World {
     }
 
     /// The `index`-th placed pod of a workload that is not deleted, in order of creation.
-    fn live_pod(&self, workload: crate::model::ids::WorkloadId, index: u32) -> Option<PodId> {
+    fn live_pod(&self, workload: WorkloadId, index: u32) -> Option<PodId> {
         let pods = self.pods.iter().enumerate();
         let mut live = pods.filter(|(_, pod)| pod.workload == workload && !pod.deleted && pod.node.is_some());
         live.nth(index as usize).map(|(place, _)| PodId::from_index(place))
     }
 
-    fn apply(&mut self, effect: Effect, struck: Struck, cause: RecordId) {
+    fn apply(&mut self, fault: usize, effect: Effect, struck: Struck, cause: RecordId) {
         match (effect, struck) {
-            (Effect::StopNode(_), Struck::Node(node)) => self.stop_node(node, cause),
-            (Effect::StartNode(_), Struck::Node(node)) => self.start_node(node, cause),
+            (Effect::StopNode(_), Struck::Node(node)) => {
+                self.nodes[node.index()].stopped_by += 1;
+                self.stop_node(node, cause);
+            }
+            (Effect::StartNode(_), Struck::Node(node)) => {
+                self.nodes[node.index()].stopped_by -= 1;
+                if self.nodes[node.index()].stopped_by == 0 {
+                    self.start_node(node, cause);
+                }
+            }
             (Effect::RemovePod(_), Struck::Pod(pod)) => self.remove_pod(pod, DeleteReason::Fault, cause),
             (Effect::KillContainers(_), Struck::Pod(pod)) => {
-                self.pods[pod.index()].killer = Some(cause);
+                self.pods[pod.index()].killers.push(cause);
                 self.kill_processes(pod, cause);
             }
-            (Effect::SpareContainers(_), Struck::Pod(pod)) => self.pods[pod.index()].killer = None,
+            (Effect::SpareContainers(_), Struck::Pod(pod)) => {
+                let begun = self.fault_records[fault];
+                self.pods[pod.index()].killers.retain(|killer| *killer != begun);
+            }
             (Effect::CutLink(_), Struck::Link(link)) => self.cut_link(link, cause),
             (Effect::MendLink(_), Struck::Link(link)) => self.mend_link(link, cause),
             (
@@ -107,7 +117,11 @@ impl World {
 
     fn cut_link(&mut self, link: LinkId, cause: RecordId) {
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::LinkDown { link });
-        self.links[link.index()] = LinkState { cut_at: Some(self.agenda.now()), record };
+        let state = &mut self.links[link.index()];
+        state.cut_by += 1;
+        state.cut_at = Some(self.agenda.now());
+        state.mended_at = None;
+        state.record = record;
         self.set_cut(link, Some(record));
         for node in self.workers() {
             if self.nodes[node.index()].up && !self.reaches_control_plane(node) {
@@ -118,11 +132,17 @@ impl World {
     }
 
     fn set_cut(&mut self, link: LinkId, cut: Option<RecordId>) {
-        self.directions[link.index() * 2].cut = cut;
-        self.directions[link.index() * 2 + 1].cut = cut;
+        self.directions[link.index() * 2].set_cut(cut);
+        self.directions[link.index() * 2 + 1].set_cut(cut);
     }
 
     fn mend_link(&mut self, link: LinkId, cause: RecordId) {
+        let state = &mut self.links[link.index()];
+        state.cut_by -= 1;
+        if state.cut_by > 0 {
+            return;
+        }
+        state.mended_at = Some(self.agenda.now());
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::LinkUp { link });
         self.set_cut(link, None);
         for node in self.workers() {
@@ -154,7 +174,8 @@ impl World {
             if vertex == control.index() {
                 return true;
             }
-            if std::mem::replace(&mut seen[vertex], true) {
+            let forwards = vertex == node.index() || self.model.topology.is_switch(VertexId::from_index(vertex));
+            if std::mem::replace(&mut seen[vertex], true) || !forwards {
                 continue;
             }
             for edge in graph.edges(petgraph::graph::NodeIndex::new(vertex)) {

@@ -29,13 +29,13 @@ impl World {
         }
     }
 
-    /// A pod's own address: its processes, its empty sandbox, the pod that has the address now, or nobody.
+    /// A pod's own address: its processes, its empty sandbox, or nobody (a given-up address is not looked for elsewhere).
     fn at_pod_address(&self, meant: PodId, connection: u32) -> Listener {
         let state = &self.pods[meant.index()];
         // A pod that was restarted with its node has got another address since.
         let moved = state.address != Some(self.connections[connection].target);
         match state.state {
-            PodState::Gone | PodState::Pending | PodState::Lost => Listener::NoHost(state.record),
+            PodState::Gone | PodState::Pending | PodState::Bound | PodState::Lost => Listener::NoHost(state.record),
             PodState::Running | PodState::Starting | PodState::Waiting if moved => {
                 Listener::NoHost(state.condition.max(state.record))
             }

@@ -31,12 +31,14 @@ use crate::control::node_lifecycle::MonitorPasses;
 use crate::control::taint_queue::TokenBucket;
 use crate::control::versions::{Backend, VersionedLists};
 use crate::dataplane::ephemeral_ports::EphemeralPorts;
-use crate::kernel::draws::Draws;
+use crate::kernel::draws::{Draws, EntityKey};
 use crate::kernel::executive::{Agenda, StopReason};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
 use crate::model::ids::{NodeId, PodId, ServicePortId};
+use crate::model::units::Bandwidth;
 use crate::topology::routes::Routes;
+use crate::trace::fields::Client;
 use crate::trace::{Body, RecordId, TraceSink};
 use direction::DirectionState;
 use event::{Control, Event, Timer};
@@ -69,6 +71,10 @@ pub struct World {
     setting_up: bool,
 
     routes: Routes,
+    /// The least bandwidth of any link; `None` when none is limited.
+    slowest: Option<Bandwidth>,
+    /// Stable names of the Service ports' draws.
+    port_keys: Vec<EntityKey>,
     links: Vec<LinkState>,
     directions: Vec<DirectionState>,
     loopback_departures: u64,
@@ -79,6 +85,8 @@ pub struct World {
     fronts: Vec<NodeId>,
     monitor: MonitorPasses,
     taint_phase: SimDuration,
+    /// The monitor pass at which lost nodes will be queued for their taint.
+    queueing_pass: Option<SimTime>,
     zone_buckets: BTreeMap<String, TokenBucket>,
     taint_records: BTreeMap<PodId, RecordId>,
 
@@ -93,17 +101,15 @@ pub struct World {
     replaced_because: Vec<RecordId>,
 
     endpoints: VersionedLists,
-    endpoint_records: Vec<RecordId>,
     proxy_balancers: BTreeMap<(NodeId, ServicePortId), (u64, Box<dyn LoadBalancer>)>,
     registry: Vec<RegistryEntry>,
     registry_lists: VersionedLists,
-    registry_records: Vec<RecordId>,
 
     sources: Vec<SourceState>,
     clients: Vec<ClientState>,
     fixed_lists: Vec<Option<Arc<[Backend]>>>,
     port_tables: Vec<EphemeralPorts>,
-    port_table_of: BTreeMap<(IpAddr, IpAddr, u16), u32>,
+    port_table_of: BTreeMap<(Client, IpAddr, u16), u32>,
     requests: Slab<Request>,
     connections: Slab<Connection>,
 
@@ -226,6 +232,7 @@ impl World {
             Control::Replace => self.make_replacement(pod, detail as usize),
             Control::NodeNotReady => self.node_not_ready(node),
             Control::NodeReady => self.node_ready(node),
+            Control::QueueTaints => self.queue_taints(),
             Control::TaintNode => self.taint_node(node),
             Control::Evict => self.evict(pod),
             Control::SyncSlices => self.sync_slices(pod),

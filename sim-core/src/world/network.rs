@@ -2,8 +2,9 @@
 
 use super::World;
 use super::event::Event;
-use super::state::Connection;
+use super::state::{Connection, LinkState};
 use crate::kernel::draws::below;
+use crate::kernel::time::SimTime;
 use crate::model::ids::{LinkId, NodeId, SourceId, VertexId};
 use crate::topology::routes::Direction;
 use crate::trace::words::{DropReason, SegmentKind};
@@ -38,6 +39,8 @@ impl World {
     pub(super) fn send(&mut self, from: NodeId, connection: u32, kind: SegmentKind, attempt: u8, flags: u8) {
         let state = &mut self.connections[connection];
         state.in_flight += 1;
+        let count = &mut state.transmissions[kind as usize];
+        *count = count.saturating_add(1);
         let (source, number, record) = (SourceId(state.source), state.number, state.record);
         let sent = || Body::SegmentSent { source, number, segment: kind, attempt, node: from };
         self.journal.write_segment(self.agenda.now(), record, 0, sent);
@@ -82,14 +85,15 @@ impl World {
         self.agenda.arrival(left + latency, direction.0, departure, packet.event(direction.0));
     }
 
-    /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, segment, attempt, link).
+    /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, segment, transmission, link).
     fn loses(&mut self, link: LinkId, packet: Packet, train: Train, loss_ppm: u32) -> bool {
-        let Connection { source, number, .. } = self.connections[packet.connection];
-        let key =
-            self.sources[source as usize].key.part("loss", number).part(packet.kind.word(), u64::from(packet.attempt));
+        let state = &self.connections[packet.connection];
+        let transmission = u64::from(state.transmissions[packet.kind as usize]);
+        let key = self.sources[state.source as usize].key.part("loss", state.number);
+        let key = key.part(packet.kind.word(), transmission);
         let purpose = self.model.topology.link(link).name.as_str();
-        (0..u64::from(train.packets))
-            .any(|index| below(self.draws.once(key, purpose, index), 1_000_000) < u64::from(loss_ppm))
+        let mut packets = 0..u64::from(train.packets);
+        packets.any(|index| below(self.draws.once(key, purpose, index), 1_000_000) < u64::from(loss_ppm))
     }
 
     fn train_of(&self, packet: Packet) -> Train {
@@ -107,8 +111,7 @@ impl World {
             | SegmentKind::Reset
             | SegmentKind::PortUnreachable
             | SegmentKind::HostUnreachable
-            | SegmentKind::EarlyFin
-            | SegmentKind::ResponseAck => BARE,
+            | SegmentKind::EarlyFin => BARE,
         }
     }
 
@@ -144,7 +147,7 @@ impl World {
         let state = self.links[link.index()];
         let latency = self.directions[index].latency;
         let departed = self.agenda.now().saturating_sub(latency);
-        if state.cut_at.is_some_and(|cut_at| cut_at >= departed) {
+        if state.was_cut_since(departed) {
             self.drop_packet(packet, DropReason::LinkDown, state.record);
             return None;
         }
@@ -196,6 +199,13 @@ impl Packet {
     fn event(self, direction: u32) -> Event {
         let Self { connection, kind, attempt, flags } = self;
         Event::Packet { connection, direction, kind, attempt, flags }
+    }
+}
+
+impl LinkState {
+    /// Whether the link was cut at `time` or at any instant from then to now.
+    fn was_cut_since(self, time: SimTime) -> bool {
+        self.cut_at.is_some() && self.mended_at.is_none_or(|mended_at| mended_at > time)
     }
 }
 

@@ -27,14 +27,11 @@ impl World {
         self.nodes[node.index()].up = false;
         self.nodes[node.index()].power_record = record;
         for pod in self.pods_on(node) {
-            if self.pods[pod.index()].state == PodState::Pending {
+            if matches!(self.pods[pod.index()].state, PodState::Pending | PodState::Bound) {
                 continue;
             }
             self.pods[pod.index()].record = record;
             self.cut_conversations(pod, record, true);
-            if let Some(event) = self.pods[pod.index()].ready_event.take() {
-                self.agenda.cancel(event);
-            }
             self.pods[pod.index()].state = PodState::Lost;
             self.release_host_ports(pod, record);
             self.watch_failures(pod, record, true);
@@ -53,8 +50,8 @@ impl World {
         self.nodes[node.index()].up = true;
         self.nodes[node.index()].power_record = record;
         self.nodes[node.index()].docker = DockerHost::new(&self.model.docker);
-        self.reset_proxy(node);
         if self.reaches_control_plane(node) {
+            self.reset_proxy(node);
             self.be_heard(node, record);
         }
         self.revive_node_clients(node, record);
@@ -68,15 +65,18 @@ impl World {
         if self.pods[pod.index()].state != PodState::Lost {
             return;
         }
-        if self.pods[pod.index()].deleted {
-            return self.remove_pod(pod, DeleteReason::Finalised, cause);
-        }
-        self.become_unready(pod, cause);
         let node = self.pods[pod.index()].node.expect("a lost pod has a node");
+        // The new sandbox gets a new address; a Docker daemon has forgotten the old one with its boot.
         if let Some(address) = self.pods[pod.index()].address.take()
             && self.model.address_model == AddressModelKind::FlatPodIp
         {
             self.flat.release_pod(node, address);
+        }
+        if self.pods[pod.index()].deleted {
+            return self.remove_pod(pod, DeleteReason::Finalised, cause);
+        }
+        if self.nodes[node.index()].silent.is_none() {
+            self.become_unready(pod, cause);
         }
         if self.model.workload(self.pods[pod.index()].workload).restart_policy == RestartPolicy::Never {
             return;
@@ -86,6 +86,7 @@ impl World {
         state.back_off = 0;
         state.record = cause;
         self.start_pod(pod);
+        self.die_if_hunted(pod);
     }
 
     /// The control plane hears nothing of a node from now on.
@@ -120,6 +121,7 @@ impl World {
         let now = self.agenda.now();
         let cluster = &self.model.cluster;
         let state = &mut self.nodes[node.index()];
+        state.heard_record = cause;
         state.lease =
             Lease::starting(state.key, cluster.node_lease_renew_interval, cluster.node_lease_renew_jitter_percent, now);
         if !state.ready {
@@ -132,6 +134,39 @@ impl World {
         self.resume_proxy(node);
         self.checks_pass_again(node, cause);
         self.clients_catch_up(node);
+        for pod in self.pods_on(node) {
+            self.kubelet_reports(pod, cause);
+        }
+    }
+
+    /// What a kubelet could not tell or hear while it was cut off.
+    fn kubelet_reports(&mut self, pod: PodId, cause: RecordId) {
+        let node = self.pods[pod.index()].node.expect("a pod of a node");
+        let state = &self.pods[pod.index()];
+        match state.state {
+            PodState::Bound if !state.deleted => self.start_pod(pod),
+            PodState::Running if self.nodes[node.index()].ready => self.report_recovery(pod, cause),
+            PodState::Starting | PodState::Waiting if state.ready => {
+                let record = state.record;
+                self.become_unready(pod, record);
+            }
+            PodState::Bound
+            | PodState::Running
+            | PodState::Starting
+            | PodState::Waiting
+            | PodState::Pending
+            | PodState::Lost
+            | PodState::Gone => {}
+        }
+    }
+
+    /// A healthy pod counts as ready again.
+    fn report_recovery(&mut self, pod: PodId, cause: RecordId) {
+        let state = &mut self.pods[pod.index()];
+        if !state.ready && !state.port_clash && !state.deleted && state.ready_event.is_none() {
+            state.record = cause;
+            self.become_ready(pod);
+        }
     }
 
     fn plan_readiness_change(&mut self, node: NodeId, kind: Control, at: SimTime) {
@@ -162,7 +197,7 @@ impl World {
                 for pod in self.pods_on(node) {
                     self.become_unready(pod, record);
                 }
-                self.reconsider_taints();
+                self.plan_queueing();
             }
             AddressModelKind::PortMapping => self.give_up_containers(node, record),
         }
@@ -186,41 +221,46 @@ impl World {
         if let Some(event) = state.taint_event.take() {
             self.agenda.cancel(event);
         }
-        let cause = self.nodes[node.index()].power_record;
+        let cause = self.nodes[node.index()].heard_record;
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::NodeReady { node });
         for pod in self.pods_on(node) {
             self.cancel_eviction(pod);
-            let state = &self.pods[pod.index()];
-            let healthy = state.state == PodState::Running && !state.ready && !state.port_clash;
-            if state.deleted {
+            if self.pods[pod.index()].deleted {
                 self.remove_pod(pod, DeleteReason::Finalised, record);
-            } else if healthy && state.ready_event.is_none() {
-                self.pods[pod.index()].record = record;
-                self.become_ready(pod);
+            } else if self.pods[pod.index()].state == PodState::Running {
+                self.report_recovery(pod, record);
             }
         }
-        self.reconsider_taints();
+        self.plan_queueing();
         self.reconsider_pending();
     }
 
-    /// Plans the taint of every node that is not ready, as far as the zones' disruption allows (D8, D9).
-    fn reconsider_taints(&mut self) {
-        let all_lost = self.model.topology.with_role(NodeRole::Worker).all(|node| !self.nodes[node.index()].ready);
-        for index in 0..self.nodes.len() {
-            let node = NodeId::from_index(index);
-            let state = &self.nodes[index];
-            if self.model.topology.node(node).role != NodeRole::Worker || state.ready {
-                continue;
-            }
-            if all_lost {
-                self.stop_evictions(node);
-            } else if !state.tainted && state.taint_event.is_none() {
-                self.plan_taint(node);
+    /// The pass that finds a node lost still holds the old condition: the next one queues it (D8).
+    fn plan_queueing(&mut self) {
+        let next = self.monitor.next(self.monitor.at_or_after(self.agenda.now()));
+        if self.model.address_model == AddressModelKind::FlatPodIp && self.queueing_pass != Some(next) {
+            self.queueing_pass = Some(next);
+            let event = Event::Control { kind: Control::QueueTaints, subject: 0, detail: 0 };
+            self.agenda.at(next, EventClass::Control, event);
+        }
+    }
+
+    /// One monitor pass: the zones' states decide how fast lost nodes are tainted, or whether at all (D8, D9).
+    pub(super) fn queue_taints(&mut self) {
+        let workers: Vec<NodeId> = self.model.topology.with_role(NodeRole::Worker).collect();
+        let all_lost = workers.iter().all(|node| !self.nodes[node.index()].ready);
+        let lost: Vec<NodeId> = workers.into_iter().filter(|node| !self.nodes[node.index()].ready).collect();
+        for node in lost {
+            match self.taint_interval_of(node, all_lost) {
+                _ if all_lost => self.stop_evictions(node),
+                None => self.cancel_taint(node),
+                Some(interval) => self.plan_taint(node, interval),
             }
         }
     }
 
-    fn plan_taint(&mut self, node: NodeId) {
+    /// Time between two taints in a node's zone now.
+    fn taint_interval_of(&self, node: NodeId, all_lost: bool) -> Option<SimDuration> {
         let cluster = &self.model.cluster;
         let zone = &self.model.topology.node(node).zone;
         let workers = self.model.topology.with_role(NodeRole::Worker);
@@ -228,23 +268,33 @@ impl World {
         let lost = in_zone.iter().filter(|other| !self.nodes[other.index()].ready).count();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let state: ZoneState = zone_state(cluster, count(in_zone.len() - lost), count(lost));
-        let Some(interval) = taint_interval(cluster, state, count(in_zone.len()), false) else { return };
-        let bucket = self.zone_buckets.entry(zone.clone()).or_default();
-        // The pass that turns the node still holds the old condition: the next one queues it (D8).
-        let queued = self.monitor.next(self.agenda.now());
-        let at = next_loop(cluster, self.taint_phase, bucket.ready_at(queued, interval));
+        taint_interval(cluster, state, count(in_zone.len()), all_lost)
+    }
+
+    fn plan_taint(&mut self, node: NodeId, interval: SimDuration) {
+        if self.nodes[node.index()].tainted || self.nodes[node.index()].taint_event.is_some() {
+            return;
+        }
+        let zone = self.model.topology.node(node).zone.clone();
+        let bucket = self.zone_buckets.entry(zone).or_default();
+        let ready = bucket.ready_at(self.agenda.now(), interval);
+        let at = next_loop(&self.model.cluster, self.taint_phase, ready);
         bucket.take(at);
         let event = Event::Control { kind: Control::TaintNode, subject: node.0, detail: 0 };
         let id = self.agenda.at_cancellable(at, EventClass::Control, event);
         self.nodes[node.index()].taint_event = Some(id);
     }
 
-    /// All zones are lost: the fault is taken to be the control plane's own, and evictions stop (D9).
-    fn stop_evictions(&mut self, node: NodeId) {
-        self.nodes[node.index()].tainted = false;
+    fn cancel_taint(&mut self, node: NodeId) {
         if let Some(event) = self.nodes[node.index()].taint_event.take() {
             self.agenda.cancel(event);
         }
+    }
+
+    /// All zones are lost: the fault is taken to be the control plane's own, and evictions stop (D9).
+    fn stop_evictions(&mut self, node: NodeId) {
+        self.nodes[node.index()].tainted = false;
+        self.cancel_taint(node);
         for pod in self.pods_on(node) {
             self.cancel_eviction(pod);
         }
@@ -292,13 +342,19 @@ impl World {
         self.pods[pod.index()].ready = false;
         self.pods[pod.index()].condition = record;
         self.slices_to_sync(pod);
-        let replaced_now = matches!(
-            self.kind_of(pod),
-            WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::ReplicationController
-        ) || (self.model.address_model == AddressModelKind::PortMapping
-            && self.kind_of(pod) != WorkloadKind::DaemonSet);
-        if replaced_now {
+        self.watch_failures(pod, record, true);
+        if self.replaced_while_lost(pod) {
             self.replace(pod, record);
+        }
+    }
+
+    /// Whether a pod's controller makes another one before the lost one is known to be gone: Kubernetes' for workloads
+    /// whose pods have no identity (D12), an orchestrator of Docker hosts for all that are not bound to their host.
+    fn replaced_while_lost(&self, pod: PodId) -> bool {
+        match self.kind_of(pod) {
+            WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::ReplicationController => true,
+            WorkloadKind::StatefulSet => self.model.address_model == AddressModelKind::PortMapping,
+            WorkloadKind::DaemonSet | WorkloadKind::Pod => false,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::control::{probes, restarts};
 use crate::kernel::draws::EntityKey;
 use crate::kernel::queue::{EventClass, EventId};
 use crate::kernel::time::{SimDuration, SimTime};
-use crate::model::application::{Probe, RestartPolicy, Workload, WorkloadKind};
+use crate::model::application::{HostPort, Probe, Protocol, RestartPolicy, Workload, WorkloadKind};
 use crate::model::ids::{NodeId, PodId, WorkloadId};
 use crate::model::settings::{AddressModelKind, Rescheduler};
 use crate::topology::NodeRole;
@@ -26,7 +26,9 @@ impl World {
         let key = EntityKey::of(&definition.key()).part("pod", u64::from(created));
         let random = !matches!(definition.kind, WorkloadKind::StatefulSet | WorkloadKind::Pod);
         let end = if random { suffix(self.draws.once(key, "name", 0)) } else { Suffix::NONE };
-        let port_clash = has_port_clash(definition);
+        // Under port mapping each container has its own address, so ports never clash (A4).
+        let flat = self.model.address_model == AddressModelKind::FlatPodIp;
+        let port_clash = flat && has_port_clash(definition);
         let pod = PodId::from_index(self.pods.len());
         let ordinal = ordinal.unwrap_or(created);
         let record =
@@ -40,13 +42,14 @@ impl World {
             state: PodState::Pending,
             ready: false,
             deleted: false,
+            replaced: false,
             port_clash,
             record,
             condition: record,
             back_off: 0,
             restarts: 0,
             started: SimTime::ZERO,
-            killer: None,
+            killers: Vec::new(),
             life_event: None,
             ready_event: None,
             evict_event: None,
@@ -57,7 +60,14 @@ impl World {
 
     /// The scheduler looks at a pod.
     pub(super) fn schedule_pod(&mut self, pod: PodId) {
-        if self.pods[pod.index()].node.is_some() || self.pods[pod.index()].state != PodState::Pending {
+        if self.pods[pod.index()].state != PodState::Pending {
+            return;
+        }
+        if self.pods[pod.index()].node.is_some() {
+            // The kubelet tries again to get an address; a Docker container that could not start is left alone (A15).
+            if self.model.address_model == AddressModelKind::FlatPodIp {
+                self.start_pod(pod);
+            }
             return;
         }
         match self.choose_node(pod) {
@@ -67,27 +77,36 @@ impl World {
     }
 
     pub(super) fn choose_node(&self, pod: PodId) -> Result<NodeId, PendingReason> {
-        let workload = self.pods[pod.index()].workload;
-        let on_node = |node: NodeId| {
-            self.pods
-                .iter()
-                .filter(move |other| other.node == Some(node) && !other.deleted && other.state != PodState::Gone)
-        };
-        let candidates: Vec<Candidate> = self
-            .model
-            .topology
-            .with_role(NodeRole::Worker)
-            .map(|node| Candidate {
-                node,
-                ready: self.nodes[node.index()].ready && !self.nodes[node.index()].tainted,
-                ports_free: on_node(node)
-                    .all(|other| !share_host_port(self.model.workload(workload), self.model.workload(other.workload))),
-                pods: u32::try_from(on_node(node).count()).unwrap_or(u32::MAX),
-                siblings: u32::try_from(on_node(node).filter(|other| other.workload == workload).count())
-                    .unwrap_or(u32::MAX),
-            })
-            .collect();
+        let workers = self.model.topology.with_role(NodeRole::Worker);
+        let candidates: Vec<Candidate> = workers.map(|node| self.candidate(pod, node)).collect();
         choose(&candidates, self.model.cluster.max_pods)
+    }
+
+    /// Whether a node that a placement names may take a pod: pods of a cluster obey `hostPort` and `maxPods`.
+    pub(super) fn admits(&self, pod: PodId, node: NodeId) -> Result<NodeId, PendingReason> {
+        if self.model.address_model == AddressModelKind::PortMapping {
+            return Ok(node);
+        }
+        choose(&[self.candidate(pod, node)], self.model.cluster.max_pods)
+    }
+
+    /// What the scheduler sees of a node for a pod.
+    fn candidate(&self, pod: PodId, node: NodeId) -> Candidate {
+        let workload = self.pods[pod.index()].workload;
+        let wanted = self.model.workload(workload);
+        // An orchestrator of Docker hosts minds fixed host ports; before the run, the plan is the same in both models.
+        let published = self.model.address_model == AddressModelKind::PortMapping && !self.setting_up;
+        let mut seen = Candidate { node, ready: false, ports_free: true, pods: 0, siblings: 0 };
+        seen.ready = self.nodes[node.index()].ready && !self.nodes[node.index()].tainted;
+        for other in &self.pods {
+            if other.node != Some(node) || other.deleted || other.state == PodState::Gone {
+                continue;
+            }
+            seen.pods += 1;
+            seen.siblings += u32::from(other.workload == workload);
+            seen.ports_free &= !share_host_port(wanted, self.model.workload(other.workload), published);
+        }
+        seen
     }
 
     pub(super) fn stays_pending(&mut self, pod: PodId, reason: PendingReason) {
@@ -98,7 +117,11 @@ impl World {
     /// Binds a pod to a node, whose kubelet or daemon starts it.
     fn bind(&mut self, pod: PodId, node: NodeId) {
         self.assign_node(pod, node);
-        self.start_pod(pod);
+        if self.nodes[node.index()].up && self.nodes[node.index()].silent.is_none() {
+            self.start_pod(pod);
+        } else {
+            self.pods[pod.index()].state = PodState::Bound;
+        }
     }
 
     pub(super) fn assign_node(&mut self, pod: PodId, node: NodeId) {
@@ -188,6 +211,10 @@ impl World {
     pub(super) fn become_ready(&mut self, pod: PodId) {
         let state = &mut self.pods[pod.index()];
         state.ready_event = None;
+        if state.node.is_some_and(|node| self.nodes[node.index()].silent.is_some()) {
+            // Nobody hears it; it is told when the node is heard again.
+            return;
+        }
         state.ready = true;
         let cause = state.record;
         self.pods[pod.index()].condition = self.journal.write(self.agenda.now(), cause, 0, Body::PodReady { pod });
@@ -212,9 +239,13 @@ impl World {
 
     /// The last container of a pod cannot bind the port of another one and dies; it will try again.
     pub(super) fn container_cannot_bind(&mut self, pod: PodId) {
-        let cause = self.pods[pod.index()].record;
+        let mut cause = self.pods[pod.index()].record;
         let last = self.model.workload(self.pods[pod.index()].workload).containers.len() - 1;
         let container = u8::try_from(last).unwrap_or(u8::MAX);
+        if self.pods[pod.index()].back_off > 0 {
+            self.pods[pod.index()].restarts += 1;
+            cause = self.journal.write(self.agenda.now(), cause, 0, Body::ContainerStarted { pod, container });
+        }
         let body = Body::ContainerExited { pod, container, reason: ExitReason::AddressInUse };
         self.journal.write(self.agenda.now(), cause, 0, body);
         let wait = restarts::kubelet_wait(&self.model.cluster, self.pods[pod.index()].back_off);
@@ -265,7 +296,8 @@ impl World {
     }
 
     fn cancel_life(&mut self, pod: PodId) {
-        if let Some(event) = self.pods[pod.index()].life_event.take() {
+        let state = &mut self.pods[pod.index()];
+        for event in [state.life_event.take(), state.ready_event.take()].into_iter().flatten() {
             self.agenda.cancel(event);
         }
     }
@@ -284,8 +316,11 @@ impl World {
 
     /// The kubelet has noticed: not ready, and a restart after the back-off (D18).
     pub(super) fn notice_exit(&mut self, pod: PodId) {
-        let cause = self.pods[pod.index()].record;
-        self.become_unready(pod, cause);
+        let state = &self.pods[pod.index()];
+        let (cause, node) = (state.record, state.node.expect("a started pod has a node"));
+        if self.nodes[node.index()].silent.is_none() {
+            self.become_unready(pod, cause);
+        }
         let now = self.agenda.now();
         let state = &mut self.pods[pod.index()];
         if restarts::kubelet_resets(&self.model.cluster, now.since(state.started)) {
@@ -316,10 +351,13 @@ impl World {
         state.life_event = None;
         state.restarts += 1;
         self.start_pod(pod);
+        self.die_if_hunted(pod);
+    }
+
+    /// A started pod dies at once while a fault kills it at every start.
+    pub(super) fn die_if_hunted(&mut self, pod: PodId) {
         let state = &self.pods[pod.index()];
-        if let Some(killer) = state.killer
-            && state.state == PodState::Starting
-        {
+        if let (Some(killer), PodState::Starting) = (state.killers.last().copied(), state.state) {
             self.kill_processes(pod, killer);
         }
     }
@@ -339,7 +377,6 @@ impl World {
         let record = if started { self.containers_exit(pod, ExitReason::Removed, deleted) } else { deleted };
         self.cut_conversations(pod, record, !started);
         self.release_addresses(pod, record);
-        let was_deleted = self.pods[pod.index()].deleted;
         let gone = self.journal.write(now, deleted, 0, Body::PodGone { pod });
         let state = &mut self.pods[pod.index()];
         state.state = PodState::Gone;
@@ -351,9 +388,7 @@ impl World {
         }
         self.slices_to_sync(pod);
         self.watch_failures(pod, record, false);
-        if !was_deleted || self.kind_of(pod) == WorkloadKind::StatefulSet {
-            self.replace(pod, gone);
-        }
+        self.replace(pod, gone);
         self.reconsider_pending();
     }
 
@@ -371,9 +406,10 @@ impl World {
     pub(super) fn replace(&mut self, pod: PodId, cause: RecordId) {
         let managed =
             self.model.address_model == AddressModelKind::FlatPodIp || self.model.rescheduler != Rescheduler::None;
-        if !managed || self.kind_of(pod) == WorkloadKind::Pod {
+        if !managed || self.kind_of(pod) == WorkloadKind::Pod || self.pods[pod.index()].replaced {
             return;
         }
+        self.pods[pod.index()].replaced = true;
         self.replaced_because.push(cause);
         let event = Event::Control {
             kind: Control::Replace,
@@ -401,7 +437,7 @@ impl World {
     /// Room may have come free: the scheduler looks at waiting pods again.
     pub(super) fn reconsider_pending(&mut self) {
         for pod in 0..self.pods.len() {
-            if self.pods[pod].state == PodState::Pending && self.pods[pod].node.is_none() {
+            if self.pods[pod].state == PodState::Pending {
                 let subject = PodId::from_index(pod).0;
                 let event = Event::Control { kind: Control::Schedule, subject, detail: 0 };
                 self.agenda.after(self.model.cluster.scheduler_latency, EventClass::Control, event);
@@ -441,12 +477,20 @@ fn slowest_probe(workload: &Workload) -> Option<Probe> {
     probes.max_by_key(|probe| probes::ready_after(Some(*probe), workload.behaviour.startup))
 }
 
-/// Whether pods of two workloads ask for the same host port (B13).
-fn share_host_port(one: &Workload, other: &Workload) -> bool {
-    let ports = |workload: &Workload| -> Vec<(u16, crate::model::application::Protocol)> {
-        let ports = workload.containers.iter().flat_map(|container| &container.ports);
-        ports.filter_map(|port| port.host_port.map(|host| (host, port.protocol))).collect()
-    };
-    let taken = ports(other);
-    ports(one).iter().any(|port| taken.contains(port))
+/// Whether pods of two workloads ask for the same host port (B13), or containers for the same published one.
+fn share_host_port(one: &Workload, other: &Workload, published: bool) -> bool {
+    let taken = host_ports(other, published);
+    host_ports(one, published).iter().any(|port| taken.contains(port))
+}
+
+fn host_ports(workload: &Workload, published: bool) -> Vec<(u16, Protocol)> {
+    if published {
+        let fixed = workload.publish.iter().filter_map(|publish| match publish.host_port {
+            HostPort::Fixed(port) => Some((port, Protocol::Tcp)),
+            HostPort::Dynamic => None,
+        });
+        return fixed.collect();
+    }
+    let ports = workload.containers.iter().flat_map(|container| &container.ports);
+    ports.filter_map(|port| port.host_port.map(|host| (host, port.protocol))).collect()
 }

@@ -39,6 +39,9 @@ impl World {
         let Some(settings) = self.registry_settings() else { return };
         let state = &self.pods[pod.index()];
         let (workload, Some(node)) = (state.workload, state.node) else { return };
+        if self.nodes[node.index()].silent.is_some() {
+            return;
+        }
         let address = self.model.topology.node(node).address;
         for index in 0..self.model.service_ports.len() {
             let port = ServicePortId::from_index(index);
@@ -63,8 +66,8 @@ impl World {
             entry.port == port && same
         });
         let index = known.unwrap_or_else(|| {
-            let key = EntityKey::of(&format!("registry/{}:{}", backend.address, backend.port));
-            let draw = self.draws.once(key, "check-phase", u64::from(port.0));
+            let address = EntityKey::of(&format!("{}:{}", backend.address, backend.port));
+            let draw = self.draws.once(self.port_keys[port.index()].with(address), "check-phase", 0);
             let phase = SimDuration::from_nanos(below(draw, settings.interval.as_nanos()));
             self.registry.push(RegistryEntry { port, backend, listed: false, phase, failing: None, because: 0 });
             self.registry.len() - 1
@@ -144,7 +147,6 @@ impl World {
             backends.retain(|listed| *listed != backend);
         }
         self.registry_lists.push(port, now, record, backends);
-        self.registry_records.push(record);
         self.propagate(port, version);
     }
 
@@ -159,7 +161,8 @@ impl World {
             if self.model.sources[source].to != Target::Service(port) {
                 continue;
             }
-            let draw = self.draws.once(self.client_key(index), "registry-propagation", version);
+            let number = self.registry_lists.change(version).number;
+            let draw = self.draws.once(self.clients[index].key, "registry-propagation", number);
             let delay = below(draw, settings.propagation.as_nanos() + 1);
             self.tell_client(index, version, SimDuration::from_nanos(delay));
         }

@@ -46,7 +46,8 @@ impl World {
         let definition = &self.model.sources[source];
         let (Gap::Relative(gap) | Gap::SinceStart(gap)) = definition.arrivals.gap(state.made, draw);
         let begin = self.agenda.now().max(SimTime::ZERO + definition.start);
-        let time = begin.saturating_add(gap);
+        // Nobody asks again in no time: a request that fails at once would be made for ever in one instant.
+        let time = begin.saturating_add(gap.max(self.model.transport.loopback_latency));
         if time < SimTime::ZERO + definition.stop {
             let source = u32::try_from(source).expect("sources number below 2^32");
             let user = u32::try_from(user).expect("users number below 2^32");

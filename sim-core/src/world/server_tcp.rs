@@ -7,8 +7,10 @@ use super::state::{ClientEnd, Connection, PodState, ServerEnd};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimDuration;
 use crate::model::ids::{NodeId, PodId, SourceId};
+use crate::model::settings::AddressModelKind;
 use crate::trace::words::{DropReason, SegmentKind};
 use crate::trace::{Body, RecordId};
+use crate::transport::segment::Train;
 use crate::transport::{retransmission, syn};
 
 /// How long ARP tries before its packets are given up (E10: 3 probes, 1 s apart).
@@ -43,19 +45,25 @@ impl World {
             | SegmentKind::ServerFin
             | SegmentKind::PortUnreachable
             | SegmentKind::HostUnreachable
-            | SegmentKind::EarlyFin
-            | SegmentKind::ResponseAck => {}
+            | SegmentKind::EarlyFin => {}
         }
     }
 
     fn syn_received(&mut self, node: NodeId, packet: Packet) {
         let connection = packet.connection;
         match self.connections[connection].server_end {
-            ServerEnd::None => {}
-            ServerEnd::SynReceived => return self.send_syn_ack(connection),
-            ServerEnd::Queued | ServerEnd::Serving | ServerEnd::Responded | ServerEnd::LastAck | ServerEnd::Closed => {
-                return;
+            // A socket that died before the handshake was done leaves nothing: the SYN finds whoever listens now.
+            ServerEnd::None | ServerEnd::Closed => {}
+            // The kernel answers a repeated SYN; the SYN-ACK's own timer stays as it is.
+            ServerEnd::SynReceived => {
+                let attempt = self.connections[connection].server_attempt;
+                return self.send(node, connection, SegmentKind::SynAck, attempt, TO_CLIENT);
             }
+            ServerEnd::Queued
+            | ServerEnd::Serving
+            | ServerEnd::Responded
+            | ServerEnd::LastAck
+            | ServerEnd::Farewell => return,
         }
         match self.listener(node, connection) {
             Listener::Listens(pod) => self.take_syn(pod, packet),
@@ -122,6 +130,10 @@ impl World {
             return;
         }
         let asker = if state.arp_at_client { state.client_node } else { state.server_node };
+        if !self.nodes[asker.index()].up {
+            return;
+        }
+        let state = &self.connections[connection];
         if asker == state.client_node {
             return self.client_receives(Packet {
                 connection,
@@ -137,6 +149,12 @@ impl World {
         if self.connections[connection].server_end != ServerEnd::SynReceived {
             return;
         }
+        let pod = self.connections[connection].pod.expect("a handshake is made with a pod");
+        let backlog = self.model.workload(self.pods[pod.index()].workload).behaviour.backlog;
+        if self.pods[pod.index()].server.accept_queue.len() > backlog as usize {
+            // No room: the kernel drops the ACK, and the SYN-ACK's timer tries again.
+            return;
+        }
         self.disarm_server(connection);
         let now = self.agenda.now();
         let state = &mut self.connections[connection];
@@ -145,7 +163,6 @@ impl World {
         }
         state.established = now;
         state.server_end = ServerEnd::Queued;
-        let pod = state.pod.expect("a handshake is made with a pod");
         self.pods[pod.index()].server.accept_queue.push_back(connection);
         self.accept(pod);
     }
@@ -182,6 +199,9 @@ impl World {
         if matches!(state.server_end, ServerEnd::None | ServerEnd::Closed) {
             return self.answer_without_socket(node, connection);
         }
+        if state.server_end == ServerEnd::SynReceived {
+            return;
+        }
         let first = !state.request_arrived;
         state.request_arrived = true;
         let serving = state.server_end == ServerEnd::Serving;
@@ -217,7 +237,9 @@ impl World {
     fn send_server_data(&mut self, connection: u32, kind: SegmentKind) {
         let state = &self.connections[connection];
         let (node, attempt) = (state.server_node, state.server_attempt);
-        let wait = retransmission::timeout(state.base_timeout, u32::from(attempt));
+        let train = self.sources[state.source as usize].response_train;
+        let sending = if kind == SegmentKind::Response { self.sending_time(train) } else { SimDuration::ZERO };
+        let wait = retransmission::timeout(state.base_timeout, u32::from(attempt)) + sending;
         self.arm_server(connection, wait, Timer::ServerData { connection });
         self.send(node, connection, kind, attempt, TO_CLIENT);
     }
@@ -235,7 +257,8 @@ impl World {
                 self.send_server_data(connection, SegmentKind::Response);
             }
             ServerEnd::LastAck if !orphaned => self.send_server_data(connection, SegmentKind::ServerFin),
-            ServerEnd::Responded | ServerEnd::LastAck => self.close_server(connection),
+            ServerEnd::Farewell if !orphaned => self.send_server_data(connection, SegmentKind::EarlyFin),
+            ServerEnd::Responded | ServerEnd::LastAck | ServerEnd::Farewell => self.close_server(connection),
             ServerEnd::None | ServerEnd::SynReceived | ServerEnd::Queued | ServerEnd::Serving | ServerEnd::Closed => {}
         }
     }
@@ -252,16 +275,30 @@ impl World {
                 self.send_server_data(connection, SegmentKind::ServerFin);
             }
             ServerEnd::None | ServerEnd::Closed => self.answer_without_socket(node, connection),
-            // A worker still has it and will answer into the closed connection; a lost FIN-ACK has its own timer.
+            ServerEnd::Farewell => {
+                self.close_server(connection);
+                self.send(node, connection, SegmentKind::FinalAck, 0, TO_CLIENT);
+            }
+            // The client closed before its request came through: a worker would read the end of the stream.
+            ServerEnd::Queued | ServerEnd::Serving if !self.connections[connection].request_arrived => {
+                self.leave_server(connection);
+                self.close_server(connection);
+                self.send(node, connection, SegmentKind::FinalAck, 0, TO_CLIENT);
+            }
+            // A worker has the request and will answer into the closed connection; a lost FIN-ACK has its own timer.
             ServerEnd::SynReceived | ServerEnd::Queued | ServerEnd::Serving | ServerEnd::LastAck => {}
         }
     }
 
     /// A node that is up but knows no such connection: its kernel ends the matter for the client.
     fn answer_without_socket(&mut self, node: NodeId, connection: u32) {
-        let alive = self.connections[connection]
-            .pod
-            .is_some_and(|pod| !matches!(self.pods[pod.index()].state, PodState::Gone | PodState::Lost));
+        let Connection { pod, target, .. } = self.connections[connection];
+        let docker = self.model.address_model == AddressModelKind::PortMapping;
+        let alive = pod.is_some_and(|pod| {
+            let state = &self.pods[pod.index()];
+            let there = docker || state.address == Some(target);
+            there && !matches!(state.state, PodState::Gone | PodState::Lost)
+        });
         if alive {
             self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
         }
@@ -292,6 +329,7 @@ impl World {
             | ServerEnd::SynReceived
             | ServerEnd::Responded
             | ServerEnd::LastAck
+            | ServerEnd::Farewell
             | ServerEnd::Closed => {}
         }
     }
@@ -300,23 +338,38 @@ impl World {
     /// With the machine or network gone too, nothing is said.
     pub(super) fn server_dies(&mut self, connection: u32, because: RecordId, silently: bool) {
         let Connection { server_end, server_node, .. } = self.connections[connection];
-        if server_end == ServerEnd::Closed || server_end == ServerEnd::None {
+        let kernel_goes_on = matches!(server_end, ServerEnd::Responded | ServerEnd::LastAck | ServerEnd::Farewell);
+        if matches!(server_end, ServerEnd::Closed | ServerEnd::None) || (kernel_goes_on && !silently) {
             return;
         }
-        self.connections[connection].because = because;
-        if let Some(event) = self.connections[connection].service.take() {
+        let now = self.agenda.now();
+        let state = &mut self.connections[connection];
+        state.because = because;
+        if let Some(event) = state.service.take() {
             self.agenda.cancel(event);
         }
         self.close_server(connection);
         if silently {
             return;
         }
-        let farewell = match server_end {
-            ServerEnd::SynReceived | ServerEnd::Queued => SegmentKind::Reset,
-            ServerEnd::Serving => SegmentKind::EarlyFin,
-            ServerEnd::None | ServerEnd::Responded | ServerEnd::LastAck | ServerEnd::Closed => return,
-        };
-        self.send(server_node, connection, farewell, 0, TO_CLIENT);
+        if server_end != ServerEnd::Serving {
+            return self.send(server_node, connection, SegmentKind::Reset, 0, TO_CLIENT);
+        }
+        let state = &mut self.connections[connection];
+        state.server_end = ServerEnd::Farewell;
+        state.server_attempt = 0;
+        state.server_sent = now;
+        self.send_server_data(connection, SegmentKind::EarlyFin);
+    }
+
+    /// How long a train takes on the slowest link, in whole jiffies so that few distinct timers arise:
+    /// its acknowledgement cannot come before that.
+    pub(super) fn sending_time(&self, train: Train) -> SimDuration {
+        if train.packets == 1 {
+            return SimDuration::ZERO;
+        }
+        let time = self.slowest.map_or(SimDuration::ZERO, |bandwidth| bandwidth.serialisation(train.bytes));
+        retransmission::JIFFY * time.as_nanos().div_ceil(retransmission::JIFFY.as_nanos())
     }
 
     fn close_server(&mut self, connection: u32) {

@@ -17,7 +17,7 @@ use crate::kernel::draws::{Draws, EntityKey, Stream, below};
 use crate::kernel::executive::Agenda;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
-use crate::model::application::{ServiceKind, Source};
+use crate::model::application::{ServiceKind, ServicePort, Source};
 use crate::model::ids::{NodeId, PodId, ServiceId, ServicePortId, WorkloadId};
 use crate::model::settings::AddressModelKind;
 use crate::topology::routes::Routes;
@@ -42,6 +42,8 @@ impl World {
             agenda: Agenda::default(),
             journal: Journal::new(level),
             routes: Routes::new(&model.topology),
+            slowest: model.topology.links().iter().filter_map(|link| link.bandwidth).min_by_key(|least| least.0),
+            port_keys: model.service_ports.iter().map(|port| port_key(&model, port)).collect(),
             links: vec![LinkState::default(); model.topology.links().len()],
             directions: model.topology.links().iter().flat_map(both_directions).collect(),
             loopback_departures: 0,
@@ -49,6 +51,7 @@ impl World {
             fronts,
             monitor: MonitorPasses::new(&model.cluster, monitor_phase),
             taint_phase,
+            queueing_pass: None,
             zone_buckets: BTreeMap::new(),
             taint_records: BTreeMap::new(),
             flat: FlatPodIp::new(&model.cluster, node_count),
@@ -60,11 +63,9 @@ impl World {
             replaced_because: Vec::new(),
             released_ports: BTreeMap::new(),
             endpoints: VersionedLists::new(model.service_ports.len()),
-            endpoint_records: Vec::new(),
             proxy_balancers: BTreeMap::new(),
             registry: Vec::new(),
             registry_lists: VersionedLists::new(model.service_ports.len()),
-            registry_records: Vec::new(),
             sources,
             clients: Vec::new(),
             fixed_lists: vec![None; model.sources.len()],
@@ -190,7 +191,7 @@ impl World {
     fn place_initial_pod(&mut self, pod: PodId, place: usize, daemon_nodes: &[NodeId]) {
         let placement = &self.model.workload(self.pods[pod.index()].workload).placement;
         let planned = daemon_nodes.get(place).or_else(|| placement.get(place % placement.len().max(1))).copied();
-        match planned.map_or_else(|| self.choose_node(pod), Ok) {
+        match planned.map_or_else(|| self.choose_node(pod), |node| self.admits(pod, node)) {
             Ok(node) => self.assign_node(pod, node),
             Err(reason) => self.stays_pending(pod, reason),
         }
@@ -243,6 +244,11 @@ fn both_directions(link: &Link) -> [DirectionState; 2] {
     [DirectionState::new(link), DirectionState::new(link)]
 }
 
+/// The stable name of a Service port: its Service and its number.
+fn port_key(model: &Model, port: &ServicePort) -> EntityKey {
+    EntityKey::of(&model.service(port.service).key()).part("port", u64::from(port.port))
+}
+
 /// A phase within `period`.
 fn phase(draws: &mut Draws, key: EntityKey, purpose: &str, period: SimDuration) -> SimDuration {
     SimDuration::from_nanos(below(draws.once(key, purpose, 0), period.as_nanos()))
@@ -255,9 +261,11 @@ fn node_state(model: &Model, draws: &mut Draws, name: &str) -> NodeState {
     NodeState {
         key,
         up: true,
+        stopped_by: 0,
         power_record: 0,
         silent: None,
         ready: true,
+        heard_record: 0,
         not_ready_record: 0,
         tainted: false,
         lease: Lease::starting(key, cluster.node_lease_renew_interval, cluster.node_lease_renew_jitter_percent, first),

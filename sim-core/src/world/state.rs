@@ -15,6 +15,7 @@ use crate::kernel::timers::TimerId;
 use crate::model::ids::{NodeId, PodId, WorkloadId};
 use crate::trace::RecordId;
 use crate::trace::fields::Client;
+use crate::trace::words::SegmentKind;
 use crate::transport::segment::Train;
 
 /// A machine.
@@ -25,12 +26,16 @@ pub(super) struct NodeState {
     pub key: EntityKey,
     /// It runs.
     pub up: bool,
+    /// Faults that keep it stopped.
+    pub stopped_by: u32,
     /// The record of its last stop or boot.
     pub power_record: RecordId,
     /// The record since which the control plane hears nothing of it.
     pub silent: Option<RecordId>,
     /// What the control plane believes.
     pub ready: bool,
+    /// The record since which the control plane hears of it again.
+    pub heard_record: RecordId,
     /// The record of its becoming not ready.
     pub not_ready_record: RecordId,
     /// It carries the unreachable taint.
@@ -56,8 +61,11 @@ pub(super) struct NodeState {
 /// A link's health.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LinkState {
-    /// When it was cut last.
+    /// Faults that keep it cut.
+    pub cut_by: u32,
+    /// When it was cut last, and mended since then.
     pub cut_at: Option<SimTime>,
+    pub mended_at: Option<SimTime>,
     /// The record of that.
     pub record: RecordId,
 }
@@ -65,8 +73,10 @@ pub(super) struct LinkState {
 /// What a pod's processes do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PodState {
-    /// Without a node, or without its port.
+    /// Without a node, or without its address or port.
     Pending,
+    /// Given to a node that has not heard of it.
+    Bound,
     /// Being started.
     Starting,
     /// Listening.
@@ -94,6 +104,8 @@ pub(super) struct Pod {
     pub ready: bool,
     /// Marked for deletion.
     pub deleted: bool,
+    /// Its controller has made another one for it.
+    pub replaced: bool,
     /// One of its containers cannot bind its port.
     pub port_clash: bool,
     /// The record that explains what its processes do.
@@ -106,8 +118,8 @@ pub(super) struct Pod {
     pub restarts: u32,
     /// When its processes were started last.
     pub started: SimTime,
-    /// The fault that kills it at every start.
-    pub killer: Option<RecordId>,
+    /// The faults that kill it at every start.
+    pub killers: Vec<RecordId>,
     /// Its next start, listening or death.
     pub life_event: Option<EventId>,
     /// Its becoming ready.
@@ -162,6 +174,8 @@ pub(super) struct User {
 #[derive(Clone, Debug)]
 pub(super) struct ClientState {
     pub source: u32,
+    /// Stable name of its draws.
+    pub key: EntityKey,
     pub client: Client,
     pub pod: Option<PodId>,
     pub node: NodeId,
@@ -215,6 +229,8 @@ pub(super) enum ServerEnd {
     Responded,
     /// FIN sent.
     LastAck,
+    /// Its process died with a request unanswered; FIN sent.
+    Farewell,
     Closed,
 }
 
@@ -246,6 +262,8 @@ pub(super) struct Connection {
     pub arp_at_client: bool,
     /// The place is free for another connection.
     pub freed: bool,
+    /// How often each kind of segment was sent: the index of its loss draws.
+    pub transmissions: [u8; SegmentKind::ALL.len()],
     /// Packets on their way.
     pub in_flight: u16,
     pub local_port: u16,
