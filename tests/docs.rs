@@ -122,7 +122,8 @@ fn every_setting_is_documented() {
             continue;
         };
         for key in properties.keys() {
-            let named = [format!("`{key}`"), format!(".{key}`"), format!("{key}:"), format!("{key}, "), format!(", {key}}}")];
+            let named =
+                [format!("`{key}`"), format!(".{key}`"), format!("{key}:"), format!("{key}, "), format!(", {key}}}")];
             assert!(named.iter().any(|form| document.contains(form)), "{name}.{key} is not documented");
         }
     }
@@ -152,7 +153,10 @@ fn paths_in_the_documents_exist() {
         for code in inline_code(&document) {
             for word in code.split_whitespace() {
                 if ROOTS.iter().any(|root| word.starts_with(root)) {
-                    assert!(path_exists(word.trim_end_matches([',', '.'])), "{name} names {word}, which does not exist");
+                    assert!(
+                        path_exists(word.trim_end_matches([',', '.'])),
+                        "{name} names {word}, which does not exist"
+                    );
                 }
             }
         }
@@ -175,10 +179,43 @@ fn links_within_a_document_lead_to_a_heading() {
     };
     for name in DOCUMENTS {
         let document = text(name);
-        let headings: Vec<String> =
-            document.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#'))).collect();
+        let headings: Vec<String> = document
+            .lines()
+            .filter(|line| line.starts_with('#'))
+            .map(|line| anchor(line.trim_start_matches('#')))
+            .collect();
         for target in document.split("](#").skip(1).filter_map(|rest| rest.split(')').next()) {
             assert!(headings.iter().any(|heading| heading == target), "{name}: no heading #{target}");
+        }
+    }
+}
+
+/// The text of every Rust file of the workspace.
+fn sources(folder: &Path) -> String {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    let mut all = String::new();
+    for path in entries {
+        if path.is_dir() {
+            all += &sources(&path);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            all += &std::fs::read_to_string(&path).unwrap();
+        }
+    }
+    all
+}
+
+/// The architecture and the validation name the tests that hold what they say.
+#[test]
+fn tests_in_the_documents_exist() {
+    let rooms = ["src", "sim-core/src", "sim-core/tests", "scenarios/src", "scenarios/tests", "reports/src", "tests"];
+    let code: String = rooms.iter().map(|room| sources(&root().join(room))).collect();
+    for name in ["ARCHITECTURE.md", "docs/models.md", "docs/validation.md"] {
+        let is_test = |word: &String| {
+            word.matches('_').count() >= 3 && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
+        };
+        for word in inline_code(&text(name)).into_iter().filter(is_test) {
+            assert!(code.contains(&format!("fn {word}(")), "{name} names the test {word}, which does not exist");
         }
     }
 }
@@ -268,7 +305,9 @@ fn the_readmes_two_commands_are_those_of_ci_and_the_program() {
     let check = text(".ci/run");
     assert!(check.lines().any(|line| line.trim() == test), ".ci/run runs another test command");
     assert!(text("CONTRIBUTING.md").contains("`.ci/run`"));
-    assert!(Args::try_parse_from(run.split(' ').skip(3).map(|word| if word == "--" { "podwire" } else { word })).is_ok());
+    assert!(
+        Args::try_parse_from(run.split(' ').skip(3).map(|word| if word == "--" { "podwire" } else { word })).is_ok()
+    );
 }
 
 #[test]
