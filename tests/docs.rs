@@ -105,7 +105,7 @@ fn the_complete_example_loads() {
     assert_eq!(scenario.arms.len(), 4);
     // Every key of `spec` stands in the example.
     let schema: serde_json::Value = serde_json::from_str(&scenarios::schema()).unwrap();
-    let keys = schema.pointer("/definitions/Spec/properties").unwrap().as_object().unwrap();
+    let keys = schema.pointer("/properties/spec/properties").unwrap().as_object().unwrap();
     for key in keys.keys() {
         assert!(example.contains(&format!("\n  {key}: ")) || example.contains(&format!("\n  {key}:\n")), "{key}");
     }
@@ -239,6 +239,10 @@ fn words(line: &str) -> Vec<String> {
 fn typed(line: &str) -> Option<&str> {
     let line = line.trim().trim_start_matches("$ ");
     let line = line.strip_prefix("cargo run --release -- ").or_else(|| line.strip_prefix("podwire "))?;
+    // The program's own output begins with its version.
+    if line.starts_with(|letter: char| letter.is_ascii_digit()) {
+        return None;
+    }
     // What follows belongs to the shell.
     line.split([';', '#', '|', '>']).next()
 }
@@ -316,4 +320,37 @@ fn the_exit_codes_are_in_the_readme() {
     for code in [0, 2, 3, 4, 5, 99] {
         assert!(readme.lines().any(|line| line.starts_with(&format!("| {code} |"))), "exit code {code}");
     }
+}
+
+/// Runs the built program in the repository's folder and gives what it prints.
+fn output_of(arguments: &str) -> String {
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_podwire"))
+        .args(words(arguments))
+        .current_dir(root())
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    String::from_utf8(run.stdout).unwrap()
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let readme = text("README.md");
+    let blocks: Vec<&str> = readme.split("```").skip(1).step_by(2).map(|block| block.trim_matches('\n')).collect();
+    let mut compared = 0;
+    for pair in blocks.windows(2) {
+        let Some(arguments) = typed(pair[0]).filter(|text| text.contains("scenarios/library/")) else { continue };
+        let printed = output_of(arguments);
+        let mut rest = printed.lines();
+        // Three dots stand for what is left out.
+        for line in pair[1].lines().filter(|line| *line != "...") {
+            let found = rest.any(|printed| printed == line);
+            assert!(
+                found,
+                "README.md shows a line that `podwire {arguments}` does not print there:\n{line}\n\n{printed}"
+            );
+        }
+        compared += 1;
+    }
+    assert_eq!(compared, 2);
 }
