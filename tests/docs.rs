@@ -272,12 +272,15 @@ fn commands_in_the_documents_are_the_programs_own() {
     }
 }
 
+fn is_yaml(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|end| end == "yaml")
+}
+
 /// The file names of the library's scenarios.
 fn library() -> Vec<String> {
     let files = std::fs::read_dir(root().join("scenarios/library")).unwrap();
     let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> =
-        names.filter(|name| Path::new(name).extension().is_some_and(|end| end == "yaml")).collect();
+    let mut names: Vec<String> = names.filter(|name| is_yaml(name)).collect();
     names.sort();
     names
 }
@@ -290,7 +293,7 @@ fn the_readme_names_every_library_scenario() {
     for name in &library {
         assert!(readme.contains(&format!("`{name}`")), "README.md does not name {name}");
     }
-    let named = inline_code(&readme).into_iter().filter(|code| code.ends_with(".yaml") && !code.contains(['/', ' ']));
+    let named = inline_code(&readme).into_iter().filter(|code| is_yaml(code) && !code.contains(['/', ' ']));
     for name in named {
         assert!(library.contains(&name), "README.md names {name}, which is no library scenario");
     }
