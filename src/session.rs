@@ -43,13 +43,26 @@ pub(crate) fn read_source(path: &Path) -> Result<(Source, PathBuf), Failure> {
     Ok((Source { name: path.display().to_string(), text }, base))
 }
 
+/// The code of the warning that counts a foreign file's keys without a model.
+const IGNORED_KEYS: &str = "W0101";
+
 /// Loads a scenario, perhaps under another seed, and tells what there is to tell.
 pub(crate) fn load(args: &ScenarioArgs) -> Result<Input, Failure> {
     let (source, base) = read_source(&args.file)?;
     let overrides = Overrides { seed: args.seed, set: args.set.clone(), strict: args.strict };
     let input = Input { source, base, overrides };
     let loaded = input.load();
-    tell(&loaded.diagnostics, &loaded.sources, args.quiet)?;
+    let (ignored, rest): (Vec<Diagnostic>, Vec<Diagnostic>) = loaded
+        .diagnostics
+        .iter()
+        .cloned()
+        .partition(|item| item.code == IGNORED_KEYS && item.severity != Severity::Error);
+    tell(&rest, &loaded.sources, args.quiet)?;
+    if !ignored.is_empty() && !args.quiet {
+        let (keys, files) = (loaded.ignored.len(), ignored.len());
+        let explain = format!("podwire check --explain-ignored {}", args.file.display());
+        writeln!(std::io::stderr(), "warning: {keys} keys of {files} files are not modelled; `{explain}` lists them")?;
+    }
     if loaded.scenario.is_some() { Ok(input) } else { Err(Failure::Invalid) }
 }
 

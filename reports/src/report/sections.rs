@@ -2,7 +2,7 @@
 
 use super::table::Table;
 use super::units::{human_count, human_duration, human_value, instant, percent, seconds};
-use super::{Report, RunReport};
+use super::{Report, RunReport, SettingsDifference};
 use crate::metrics::spec::{Scope, Selector, metric};
 use crate::metrics::{Outage, RequestCounts};
 use std::fmt::Write as _;
@@ -265,17 +265,47 @@ fn over_seeds(report: &Report) -> Section {
 
 fn settings(report: &Report) -> Section {
     let mut section = Section::new("Settings that differ", Table::new(&[]));
-    let mut last = None;
-    for difference in &report.settings_differences {
-        if last != Some(&difference.arms) {
-            section.notes.push(format!("{} against {}:", difference.arms[0], difference.arms[1]));
-            last = Some(&difference.arms);
+    for pair in report.settings_differences.chunk_by(|one, other| one.arms == other.arms) {
+        let Some(SettingsDifference { arms, .. }) = pair.first() else { continue };
+        section.notes.push(format!("{} against {}:", arms[0], arms[1]));
+        for group in pair.chunk_by(belong_together) {
+            section.notes.extend(describe_settings(group));
         }
-        let show = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.to_owned() };
-        let [mine, theirs] = difference.values.each_ref().map(|value| show(value));
-        section.notes.push(format!("  {}: {mine} -> {theirs}", difference.path));
     }
     section
+}
+
+/// Settings of one group that only one arm has: they come with its address model and are told in one line.
+fn belong_together(one: &SettingsDifference, other: &SettingsDifference) -> bool {
+    let group = |difference: &SettingsDifference| {
+        let head = difference.path.split('.').next().map(str::to_owned);
+        head.zip(only_arm(difference))
+    };
+    group(one).is_some() && group(one) == group(other)
+}
+
+/// The only arm that has a setting, if just one has it.
+fn only_arm(difference: &SettingsDifference) -> Option<String> {
+    let place = difference.values.iter().position(String::is_empty)?;
+    Some(difference.arms[1 - place].clone())
+}
+
+fn describe_settings(group: &[SettingsDifference]) -> Vec<String> {
+    match group {
+        [first, _, ..] => {
+            let head = first.path.split('.').next().unwrap_or_default();
+            let arm = only_arm(first).unwrap_or_default();
+            vec![format!("  {head}.*: {} settings that only {arm} has", group.len())]
+        }
+        _ => {
+            let show = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.to_owned() };
+            let line = |difference: &SettingsDifference| {
+                let [mine, theirs] = difference.values.each_ref().map(|value| show(value));
+                format!("  {}: {mine} -> {theirs}", difference.path)
+            };
+            group.iter().map(line).collect()
+        }
+    }
 }
 
 fn expectations(report: &Report) -> Section {

@@ -1,0 +1,74 @@
+//! Small scenarios from text, and their records.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use scenarios::{Overrides, Source};
+use sim_core::trace::words::{Outcome, SegmentKind};
+use sim_core::trace::{Body, Level, Record};
+use sim_core::world::World;
+
+/// The head of every scenario here: one server on node-1, one client on node-2, nothing in the way.
+pub(crate) const ONE_SERVER: &str = "
+  topology: {nodes: {count: 2}}
+  replicas: {deployment/my-nginx: 1}
+  placement: {deployment/my-nginx: [node-1], deployment/curl: [node-2]}
+";
+
+/// Runs one arm of a scenario whose `spec` goes on with `rest`; records of every level.
+pub(crate) fn run(arm: &str, rest: &str) -> Vec<Record> {
+    let text = format!(
+        "apiVersion: podwire/v1\nkind: Scenario\nmetadata: {{name: case}}\nspec:\n  seed: 1\n  \
+         include: [kubernetes/run-my-nginx.yaml, kubernetes/nginx-svc.yaml, kubernetes/curl.yaml]\n  arms: [{arm}]\n{rest}"
+    );
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library");
+    let source = Source { name: "case".to_owned(), text };
+    let loaded = podwire::session::load_text(source, &base, &Overrides::default());
+    let problems = scenarios::render(&loaded.diagnostics, &loaded.sources, false);
+    let scenario = loaded.scenario.unwrap_or_else(|| panic!("{problems}"));
+    let mut records = Vec::new();
+    World::new(Arc::new(scenario.arms[0].model.clone()), Level::Segment).run(&mut records);
+    records
+}
+
+/// Outcome and time (in milliseconds after its arrival) of every ended request, in order of number.
+pub(crate) fn outcomes(records: &[Record]) -> Vec<(Outcome, u64)> {
+    let mut arrived = std::collections::BTreeMap::new();
+    let mut ended = std::collections::BTreeMap::new();
+    for record in records {
+        match record.body {
+            Body::RequestArrived { number, .. } => {
+                arrived.insert(number, record.time);
+            }
+            Body::RequestEnded { number, outcome, .. } => {
+                ended.insert(number, (outcome, record.time.since(arrived[&number]).as_nanos() / 1_000_000));
+            }
+            _ => {}
+        }
+    }
+    ended.into_values().collect()
+}
+
+/// Times of one kind of segment of one request, in whole seconds after the request's arrival.
+pub(crate) fn seconds_of(records: &[Record], kind: SegmentKind, request: u64) -> Vec<u64> {
+    let start = records
+        .iter()
+        .find(|record| matches!(record.body, Body::RequestArrived { number, .. } if number == request))
+        .unwrap()
+        .time;
+    let sent = records.iter().filter(|record| {
+        matches!(record.body, Body::SegmentSent { number, segment, .. } if number == request && segment == kind)
+    });
+    sent.map(|record| record.time.since(start).as_nanos() / 1_000_000_000).collect()
+}
+
+/// How many records of a kind there are.
+pub(crate) fn count(records: &[Record], kind: &str) -> usize {
+    records.iter().filter(|record| record.body.kind() == kind).count()
+}
+
+/// Times of the records of a kind, in milliseconds.
+pub(crate) fn times(records: &[Record], kind: &str) -> Vec<u64> {
+    let of_kind = records.iter().filter(|record| record.body.kind() == kind);
+    of_kind.map(|record| record.time.as_nanos() / 1_000_000).collect()
+}
