@@ -37,7 +37,7 @@ pub(crate) struct TraceFile {
 }
 
 enum Writer {
-    Jsonl(JsonlWriter<BufWriter<File>>),
+    Jsonl(Box<JsonlWriter<BufWriter<File>>>),
     Binary(BinaryWriter<BufWriter<File>>),
 }
 
@@ -59,7 +59,8 @@ impl TraceFile {
         let writer = match form {
             TraceForm::Bin => Writer::Binary(BinaryWriter::new(file, header, level)),
             TraceForm::Jsonl | TraceForm::None => {
-                Writer::Jsonl(JsonlWriter::new(file, header, level).map_err(|error| trace_failure(&path, &error))?)
+                let writer = JsonlWriter::new(file, header, level).map_err(|error| trace_failure(&path, &error))?;
+                Writer::Jsonl(Box::new(writer))
             }
         };
         Ok(Some(Self { writer, unfinished, path }))

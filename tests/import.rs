@@ -179,7 +179,7 @@ fn nested_bomb() -> String {
     let list = |item: &str| format!("[{}]", [item; 10].join(","));
     let mut text = format!("apiVersion: v1\nkind: List\na: &a {}\n", list("xxxxxxxxxx"));
     for (inner, outer) in ["a", "b", "c", "d", "e", "f"].iter().zip(["b", "c", "d", "e", "f", "g"]) {
-        text.push_str(&format!("{outer}: &{outer} {}\n", list(&format!("*{inner}"))));
+        text = format!("{text}{outer}: &{outer} {}\n", list(&format!("*{inner}")));
     }
     text
 }

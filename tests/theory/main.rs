@@ -3,8 +3,9 @@
 #![allow(
     clippy::unwrap_used,
     clippy::cast_precision_loss,
+    clippy::print_stdout,
     clippy::wildcard_enum_match_arm,
-    reason = "tests fail loudly, count below 2^53 and look at few record kinds"
+    reason = "tests fail loudly, print their figures, count below 2^53 and look at few record kinds"
 )]
 
 mod lab;

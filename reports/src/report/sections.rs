@@ -291,21 +291,17 @@ fn only_arm(difference: &SettingsDifference) -> Option<String> {
 }
 
 fn describe_settings(group: &[SettingsDifference]) -> Vec<String> {
-    match group {
-        [first, _, ..] => {
-            let head = first.path.split('.').next().unwrap_or_default();
-            let arm = only_arm(first).unwrap_or_default();
-            vec![format!("  {head}.*: {} settings that only {arm} has", group.len())]
-        }
-        _ => {
-            let show = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.to_owned() };
-            let line = |difference: &SettingsDifference| {
-                let [mine, theirs] = difference.values.each_ref().map(|value| show(value));
-                format!("  {}: {mine} -> {theirs}", difference.path)
-            };
-            group.iter().map(line).collect()
-        }
+    if let [first, _, ..] = group {
+        let head = first.path.split('.').next().unwrap_or_default();
+        let arm = only_arm(first).unwrap_or_default();
+        return vec![format!("  {head}.*: {} settings that only {arm} has", group.len())];
     }
+    let show = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.to_owned() };
+    let line = |difference: &SettingsDifference| {
+        let [mine, theirs] = difference.values.each_ref().map(|value| show(value));
+        format!("  {}: {mine} -> {theirs}", difference.path)
+    };
+    group.iter().map(line).collect()
 }
 
 fn expectations(report: &Report) -> Section {

@@ -90,6 +90,7 @@ pub(super) enum PodState {
 }
 
 /// A pod or container.
+#[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a pod")]
 #[derive(Clone, Debug)]
 pub(super) struct Pod {
     pub workload: WorkloadId,
