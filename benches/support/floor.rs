@@ -86,7 +86,7 @@ impl Floor {
 }
 
 /// Completes `requests` requests and returns the simulated nanoseconds that took, so that nothing is optimised away.
-pub fn run(requests: u64) -> u64 {
+pub(crate) fn run(requests: u64) -> u64 {
     let queues = (0..SERVERS).map(|_| VecDeque::new()).collect();
     let mut floor = Floor { heap: BinaryHeap::new(), sequence: 0, random: 1, queues, completed: 0 };
     for client in 0..CLIENTS {

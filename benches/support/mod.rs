@@ -1,3 +1,3 @@
 //! What several benches share: the floor that engine speeds are held against.
 
-pub mod floor;
+pub(crate) mod floor;
