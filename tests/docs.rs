@@ -132,16 +132,12 @@ fn every_setting_is_documented() {
 
 /// All keys that the format knows, those of the registries' parts included.
 fn known_keys(schema: &serde_json::Value, found: &mut Vec<String>) {
-    match schema {
-        serde_json::Value::Object(map) => {
-            if let Some(properties) = map.get("properties").and_then(serde_json::Value::as_object) {
-                found.extend(properties.keys().cloned());
-            }
-            map.values().for_each(|value| known_keys(value, found));
-        }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| known_keys(item, found)),
-        _ => {}
+    if let Some(map) = schema.as_object() {
+        let properties = map.get("properties").and_then(serde_json::Value::as_object);
+        found.extend(properties.into_iter().flat_map(serde_json::Map::keys).cloned());
+        map.values().for_each(|value| known_keys(value, found));
     }
+    schema.as_array().into_iter().flatten().for_each(|item| known_keys(item, found));
 }
 
 #[test]
