@@ -1,5 +1,6 @@
 //! The documentation agrees with the program: generated parts are fresh, examples load, paths and commands exist.
-//! `UPDATE_DOCS=1 cargo test --test docs` writes the generated parts of docs/scenario-format.md anew.
+//! `UPDATE_DOCS=1 cargo test --test docs` writes the generated parts of docs/scenario-format.md and the
+//! program's output in README.md anew; what the README says about its figures is for people to look after.
 
 #![allow(clippy::unwrap_used, reason = "a document that cannot be read must fail")]
 
@@ -125,6 +126,34 @@ fn every_setting_is_documented() {
             let named =
                 [format!("`{key}`"), format!(".{key}`"), format!("{key}:"), format!("{key}, "), format!(", {key}}}")];
             assert!(named.iter().any(|form| document.contains(form)), "{name}.{key} is not documented");
+        }
+    }
+}
+
+/// All keys that the format knows, those of the registries' parts included.
+fn known_keys(schema: &serde_json::Value, found: &mut Vec<String>) {
+    if let Some(map) = schema.as_object() {
+        let properties = map.get("properties").and_then(serde_json::Value::as_object);
+        found.extend(properties.into_iter().flat_map(serde_json::Map::keys).cloned());
+        map.values().for_each(|value| known_keys(value, found));
+    }
+    schema.as_array().into_iter().flatten().for_each(|item| known_keys(item, found));
+}
+
+#[test]
+fn every_documented_key_exists() {
+    let mut known = Vec::new();
+    known_keys(&serde_json::from_str(&scenarios::schema()).unwrap(), &mut known);
+    let parameters = sim_core::faults::FAULTS.iter().flat_map(|spec| spec.parameters);
+    known.extend(parameters.map(|parameter| parameter.name.to_owned()));
+    let document = text(FORMAT);
+    let (_, keys) = document.split_once("## `spec`, key by key").unwrap();
+    let (keys, _) = keys.split_once("## Paths").unwrap();
+    let own = keys.split("<!-- generated: ").map(|part| part.split_once("<!-- end -->").map_or(part, |(_, own)| own));
+    for cell in own.flat_map(str::lines).filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()) {
+        for key in inline_code(cell) {
+            let last = key.rsplit('.').next().unwrap();
+            assert!(known.iter().any(|known| known == last), "{FORMAT} documents `{key}`, which does not exist");
         }
     }
 }
@@ -336,24 +365,57 @@ fn output_of(arguments: &str) -> String {
     String::from_utf8(run.stdout).unwrap()
 }
 
+/// The lines of a text that an excerpt asks for: `A..B` goes from the next line with A to the one with B, `A+N` takes
+/// the next line with A and N more. Three dots stand for what is left out.
+fn excerpt(text: &str, wanted: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let (mut out, mut next) = (String::new(), 0);
+    let find = |from: usize, word: &str| {
+        let place = lines[from..].iter().position(|line| line.contains(word));
+        from + place.unwrap_or_else(|| panic!("no line with `{word}` in\n{text}"))
+    };
+    for range in wanted.split("; ") {
+        let (first, last) = match (range.split_once(".."), range.rsplit_once('+')) {
+            (Some((first, last)), _) => (find(next, first), find(find(next, first), last)),
+            (None, Some((first, more))) => (find(next, first), find(next, first) + more.parse::<usize>().unwrap()),
+            (None, None) => panic!("`{range}` is no range of lines"),
+        };
+        if first > next {
+            out += "...\n";
+        }
+        for line in &lines[first..=last] {
+            out = out + line.trim_end() + "\n";
+        }
+        next = last + 1;
+    }
+    if next < lines.len() { out + "...\n" } else { out }
+}
+
+/// The README with its outputs made anew: a command's block, a mark with the lines wanted, the output's block.
+fn with_fresh_outputs(readme: &str) -> (String, usize) {
+    let mut parts = readme.split("<!-- output: ");
+    let mut out = parts.next().unwrap().to_owned();
+    let mut count = 0;
+    for part in parts {
+        let (wanted, rest) = part.split_once(" -->\n\n```\n").unwrap();
+        let (_, rest) = rest.split_once("```\n").unwrap();
+        let command = block_lines(&out).pop().unwrap();
+        let printed = output_of(typed(&command).unwrap());
+        let _ = write!(out, "<!-- output: {wanted} -->\n\n```\n{}```\n{rest}", excerpt(&printed, wanted));
+        count += 1;
+    }
+    (out, count)
+}
+
 #[test]
 fn the_readme_shows_what_the_program_prints() {
-    let readme = text("README.md");
-    let blocks: Vec<&str> = readme.split("```").skip(1).step_by(2).map(|block| block.trim_matches('\n')).collect();
-    let mut compared = 0;
-    for pair in blocks.windows(2) {
-        let Some(arguments) = typed(pair[0]).filter(|text| text.contains("scenarios/library/")) else { continue };
-        let printed = output_of(arguments);
-        let mut rest = printed.lines();
-        // Three dots stand for what is left out.
-        for line in pair[1].lines().filter(|line| *line != "...") {
-            let found = rest.any(|printed| printed == line);
-            assert!(
-                found,
-                "README.md shows a line that `podwire {arguments}` does not print there:\n{line}\n\n{printed}"
-            );
-        }
-        compared += 1;
+    let before = text("README.md");
+    let (after, count) = with_fresh_outputs(&before);
+    assert_eq!(count, 2);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(root().join("README.md"), after).unwrap();
+        return;
     }
-    assert_eq!(compared, 2);
+    let differing = before.lines().zip(after.lines()).find(|(old, new)| old != new);
+    assert!(before == after, "README.md is stale: UPDATE_DOCS=1 cargo test --test docs\n{differing:#?}");
 }
