@@ -16,16 +16,17 @@ use crate::progress::Progress;
 use crate::session::{self, Input};
 
 pub(super) fn execute(args: &CompareArgs) -> Result<(), Failure> {
-    let renderer = find_renderer(&args.format)?;
+    let renderer = find_renderer(&args.format, &[])?;
     let input = session::load(&args.scenario)?;
     let report = run_arms(&input, None, &args.output, args.scenario.quiet)?;
     deliver(&report, renderer, args.output.output.as_deref())
 }
 
-/// The report format that was asked for.
-pub(super) fn find_renderer(name: &str) -> Result<&'static Renderer, Failure> {
+/// The report format that was asked for; `others` are names that the command knows besides.
+pub(super) fn find_renderer(name: &str, others: &[&str]) -> Result<&'static Renderer, Failure> {
     renderer(name).ok_or_else(|| {
-        let known: Vec<&str> = reports::report::RENDERERS.iter().map(|renderer| renderer.name).collect();
+        let known = reports::report::RENDERERS.iter().map(|renderer| renderer.name);
+        let known: Vec<&str> = known.chain(others.iter().copied()).collect();
         Failure::Usage(format!("unknown format `{name}`; there are {}", known.join(", ")))
     })
 }
@@ -115,7 +116,7 @@ fn report_input(scenario: &Scenario, names: &[&str], runs: Vec<RunReport>) -> Re
 pub(super) fn deliver(report: &Report, chosen: &Renderer, folder: Option<&Path>) -> Result<(), Failure> {
     if let Some(folder) = folder {
         for (format, name) in [("text", "report.txt"), ("json", "report.json")] {
-            let renderer = find_renderer(format)?;
+            let renderer = find_renderer(format, &[])?;
             write_file(&folder.join(name), |output| (renderer.render)(report, output))?;
         }
     }

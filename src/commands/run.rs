@@ -12,8 +12,11 @@ use crate::experiment::{self, Settings, Unit};
 use crate::failure::Failure;
 use crate::session;
 
+/// The format of `run` that is no report: the story of one arm.
+const STORY: &str = "timeline";
+
 pub(super) fn execute(args: &RunArgs) -> Result<(), Failure> {
-    let renderer = if args.format == "timeline" { None } else { Some(find_renderer(&args.format)?) };
+    let renderer = if args.format == STORY { None } else { Some(find_renderer(&args.format, &[STORY])?) };
     let input = session::load(&args.scenario)?;
     let scenario = input.scenario()?;
     let arm = choose_arm(&scenario, args.arm.as_deref())?;

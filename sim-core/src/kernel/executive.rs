@@ -16,8 +16,6 @@ pub enum StopReason {
     EventLimit,
     /// The limit on pending events, connections or queued work was reached.
     CapacityLimit,
-    /// The limit on trace bytes was reached.
-    TraceLimit,
 }
 
 impl StopReason {
@@ -28,7 +26,6 @@ impl StopReason {
             Self::Exhausted => "exhausted",
             Self::EventLimit => "event-limit",
             Self::CapacityLimit => "capacity-limit",
-            Self::TraceLimit => "trace-limit",
         }
     }
 }
