@@ -98,7 +98,7 @@ fn function_length_and_unwrap_are_linted_everywhere_at_the_agreed_limits() {
         assert!(text.lines().any(|line| line == "too-many-lines-threshold = 70"), "{path}");
     }
     for part in CRATES {
-        let manifest = read(&format!("{part}/Cargo.toml").trim_start_matches('/').to_owned());
+        let manifest = read(format!("{part}/Cargo.toml").trim_start_matches('/'));
         assert!(manifest.contains("[lints]\nworkspace = true"), "{part}: the lints of the workspace are not taken");
     }
 }
@@ -287,8 +287,7 @@ fn modules(path: &str, text: &str) -> Vec<String> {
     let (folder, file) = path.rsplit_once('/').unwrap();
     let is_root =
         ["lib.rs", "main.rs", "mod.rs"].contains(&file) || !path.contains("/src/") && !path.starts_with("src/");
-    let nested = is_root && file != "mod.rs" || file == "mod.rs";
-    let base = if nested { folder.to_owned() } else { format!("{folder}/{}", file.trim_end_matches(".rs")) };
+    let base = if is_root { folder.to_owned() } else { format!("{folder}/{}", file.trim_end_matches(".rs")) };
     let mut inline = String::new();
     let mut found = Vec::new();
     for (_, line) in code(text) {
@@ -297,7 +296,7 @@ fn modules(path: &str, text: &str) -> Vec<String> {
         match words[..] {
             ["mod", name, "{"] if !line.starts_with(' ') => inline = format!("/{name}"),
             ["mod", name] if name.ends_with(';') => {
-                found.push(format!("{base}{inline}/{}", name.trim_end_matches(';')))
+                found.push(format!("{base}{inline}/{}", name.trim_end_matches(';')));
             }
             _ if line == "}" => inline.clear(),
             _ => {}
