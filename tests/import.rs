@@ -205,6 +205,17 @@ fn an_alias_bomb_of_nested_lists_is_refused_fast_and_in_little_memory() {
     refused_cheaply(&nested_bomb());
 }
 
+/// One long text that is named again and again: 60 kB become 100 MB in one step.
+fn flat_bomb(head: &str) -> String {
+    format!("{head}\na: &a {}\nb: [{}]\n", "x".repeat(10_000), vec!["*a"; 10_000].join(","))
+}
+
+#[test]
+fn an_alias_bomb_of_one_long_text_is_refused_fast_and_in_little_memory() {
+    refused_cheaply(&flat_bomb("apiVersion: v1\nkind: List"));
+    refused_cheaply(&flat_bomb("services: {web: {image: nginx}}"));
+}
+
 const DEPLOYMENT: &str = "
 apiVersion: apps/v1
 kind: Deployment

@@ -21,7 +21,7 @@ use sim_core::model::settings::AddressModelKind;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Level, Record, TraceHeader};
 use support::engine::{load, run};
-use support::random::{DURATION, Plan, plan};
+use support::random::{App, DURATION, Plan, manifest, plan};
 
 type Checked = Result<(), TestCaseError>;
 
@@ -185,6 +185,84 @@ fn check(scenario: &Scenario, healed: bool) -> Checked {
     Ok(())
 }
 
+/// Every chain of causes begins with a fault, the plan, an arrival or a limit.
+fn chains_end_at_roots(records: &[Record]) -> Checked {
+    for record in records {
+        let kind = record.body.kind();
+        let is_root = ["plan-applied", "fault-started", "request-arrived", "limit-reached"].contains(&kind);
+        prop_assert_eq!(record.cause == 0, is_root, "{:?}", record);
+    }
+    Ok(())
+}
+
+/// A pod becomes ready only while its container runs: not after it was removed, killed or lost with its node.
+fn only_running_pods_become_ready(records: &[Record]) -> Checked {
+    let mut node_of: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut running: BTreeSet<u32> = BTreeSet::new();
+    for record in records {
+        match record.body {
+            Body::PodScheduled { pod, node } => {
+                node_of.insert(pod.0, node.0);
+            }
+            Body::ContainerStarted { pod, .. } => {
+                running.insert(pod.0);
+            }
+            Body::ContainerExited { pod, .. } | Body::PodGone { pod } => {
+                running.remove(&pod.0);
+            }
+            Body::NodeDown { node } => running.retain(|pod| node_of.get(pod) != Some(&node.0)),
+            Body::PodReady { pod } => prop_assert!(running.contains(&pod.0), "{record:?}"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The laws that each run of all arms must keep.
+fn keep(scenario: &Scenario, law: fn(&[Record]) -> Checked) -> Checked {
+    (0..scenario.arms.len()).try_for_each(|arm| law(&run(scenario, arm, Level::Request).records))
+}
+
+const TUTORIAL: &str = "
+apiVersion: podwire/v1
+kind: Scenario
+metadata: {name: small}
+spec:
+  duration: 2m
+  include: [kubernetes/run-my-nginx.yaml, kubernetes/nginx-svc.yaml, kubernetes/curl.yaml]
+  arms: [docker-orchestrated, service]
+  topology: {nodes: {count: 3}}
+  placement: {deployment/my-nginx: [node-1, node-2], deployment/curl: [node-3]}
+  traffic:
+    - name: curl
+      from: deployment/curl
+      to: service/my-nginx:80
+      arrivals: {kind: constant, rate: 1/s}
+      timeout: 1s
+";
+
+#[test]
+fn a_node_that_is_heard_again_after_a_cut_link_is_ready_because_of_the_mended_link() {
+    let cut = "  faults: [{name: cut, at: 1s, for: 80s, kind: link-down, link: node-1--switch-1}]\n";
+    let scenario = load(&format!("{TUTORIAL}{cut}"), &[]);
+    for arm in 0..2 {
+        let records = run(&scenario, arm, Level::Request).records;
+        let mended = records.iter().find(|record| matches!(record.body, Body::LinkUp { .. })).unwrap();
+        let ready = records.iter().find(|record| matches!(record.body, Body::NodeReady { .. })).unwrap();
+        assert_eq!(ready.cause, mended.id, "{}", scenario.arms[arm].name);
+    }
+}
+
+#[test]
+fn users_without_a_think_time_and_without_a_client_do_not_stop_the_clock() {
+    let arrivals = "arrivals: {kind: closed-loop, users: 1, think: {kind: constant, value: 0s}}";
+    let crash =
+        "  faults: [{name: lost-client, at: 1s, kind: node-crash, node: node-3}]\n  limits: {events: 2000000}\n";
+    let text = TUTORIAL.replace("arrivals: {kind: constant, rate: 1/s}", arrivals) + crash;
+    let scenario = load(&text, &[("duration", "2s")]);
+    assert_eq!(run(&scenario, 0, Level::Connection).report.stop, "duration");
+}
+
 /// The same few cases each time; `PROPTEST_CASES=N` tries N other ones.
 fn config() -> ProptestConfig {
     let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
@@ -205,5 +283,34 @@ proptest! {
     #[test]
     fn deployments_are_whole_again_when_all_faults_have_ended(plan in plan().prop_map(Plan::healing)) {
         check(&load(&plan.yaml(DURATION), &[]), true)?;
+    }
+
+    #[test]
+    fn every_chain_of_causes_begins_at_a_root(plan in plan()) {
+        keep(&load(&plan.yaml(130), &[]), chains_end_at_roots)?;
+    }
+
+    #[test]
+    fn a_pod_becomes_ready_only_while_its_container_runs(plan in plan()) {
+        keep(&load(&plan.yaml(130), &[]), only_running_pods_become_ready)?;
+    }
+
+    #[test]
+    fn a_pod_that_is_killed_while_its_probe_is_pending_never_becomes_ready(
+        startup_ms in 0..1_000_u64,
+        after_ms in 0..4_000_u64,
+        kind in prop::sample::select(vec!["pod-kill", "container-kill"]),
+    ) {
+        let app = App { replicas: 1, startup_ms, service_us: 1, concurrency: None, probe: true, algorithm: None };
+        let head = TUTORIAL.split("  include").next().unwrap();
+        let again = 1_000 + after_ms;
+        let text = format!(
+            "{head}  arms: [service]\n  topology: {{nodes: {{count: 1}}}}\n  \
+             behaviour: {{deployment/app-0: {{startup: {startup_ms}ms}}}}\n  faults:\n    \
+             - {{name: first, at: 1s, kind: pod-kill, pod: {{of: deployment/app-0, index: 0}}}}\n    \
+             - {{name: again, at: {again}ms, kind: {kind}, pod: {{of: deployment/app-0, index: 0}}}}\n{}",
+            manifest(0, &app)
+        );
+        keep(&load(&text, &[]), only_running_pods_become_ready)?;
     }
 }
