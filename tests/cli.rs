@@ -282,6 +282,17 @@ fn a_folder_that_cannot_be_written_ends_with_4_and_keeps_no_half_file() {
 }
 
 #[test]
+fn a_write_that_fails_ends_with_4_and_keeps_no_half_file() {
+    let folder = Folder::new();
+    let out = folder.path("out");
+    std::fs::create_dir_all(format!("{out}/report.txt")).unwrap();
+    let ended = podwire(&["run", TUTORIAL, "-o", &out]);
+    assert_eq!(ended.code, 4, "a folder stands where the report goes: {}", ended.stderr);
+    let left = files_below(&out);
+    assert!(left.iter().all(|name| !name.ends_with("unfinished")), "{left:?}");
+}
+
+#[test]
 fn get_pods_wide_prints_the_columns_and_names_of_the_tutorial() {
     let text = podwire(&["get", "pods", TUTORIAL, "-o", "wide"]).ok();
     let rows = table(&text);

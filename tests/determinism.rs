@@ -259,7 +259,9 @@ fn a_saved_trace_gives_the_metrics_and_the_digest_of_its_run() {
             assert!(records == own.records, "{}: records differ", shown.name);
             assert_eq!(metrics_of(&header, records.iter().copied()), own.report.metrics, "{}", shown.name);
             let mut digest = DigestSink::new(&header);
-            records.iter().for_each(|record| digest.record(record));
+            for record in &records {
+                digest.record(record);
+            }
             assert_eq!(Some(digest.finish().hex()), own.report.trace_digest, "{}", shown.name);
         }
     }
