@@ -14,8 +14,18 @@ use crate::failure::Failure;
 /// Writes a whole file through `fill`.
 pub(crate) fn write_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Failure> {
     let (mut file, unfinished) = create(path)?;
-    fill(&mut file).and_then(|()| file.flush()).map_err(|error| Failure::io(path, &error))?;
-    std::fs::rename(&unfinished, path).map_err(|error| Failure::io(path, &error))
+    let filled = fill(&mut file).and_then(|()| file.flush()).map_err(|error| Failure::io(path, &error));
+    put_in_place(filled, &unfinished, path)
+}
+
+/// Gives a finished file its name, or takes away what could not be finished.
+fn put_in_place(finished: Result<(), Failure>, unfinished: &Path, path: &Path) -> Result<(), Failure> {
+    let named = finished.and_then(|()| std::fs::rename(unfinished, path).map_err(|error| Failure::io(path, &error)));
+    if named.is_err() {
+        // The first failure is the one to tell of.
+        let _ = std::fs::remove_file(unfinished);
+    }
+    named
 }
 
 fn create(path: &Path) -> Result<(BufWriter<File>, PathBuf), Failure> {
@@ -72,9 +82,9 @@ impl TraceFile {
             Writer::Jsonl(writer) => writer.finish(),
             Writer::Binary(writer) => writer.finish(),
         };
-        let mut file = flushed.map_err(|error| trace_failure(&self.path, &error))?;
-        file.flush().map_err(|error| Failure::io(&self.path, &error))?;
-        std::fs::rename(&self.unfinished, &self.path).map_err(|error| Failure::io(&self.path, &error))
+        let flushed = flushed.map_err(|error| trace_failure(&self.path, &error));
+        let finished = flushed.and_then(|mut file| file.flush().map_err(|error| Failure::io(&self.path, &error)));
+        put_in_place(finished, &self.unfinished, &self.path)
     }
 }
 

@@ -374,7 +374,7 @@ fn every_rust_file_is_part_of_a_crate() {
             .is_some_and(|(folder, _)| ["tests", "benches"].contains(&folder.rsplit('/').next().unwrap_or_default()))
             && !path.contains("/src/")
     };
-    let is_root = |path: &str| path.ends_with("src/lib.rs") || path.ends_with("src/main.rs") || in_target_folder(path);
+    let is_root = |path: &str| path.ends_with("src/lib.rs") || path.ends_with("/main.rs") || in_target_folder(path);
     let mut open: Vec<String> = files.keys().filter(|path| is_root(path)).cloned().collect();
     let mut reached: BTreeSet<String> = BTreeSet::new();
     while let Some(path) = open.pop() {

@@ -84,6 +84,10 @@ pub(crate) fn unescape(segment: &str) -> String {
 /// Reads all documents of a text; never fails, but may report problems instead of documents.
 pub(crate) fn parse(text: &str) -> Parsed {
     let mut parsed = Parsed::default();
+    if let Some(problem) = unfolds_too_far(text) {
+        parsed.problems.push(problem);
+        return parsed;
+    }
     index(text, &mut parsed);
     for document in serde_yaml::Deserializer::from_str(text) {
         match Tree::deserialize(document) {
@@ -122,12 +126,7 @@ fn problem_of(text: &str, error: &serde_yaml::Error) -> Problem {
         };
     }
     if message.contains("repetition limit") || message.contains("recursion limit") {
-        return Problem {
-            kind: ProblemKind::Limit,
-            message: format!("the document unfolds beyond every limit: {message}"),
-            span: text.find('&').map_or(span, |anchor| (anchor, 1)),
-            help: Some("aliases that name one another multiply; write the values out".to_owned()),
-        };
+        return limit_problem(text, message);
     }
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
@@ -295,6 +294,49 @@ struct Indexer<'a> {
 
 /// The reader of the data refuses texts that nest deeper than 128; pointers into them would only cost memory.
 const DEEPEST: usize = 130;
+
+/// Bytes that the aliases of a text may add to it; people's files add a few thousand.
+const MOST_UNFOLDED: u64 = 16 << 20;
+
+/// Adds up what a text's aliases unfold to, without unfolding them.
+fn unfolds_too_far(text: &str) -> Option<Problem> {
+    let mut anchors: HashMap<usize, u64> = HashMap::new();
+    let mut stack: Vec<(usize, u64)> = vec![(0, 0)];
+    for event in Parser::new_from_str(text) {
+        let Ok((event, _)) = event else { return None };
+        let (anchor, size) = match event {
+            Event::Scalar(value, _, anchor, _) => (anchor, value.len() as u64 + 1),
+            Event::Alias(anchor) => (0, anchors.get(&anchor).copied().unwrap_or_default()),
+            Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
+                stack.push((anchor, 1));
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => stack.pop().unwrap_or_default(),
+            Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing | Event::StreamStart | Event::StreamEnd => {
+                continue;
+            }
+        };
+        anchors.insert(anchor, size);
+        let (_, sum) = stack.last_mut()?;
+        *sum = sum.saturating_add(size);
+        if *sum > MOST_UNFOLDED + text.len() as u64 {
+            return Some(limit_problem(text, format!("its aliases add more than {} MiB", MOST_UNFOLDED >> 20)));
+        }
+        if stack.len() > DEEPEST {
+            return None;
+        }
+    }
+    None
+}
+
+fn limit_problem(text: &str, message: String) -> Problem {
+    Problem {
+        kind: ProblemKind::Limit,
+        message: format!("the document unfolds beyond every limit: {message}"),
+        span: text.find('&').map_or((0, 0), |anchor| (anchor, 1)),
+        help: Some("aliases that name one another multiply; write the values out".to_owned()),
+    }
+}
 
 /// One pass over the events; aliases are not followed, so the index stays as small as the text.
 fn index(text: &str, parsed: &mut Parsed) {

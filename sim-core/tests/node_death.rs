@@ -1,11 +1,6 @@
 //! A model built by hand, without any file: the tutorial's two web servers, a client, and a node that dies.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::too_many_lines,
-    clippy::wildcard_enum_match_arm,
-    reason = "a test that cannot be set up must fail"
-)]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test that cannot be set up must fail")]
 
 use std::sync::Arc;
 
@@ -24,7 +19,7 @@ use sim_core::model::settings::{
 use sim_core::model::units::{Bandwidth, Rate};
 use sim_core::model::{Fault, Model, ModelParts};
 use sim_core::topology::generators::{LinkProfile, star};
-use sim_core::topology::{Fabric, Node, NodeRole};
+use sim_core::topology::{Fabric, Node, NodeRole, Topology};
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Level, Record};
 use sim_core::workload::arrivals::ARRIVALS;
@@ -58,7 +53,58 @@ fn workload(name: &str, replicas: u32, placement: &[u32], port: Option<u16>) -> 
     }
 }
 
-fn model(address_model: AddressModelKind, discovery: Discovery, seed: u64) -> Model {
+fn service() -> Service {
+    Service {
+        name: "my-nginx".to_owned(),
+        namespace: "default".to_owned(),
+        kind: ServiceKind::ClusterIp,
+        cluster_ip: None,
+        publish_not_ready_addresses: false,
+        algorithm: String::new(),
+        selector: vec![],
+    }
+}
+
+fn service_port() -> ServicePort {
+    ServicePort {
+        service: ServiceId(0),
+        name: String::new(),
+        port: 80,
+        protocol: Protocol::Tcp,
+        node_port: None,
+        backends: vec![(WorkloadId(0), 80)],
+    }
+}
+
+fn source() -> Source {
+    let mut rate = Arguments::default();
+    rate.set("rate", Argument::Rate(Rate { events: 200, per: SimDuration::from_secs(1) }));
+    Source {
+        name: "curl".to_owned(),
+        from: Origin::Workload(WorkloadId(1)),
+        to: Target::Service(ServicePortId(0)),
+        arrivals: (find(ARRIVALS, "poisson").unwrap().build)(&rate).unwrap(),
+        start: SimDuration::ZERO,
+        stop: SimDuration::from_secs(600),
+        request_bytes: 200,
+        response_bytes: 4_096,
+        connect_timeout: Some(SimDuration::from_secs(2)),
+        timeout: Some(SimDuration::from_secs(5)),
+    }
+}
+
+fn lost_node() -> Fault {
+    let mut victim = Arguments::default();
+    victim.set("node", Argument::Victim(Victim::NodeHosting { workload: WorkloadId(0), index: 1 }));
+    Fault {
+        name: "lost-node".to_owned(),
+        at: SimDuration::from_secs(60),
+        length: None,
+        kind: (find(FAULTS, "node-crash").unwrap().build)(&victim).unwrap(),
+    }
+}
+
+fn topology() -> Topology {
     let nodes = vec![
         node("control-plane", 10, NodeRole::ControlPlane),
         node("node-1", 11, NodeRole::Worker),
@@ -66,11 +112,11 @@ fn model(address_model: AddressModelKind, discovery: Discovery, seed: u64) -> Mo
         node("node-3", 13, NodeRole::Worker),
     ];
     let profile = LinkProfile { bandwidth: Some(Bandwidth(10_000_000_000)), ..LinkProfile::default() };
-    let mut rate = Arguments::default();
-    rate.set("rate", Argument::Rate(Rate { events: 200, per: SimDuration::from_secs(1) }));
-    let mut victim = Arguments::default();
-    victim.set("node", Argument::Victim(Victim::NodeHosting { workload: WorkloadId(0), index: 1 }));
-    Model::new(ModelParts {
+    star(nodes, &profile, Fabric::Routed).unwrap()
+}
+
+fn model(address_model: AddressModelKind, discovery: Discovery, seed: u64) -> Model {
+    let parts = ModelParts {
         seed,
         duration: SimDuration::from_secs(600),
         warm_up: SimDuration::ZERO,
@@ -78,49 +124,18 @@ fn model(address_model: AddressModelKind, discovery: Discovery, seed: u64) -> Mo
         address_model,
         discovery,
         rescheduler: Rescheduler::None,
-        topology: star(nodes, &profile, Fabric::Routed).unwrap(),
+        topology: topology(),
         cluster: ClusterSettings::default(),
         docker: DockerSettings::default(),
         transport: TransportSettings::default(),
         limits: Limits::default(),
         workloads: vec![workload("my-nginx", 2, &[1, 2], Some(80)), workload("curl", 1, &[3], None)],
-        services: vec![Service {
-            name: "my-nginx".to_owned(),
-            namespace: "default".to_owned(),
-            kind: ServiceKind::ClusterIp,
-            cluster_ip: None,
-            publish_not_ready_addresses: false,
-            algorithm: String::new(),
-            selector: vec![],
-        }],
-        service_ports: vec![ServicePort {
-            service: ServiceId(0),
-            name: String::new(),
-            port: 80,
-            protocol: Protocol::Tcp,
-            node_port: None,
-            backends: vec![(WorkloadId(0), 80)],
-        }],
-        sources: vec![Source {
-            name: "curl".to_owned(),
-            from: Origin::Workload(WorkloadId(1)),
-            to: Target::Service(ServicePortId(0)),
-            arrivals: (find(ARRIVALS, "poisson").unwrap().build)(&rate).unwrap(),
-            start: SimDuration::ZERO,
-            stop: SimDuration::from_secs(600),
-            request_bytes: 200,
-            response_bytes: 4_096,
-            connect_timeout: Some(SimDuration::from_secs(2)),
-            timeout: Some(SimDuration::from_secs(5)),
-        }],
-        faults: vec![Fault {
-            name: "lost-node".to_owned(),
-            at: SimDuration::from_secs(60),
-            length: None,
-            kind: (find(FAULTS, "node-crash").unwrap().build)(&victim).unwrap(),
-        }],
-    })
-    .unwrap()
+        services: vec![service()],
+        service_ports: vec![service_port()],
+        sources: vec![source()],
+        faults: vec![lost_node()],
+    };
+    Model::new(parts).unwrap()
 }
 
 fn run(address_model: AddressModelKind, discovery: Discovery) -> Vec<Record> {

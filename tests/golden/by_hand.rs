@@ -131,3 +131,35 @@ fn compose_shop() {
     let visitors = |arm: &str| arrivals(all.arm(arm)).len();
     assert_eq!(visitors("docker-static"), visitors("service"));
 }
+
+#[test]
+fn node_reboot() {
+    let all = library::named("node-reboot.yaml");
+    let service = all.arm("service");
+    // 20 s are less than the shortest detection (39.6 s): Kubernetes never counts the node as lost.
+    assert_eq!(times(service, "node-not-ready"), Vec::<u64>::new());
+    // The ReplicaSet replaces the removed pod after the controllers' 10 ms.
+    assert_eq!(*times(service, "pod-created").last().unwrap(), 120 * SECOND + 10_000_000);
+    // Heartbeats every 5 s, lost 15 s after the last one: 10 to 15 s after the crash.
+    let lost = times(all.arm("docker-orchestrated"), "node-not-ready")[0] - 30 * SECOND;
+    assert!((10 * SECOND..=15 * SECOND).contains(&lost), "{lost}");
+}
+
+#[test]
+fn cut_link() {
+    let all = library::named("cut-link.yaml");
+    let service = all.arm("service");
+    // The link mends at 240 s; the next monitor pass (every 5.002 s) takes the node back.
+    let ready = times(service, "node-ready")[0];
+    assert!((240 * SECOND..=245_002_000_000).contains(&ready), "{ready}");
+    // Three minutes are less than the toleration of 300 s: nothing is deleted, no address is given anew.
+    assert_eq!(times(service, "pod-deleted"), Vec::<u64>::new());
+    assert_eq!(times(service, "address-assigned"), [0, 0, 0]);
+    // Round robin takes turns: of the first 298 requests, ended before the cut, each pod has half.
+    let served = service.records.iter().filter_map(|record| match record.body {
+        Body::RequestEnded { number, pod, .. } if number < 298 => pod,
+        _ => None,
+    });
+    let pods: Vec<_> = served.collect();
+    assert_eq!(pods.iter().filter(|pod| **pod == pods[0]).count(), 149);
+}

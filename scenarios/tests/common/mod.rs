@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use scenarios::{Checked, Diagnostic, Loaded, Overrides, Scenario, Source};
 
 /// Metrics that the tests' expectations use.
-pub(crate) const METRICS: &[&str] = &["request_success_rate", "outage_duration"];
+pub(crate) const METRICS: &[&str] = &["request_success_rate", "outage_duration", "outage_ended"];
 
 /// The folder of the library.
 pub(crate) fn library() -> PathBuf {
