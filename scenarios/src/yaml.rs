@@ -126,7 +126,7 @@ fn problem_of(text: &str, error: &serde_yaml::Error) -> Problem {
         };
     }
     if message.contains("repetition limit") || message.contains("recursion limit") {
-        return limit_problem(text, message);
+        return limit_problem(text, &message);
     }
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
@@ -320,7 +320,7 @@ fn unfolds_too_far(text: &str) -> Option<Problem> {
         let (_, sum) = stack.last_mut()?;
         *sum = sum.saturating_add(size);
         if *sum > MOST_UNFOLDED + text.len() as u64 {
-            return Some(limit_problem(text, format!("its aliases add more than {} MiB", MOST_UNFOLDED >> 20)));
+            return Some(limit_problem(text, &format!("its aliases add more than {} MiB", MOST_UNFOLDED >> 20)));
         }
         if stack.len() > DEEPEST {
             return None;
@@ -329,7 +329,7 @@ fn unfolds_too_far(text: &str) -> Option<Problem> {
     None
 }
 
-fn limit_problem(text: &str, message: String) -> Problem {
+fn limit_problem(text: &str, message: &str) -> Problem {
     Problem {
         kind: ProblemKind::Limit,
         message: format!("the document unfolds beyond every limit: {message}"),

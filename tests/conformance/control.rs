@@ -1,4 +1,4 @@
-//! Control loops: scheduling, zone disruption, silence, overlapping faults, StatefulSets, port clashes.
+//! Control loops: scheduling, zone disruption, silence, overlapping faults, restarts.
 
 use sim_core::model::ids::NodeId;
 use sim_core::trace::Body;
