@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use reports::metrics::METRICS;
-use scenarios::{Diagnostic, Loaded, Overrides, Scenario, Severity, Source};
+use scenarios::{BoundUnit, Diagnostic, Loaded, Overrides, Scenario, Severity, Source};
 
 use crate::args::ScenarioArgs;
 use crate::failure::Failure;
@@ -14,14 +14,15 @@ pub(crate) fn read_disk(path: &Path) -> std::io::Result<String> {
     std::fs::read_to_string(path)
 }
 
-/// The names that expectations may use.
-pub(crate) fn metric_names() -> Vec<&'static str> {
-    METRICS.iter().map(|metric| metric.name).collect()
+/// The metrics that expectations may name.
+pub(crate) fn metrics() -> Vec<scenarios::Metric<'static>> {
+    let unit = |unit: &str| if unit == "ns" { BoundUnit::Nanoseconds } else { BoundUnit::Number };
+    METRICS.iter().map(|metric| (metric.name, unit(metric.unit))).collect()
 }
 
 /// Loads a scenario's text; includes are read from the disk, relative to `base`.
 pub fn load_text(source: Source, base: &Path, overrides: &Overrides) -> Loaded {
-    scenarios::load(source, base, &read_disk, overrides, &metric_names())
+    scenarios::load(source, base, &read_disk, overrides, &metrics())
 }
 
 /// Loads a scenario file.

@@ -35,14 +35,9 @@ fn text(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn metric_names() -> Vec<&'static str> {
-    METRICS.iter().map(|metric| metric.name).collect()
-}
-
 fn load(name: &str, text: String) -> Loaded {
-    let read = |path: &Path| std::fs::read_to_string(path);
     let source = Source { name: name.to_owned(), text };
-    scenarios::load(source, &root().join("scenarios/library"), &read, &Overrides::default(), &metric_names())
+    podwire::session::load_text(source, &root().join("scenarios/library"), &Overrides::default())
 }
 
 fn metrics_table() -> String {

@@ -27,6 +27,9 @@ impl BoundUnit {
     }
 }
 
+/// A metric that expectations may name: its name, and how its bounds are written.
+pub type Metric<'a> = (&'a str, BoundUnit);
+
 /// A threshold with every name checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
@@ -49,7 +52,7 @@ pub struct Expectation {
 pub(crate) fn resolve(
     spec: &Spec,
     arms: &[ArmPlan],
-    metrics: &[&str],
+    metrics: &[Metric<'_>],
     place: &Place,
     sink: &mut Sink,
 ) -> Vec<Expectation> {
@@ -58,8 +61,9 @@ pub(crate) fn resolve(
     for (index, given) in spec.expect.iter() {
         let at = place.item(index);
         check_names(spec, given, arms, metrics, &at, sink);
-        let min = bound(given.min.as_ref(), &at.at("min"), sink);
-        let max = bound(given.max.as_ref(), &at.at("max"), sink);
+        let wanted = metrics.iter().find(|(name, _)| given.metric.as_deref() == Some(*name)).map(|(_, unit)| *unit);
+        let min = bound(given.min.as_ref(), wanted, &at.at("min"), sink);
+        let max = bound(given.max.as_ref(), wanted, &at.at("max"), sink);
         let Some(metric) = given.metric.clone() else {
             sink.report(MISSING_KEY, &at, "an expectation needs a `metric`");
             continue;
@@ -67,12 +71,10 @@ pub(crate) fn resolve(
         if given.min.is_none() && given.max.is_none() {
             sink.report(MISSING_KEY, &at, "an expectation needs `min` or `max`");
         }
-        if let (Some(min), Some(max)) = (min, max) {
-            if min.1 != max.1 {
-                sink.report(BAD_VALUE, &at.at("max"), "`min` and `max` must both be numbers or both durations");
-            } else if min.0 > max.0 {
-                sink.report(BAD_VALUE, &at.at("max"), "`max` is below `min`");
-            }
+        if let (Some(min), Some(max)) = (min, max)
+            && min.0 > max.0
+        {
+            sink.report(BAD_VALUE, &at.at("max"), "`max` is below `min`");
         }
         all.push(Expectation {
             metric,
@@ -87,14 +89,22 @@ pub(crate) fn resolve(
     all
 }
 
-fn check_names(spec: &Spec, given: &ExpectSpec, arms: &[ArmPlan], metrics: &[&str], place: &Place, sink: &mut Sink) {
+fn check_names(
+    spec: &Spec,
+    given: &ExpectSpec,
+    arms: &[ArmPlan],
+    metrics: &[Metric<'_>],
+    place: &Place,
+    sink: &mut Sink,
+) {
     let arms: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
     let traffic: Vec<&str> = spec.traffic.iter().filter_map(|(_, source)| source.name.as_deref()).collect();
     let faults: Vec<&str> = spec.faults.iter().filter_map(|(_, fault)| fault.name()).collect();
     // An arm in error has no name here, and was reported already.
+    let metrics: Vec<&str> = metrics.iter().map(|(name, _)| *name).collect();
     let all_arms = spec.arms.is_empty() || arms.len() == spec.arms.0.len();
     let asked = [
-        ("metric", &given.metric, metrics),
+        ("metric", &given.metric, &metrics),
         ("arm", &given.arm, &arms),
         ("traffic", &given.traffic, &traffic),
         ("fault", &given.fault, &faults),
@@ -108,16 +118,31 @@ fn check_names(spec: &Spec, given: &ExpectSpec, arms: &[ArmPlan], metrics: &[&st
     }
 }
 
-/// A bound and what its number means.
+/// A bound and what its number means; it must be written as the metric's own unit (`wanted`) asks.
 #[allow(clippy::cast_precision_loss)]
-fn bound(text: Option<&BoundText>, place: &Place, sink: &mut Sink) -> Option<(f64, BoundUnit)> {
+fn bound(
+    text: Option<&BoundText>,
+    wanted: Option<BoundUnit>,
+    place: &Place,
+    sink: &mut Sink,
+) -> Option<(f64, BoundUnit)> {
     let text = &text?.0;
-    if let Some(number) = text.parse::<f64>().ok().filter(|number| number.is_finite()) {
-        return Some((number, BoundUnit::Number));
-    }
-    let length = units::duration(text).ok();
-    if length.is_none() {
-        sink.report(BAD_VALUE, place, format!("`{text}` is neither a number nor a duration"));
-    }
-    length.map(|length| (length.as_nanos() as f64, BoundUnit::Nanoseconds))
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    let length = units::duration(text).ok().map(|length| length.as_nanos() as f64);
+    let found = match number {
+        Some(number) => Some((number, BoundUnit::Number)),
+        None => length.map(|length| (length, BoundUnit::Nanoseconds)),
+    };
+    let complaint = match (found, wanted) {
+        (None, _) => format!("`{text}` is neither a number nor a duration"),
+        (Some((_, BoundUnit::Number)), Some(BoundUnit::Nanoseconds)) => {
+            format!("this metric is a time: write `{text}` as a duration, such as {text}s")
+        }
+        (Some((_, BoundUnit::Nanoseconds)), Some(BoundUnit::Number)) => {
+            format!("this metric is a plain number, `{text}` is a duration")
+        }
+        (Some(_), _) => return found,
+    };
+    sink.report(BAD_VALUE, place, complaint);
+    None
 }

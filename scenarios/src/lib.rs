@@ -23,7 +23,7 @@ pub mod units;
 mod yaml;
 
 pub use diagnostics::{Diagnostic, Severity, Source, render};
-pub use expectations::{BoundUnit, Expectation};
+pub use expectations::{BoundUnit, Expectation, Metric};
 pub use load::{Arm, Checked, Files, Loaded, Scenario, check, load};
 pub use overrides::Overrides;
 pub use tables::{Table, format_tables};

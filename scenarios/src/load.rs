@@ -14,7 +14,7 @@ use crate::diagnostics::codes::{
 };
 use crate::diagnostics::{Diagnostic, Place, Severity, Sink, Source};
 use crate::draft::Draft;
-use crate::expectations::{self, Expectation};
+use crate::expectations::{self, Expectation, Metric};
 use crate::import::{DocumentKind, import, kind_of};
 use crate::lower::{Lowering, lower, settings_of};
 use crate::nearest::did_you_mean;
@@ -95,9 +95,9 @@ pub struct Checked {
     pub loaded: Loaded,
 }
 
-/// Loads a scenario. `base` is the folder that its includes are relative to; `metrics` are the names that
-/// expectations may use.
-pub fn load(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[&str]) -> Loaded {
+/// Loads a scenario. `base` is the folder that its includes are relative to; `metrics` are those that
+/// expectations may name, with what their bounds are.
+pub fn load(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[Metric<'_>]) -> Loaded {
     let mut loader =
         Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
     let documents = loader.parse(main);
@@ -106,7 +106,7 @@ pub fn load(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides,
 }
 
 /// Checks a scenario, a manifest or a compose file, told apart by its contents.
-pub fn check(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[&str]) -> Checked {
+pub fn check(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[Metric<'_>]) -> Checked {
     let mut loader =
         Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
     let documents = loader.parse(main);
@@ -142,7 +142,7 @@ pub fn check(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides
 struct Loader<'a> {
     files: &'a dyn Files,
     base: &'a Path,
-    metrics: &'a [&'a str],
+    metrics: &'a [Metric<'a>],
     sink: Sink,
     draft: Draft,
     paths: Paths,

@@ -57,7 +57,7 @@ fn every_mistake_has_its_code_and_place() {
         ("traffic: asks", "traffic: aks", vec!["E0406 scenario.yaml:18:56"]),
         ("fault: dies", "fault: did", vec!["E0406 scenario.yaml:18:69"]),
         ("max: 60s", "max: lots", vec!["E0205 scenario.yaml:18:80"]),
-        ("max: 60s", "min: 1, max: 60s", vec!["E0205 scenario.yaml:18:88"]),
+        ("max: 60s", "min: 1, max: 60s", vec!["E0205 scenario.yaml:18:80"]),
         ("\n  seed", "\n\tseed", vec!["E0101 scenario.yaml:5:1"]),
     ];
     for (from, to, expected) in cases {
@@ -258,4 +258,18 @@ fn the_tables_list_every_registry_entry() {
         assert!(faults.markdown.contains(spec.name));
     }
     assert!(tables.iter().any(|table| table.markdown.contains("E0101")));
+}
+
+#[test]
+fn a_bound_is_written_as_its_metric_asks() {
+    let text = |bound: &str| {
+        format!(
+            "apiVersion: podwire/v1\nkind: Scenario\nmetadata: {{name: x}}\nspec:\n  duration: 10s\n  include: [web.yaml]\n  \
+             arms: [service]\n  expect:\n    - {bound}\n"
+        )
+    };
+    let said_of = |bound: &str| said(&load_with(&text(bound), &[("web.yaml", WEB)], &Overrides::default()));
+    assert!(said_of("{metric: outage_duration, max: 60}").contains(&"E0205 scenario.yaml:9:38".to_owned()));
+    assert!(said_of("{metric: request_success_rate, min: 1s}").contains(&"E0205 scenario.yaml:9:43".to_owned()));
+    assert!(!said_of("{metric: outage_duration, max: 60s}").iter().any(|item| item.starts_with('E')));
 }

@@ -34,7 +34,7 @@ pub(super) fn execute(args: &CheckArgs) -> Result<(), Failure> {
 fn check_file(path: &Path, args: &CheckArgs) -> Result<Checked, Failure> {
     let (source, base) = session::read_source(path)?;
     let overrides = Overrides { seed: None, set: args.set.clone(), strict: args.strict };
-    Ok(scenarios::check(source, &base, &session::read_disk, &overrides, &session::metric_names()))
+    Ok(scenarios::check(source, &base, &session::read_disk, &overrides, &session::metrics()))
 }
 
 /// One line per file on standard output, everything else on standard error.

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use podwire::experiment::{self, Settings, Unit};
-use reports::metrics::METRICS;
 use reports::report::RunReport;
 use scenarios::{Overrides, Scenario, Source};
 use sim_core::trace::{Level, Record};
@@ -18,9 +17,7 @@ pub(crate) fn load(text: &str, set: &[(&str, &str)]) -> Scenario {
     let source = Source { name: "scenario.yaml".to_owned(), text: text.to_owned() };
     let set = set.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
     let overrides = Overrides { set, ..Overrides::default() };
-    let disk = |path: &Path| std::fs::read_to_string(path);
-    let metrics: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
-    let loaded = scenarios::load(source, &library(), &disk, &overrides, &metrics);
+    let loaded = podwire::session::load_text(source, &library(), &overrides);
     let said = scenarios::render(&loaded.diagnostics, &loaded.sources, false);
     loaded.scenario.unwrap_or_else(|| panic!("{said}\n{text}"))
 }

@@ -6,10 +6,14 @@
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use scenarios::{Checked, Diagnostic, Loaded, Overrides, Scenario, Source};
+use scenarios::{BoundUnit, Checked, Diagnostic, Loaded, Metric, Overrides, Scenario, Source};
 
 /// Metrics that the tests' expectations use.
-pub(crate) const METRICS: &[&str] = &["request_success_rate", "outage_duration", "outage_ended"];
+pub(crate) const METRICS: &[Metric<'static>] = &[
+    ("request_success_rate", BoundUnit::Number),
+    ("outage_duration", BoundUnit::Nanoseconds),
+    ("outage_ended", BoundUnit::Number),
+];
 
 /// The folder of the library.
 pub(crate) fn library() -> PathBuf {
