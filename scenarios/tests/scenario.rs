@@ -43,6 +43,11 @@ fn every_mistake_has_its_code_and_place() {
         ("timeout: 5s", "start: 3m", vec!["E0503 scenario.yaml:14:14"]),
         ("at: 30s", "at: 5m", vec!["E0503 scenario.yaml:16:24"]),
         ("at: 30s", "at: 30s, for: 5m", vec!["W0205 scenario.yaml:16:34"]),
+        (
+            "kind: node-crash, node: node-1}",
+            "for: 5s, kind: pod-kill, pod: {of: deployment/web, index: 0}}",
+            vec!["W0204 scenario.yaml:16:34"],
+        ),
         ("kind: node-crash", "kind: node-crush", vec!["E0206 scenario.yaml:16:35"]),
         ("node: node-1}", "node: node-9}", vec!["E0401 scenario.yaml:16:53"]),
         ("node: node-1}", "nod: node-1}", vec!["E0201 scenario.yaml:16:47"]),

@@ -9,7 +9,9 @@ use sim_core::topology::NodeRole;
 
 use super::{Lowering, Tables, parts};
 use crate::diagnostics::Place;
-use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, MISSING_KEY, NEVER_HAPPENS, NO_EXPECTED_END, WRONG_TYPE};
+use crate::diagnostics::codes::{
+    BAD_VALUE, DUPLICATE_NAME, MISSING_KEY, NEVER_HAPPENS, NO_EXPECTED_END, UNUSED, WRONG_TYPE,
+};
 use crate::schema::FaultSpec;
 use crate::schema::values::{DurationText, from_text};
 
@@ -61,6 +63,10 @@ fn fault(ctx: &mut Lowering<'_>, tables: &Tables, given: &FaultSpec, place: &Pla
     }
     let (_, kind) = built?;
     check_victim(ctx, tables, &kind, place);
+    if kind.end.is_none() && given_length.is_some() {
+        let message = format!("`{}` happens at once; `for` has no effect on it", kind.name);
+        ctx.sink.report(UNUSED, &place.at("for"), message);
+    }
     Some(Fault { name: given.name()?.to_owned(), at, length: given_length.or(kind.default_length), kind })
 }
 
