@@ -57,11 +57,6 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         self.now
     }
 
-    /// Events pending.
-    pub fn pending(&self) -> usize {
-        self.queue.len()
-    }
-
     /// Schedules an event at `time`, which is now (of this class or a higher one) or later.
     pub fn at(&mut self, time: SimTime, class: EventClass, event: E) {
         self.check_order(time, class);

@@ -28,15 +28,6 @@ impl Distribution {
             }
         }
     }
-
-    /// The expected length in nanoseconds.
-    #[allow(clippy::cast_precision_loss)]
-    pub fn mean_nanos(self) -> f64 {
-        match self {
-            Self::Constant(value) | Self::Exponential(value) => value.as_nanos() as f64,
-            Self::Uniform(low, high) => f64::midpoint(low.as_nanos() as f64, high.as_nanos() as f64),
-        }
-    }
 }
 
 /// An exponential sample of the given mean by inversion.

@@ -6,9 +6,9 @@ use crate::model::parameters::{Parameter, ParameterKind, Spec};
 use crate::workload::distribution::Distribution;
 
 #[derive(Clone, Debug)]
-pub(super) struct ClosedLoop {
-    pub(super) users: u32,
-    pub(super) think: Distribution,
+struct ClosedLoop {
+    users: u32,
+    think: Distribution,
 }
 
 impl ArrivalProcess for ClosedLoop {

@@ -6,7 +6,6 @@ mod poisson;
 
 use crate::kernel::time::SimDuration;
 use crate::model::parameters::Spec;
-use crate::workload::distribution::Distribution;
 
 /// How a source decides when requests start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +49,3 @@ impl Clone for Box<dyn ArrivalProcess> {
 
 /// Every arrival process that scenario files can name.
 pub const ARRIVALS: &[Spec<Box<dyn ArrivalProcess>>] = &[poisson::SPEC, constant::SPEC, closed_loop::SPEC];
-
-/// A closed loop, for callers that build models by hand.
-pub fn closed_loop(users: u32, think: Distribution) -> Box<dyn ArrivalProcess> {
-    Box::new(closed_loop::ClosedLoop { users, think })
-}
