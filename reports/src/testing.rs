@@ -6,7 +6,7 @@ use sim_core::kernel::time::{SimDuration, SimTime};
 use sim_core::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
 use sim_core::model::settings::Subnet;
 use sim_core::trace::fields::{Client, FieldType, Suffix, Value};
-use sim_core::trace::header::{NodeName, ServiceName, ServicePortName, SourceName, WorkloadName};
+use sim_core::trace::header::{EdgeName, NodeName, ServiceName, ServicePortName, SourceName, WorkloadName};
 use sim_core::trace::record::KINDS;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Record, TraceHeader, TraceSink};
@@ -52,7 +52,14 @@ pub(crate) fn header() -> TraceHeader {
             selector: vec!["run=my-nginx".into()],
         }],
         service_ports: vec![ServicePortName { service: 0, port: 80, workloads: vec![0] }],
-        sources: vec![SourceName { name: "curl".into(), service_port: Some(0) }],
+        sources: vec![SourceName { name: "curl".into(), service_port: Some(0), parent: None, edge: 0 }],
+        edges: vec![EdgeName {
+            name: "curl".into(),
+            caller: None,
+            service_port: Some(0),
+            workload: Some(0),
+            fails_caller: 1,
+        }],
         faults: vec!["lost-node".into(), "other".into()],
     }
 }

@@ -200,7 +200,7 @@ fn tolerations_and_restart_policies() {
     let scenario = good(SCENARIO, &[("web.yaml", compose)]);
     assert_eq!(scenario.arms[0].model.workloads[0].restart_policy, RestartPolicy::OnFailure { max: 3 });
     assert_eq!(scenario.arms[1].model.workloads[0].restart_policy, RestartPolicy::Always);
-    assert!(matches!(scenario.arms[0].model.sources[0].to, Target::Service(_)));
+    assert!(matches!(scenario.arms[0].model.sources[0].call.to, Target::Service(_)));
 }
 
 #[test]

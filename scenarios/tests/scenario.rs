@@ -13,7 +13,7 @@ fn the_scenario_itself_is_right() {
     assert_eq!(said(&loaded), Vec::<String>::new());
     let scenario = loaded.scenario.expect("it loads");
     let model = &scenario.arms[0].model;
-    assert_eq!(model.sources[0].timeout.expect("a timeout").to_string(), "5s");
+    assert_eq!(model.sources[0].call.timeout.expect("a timeout").to_string(), "5s");
     assert_eq!(scenario.expectations[0].unit, BoundUnit::Nanoseconds);
     assert_eq!(scenario.expectations[0].max, Some(60e9));
 }
@@ -159,7 +159,7 @@ fn a_value_is_set_by_path() {
     let model = &scenario.arms[1].model;
     assert_eq!(model.cluster.node_monitor_grace_period.to_string(), "20s");
     assert_eq!(model.cluster.proxy_min_sync_period.to_string(), "2s");
-    assert_eq!(model.sources[0].timeout.expect("a timeout").to_string(), "1s");
+    assert_eq!(model.sources[0].call.timeout.expect("a timeout").to_string(), "1s");
     assert_eq!(model.workloads[0].replicas, 3);
     assert_eq!(model.topology.nodes().len(), 5);
     assert_eq!(scenario.arms[1].settings["cluster.nodeMonitorGracePeriod"], "20s");

@@ -113,6 +113,9 @@ impl Metrics {
         let mut latency = LatencyTally::default();
         let mut traffic = Vec::new();
         for (source, (tally, own)) in (0_u32..).zip(self.requests.iter().zip(&self.latency)) {
+            if !self.is_root(source) {
+                continue;
+            }
             let counts = tally.counts();
             requests.add(&counts);
             latency.merge(own);
@@ -134,6 +137,11 @@ impl Metrics {
             addressing: self.finished_addressing(),
             faults: header.faults.clone(),
         }
+    }
+
+    /// True for a traffic source's own requests.
+    fn is_root(&self, source: u32) -> bool {
+        self.header.sources.get(source as usize).is_none_or(|source| source.parent.is_none())
     }
 
     /// A client of a clusterIP knows that one address even where no record says so.
@@ -183,7 +191,7 @@ impl Metrics {
             if let (Some(port), Some(pod)) = (target, pod) {
                 self.balance.ok(port, pod.0);
             }
-        } else if faults != FaultSet::EMPTY {
+        } else if faults != FaultSet::EMPTY && self.is_root(source.0) {
             let last = (pending.pod != u32::MAX).then_some(pending.pod);
             let pod = pod.map(|pod| pod.0).or(last);
             for fault in self.chains.faults(faults) {
@@ -216,6 +224,9 @@ impl TraceSink for Metrics {
             }
             Body::RequestEnded { source, number, outcome, pod } => self.ended(record, source, number, outcome, pod),
             Body::ConnectionAccepted { .. }
+            | Body::ConnectionReused { .. }
+            | Body::RequestRetried { .. }
+            | Body::RequestHedged { .. }
             | Body::ResponseSent { .. }
             | Body::ConnectionClosed { .. }
             | Body::SegmentSent { .. }

@@ -60,8 +60,14 @@ pub(super) fn what(body: &Body, names: &Names) -> String {
         | Body::PortPublished { .. }
         | Body::PortReleased { .. }
         | Body::PortConflict { .. } => of_pod(body, names),
+        Body::AddressEjected { client, address, port, until, .. } => {
+            format!("{} leaves {address}:{port} out until {}", names.client(client), seconds(until))
+        }
         Body::RequestArrived { .. }
         | Body::RequestEnded { .. }
+        | Body::RequestRetried { .. }
+        | Body::RequestHedged { .. }
+        | Body::ConnectionReused { .. }
         | Body::ConnectionOpened { .. }
         | Body::ConnectionAccepted { .. }
         | Body::ResponseSent { .. }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use sim_core::kernel::time::SimDuration;
-use sim_core::trace::header::{NodeName, ServiceName, ServicePortName, SourceName, TRACE_FORMAT, WorkloadName};
+use sim_core::trace::header::{
+    EdgeName, NodeName, ServiceName, ServicePortName, SourceName, TRACE_FORMAT, WorkloadName,
+};
 use sim_core::trace::{Level, TraceHeader};
 
 use super::error::TraceError;
@@ -29,6 +31,7 @@ struct HeaderLine {
     services: Vec<Service>,
     service_ports: Vec<ServicePort>,
     sources: Vec<Source>,
+    edges: Vec<CallEdge>,
     faults: Vec<String>,
     effective_scenario: String,
 }
@@ -83,7 +86,14 @@ mirrors! {
     }
     Service = ServiceName { name: String, namespace: String, kind: String, selector: Vec<String>, }
     ServicePort = ServicePortName { service: u32, port: u16, workloads: Vec<u32>, }
-    Source = SourceName { name: String, service_port: Option<u32>, }
+    Source = SourceName { name: String, service_port: Option<u32>, parent: Option<u32>, edge: u32, }
+    CallEdge = EdgeName {
+        name: String,
+        caller: Option<u32>,
+        service_port: Option<u32>,
+        workload: Option<u32>,
+        fails_caller: u32,
+    }
 }
 
 fn mirror<'a, T: 'a, U: From<&'a T>>(list: &'a [T]) -> Vec<U> {
@@ -114,6 +124,7 @@ pub(super) fn to_line(header: &TraceHeader, level: Level) -> Result<String, Trac
         services: mirror(&header.services),
         service_ports: mirror(&header.service_ports),
         sources: mirror(&header.sources),
+        edges: mirror(&header.edges),
         faults: header.faults.clone(),
         effective_scenario: header.effective_scenario.clone(),
     };
@@ -150,6 +161,7 @@ pub(super) fn from_line(line: &str) -> Result<(TraceHeader, Level), TraceError> 
         services: restore(line.services),
         service_ports: restore(line.service_ports),
         sources: restore(line.sources),
+        edges: restore(line.edges),
         faults: line.faults,
     };
     Ok((header, level))

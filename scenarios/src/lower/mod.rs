@@ -1,5 +1,6 @@
 //! From the draft and one arm's settings to a model: every name becomes a number, or an error at its place.
 
+mod calls;
 mod faults;
 mod parts;
 pub(crate) mod refs;
@@ -82,7 +83,8 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let topology = topology::lower(ctx, &settings.cluster)?;
     let mut workloads = workloads::lower(ctx, &topology);
     let (services, service_ports) = services::lower(ctx, &mut workloads, &settings.cluster);
-    let tables = Tables { topology, workloads, services, service_ports, duration };
+    let mut tables = Tables { topology, workloads, services, service_ports, duration };
+    calls::lower(ctx, &mut tables);
     let sources = traffic::lower(ctx, &tables);
     let faults = faults::lower(ctx, &tables);
     if ctx.sink.has_errors() {
@@ -137,6 +139,9 @@ fn place_of(spec: &Place, message: &str) -> Place {
         (Some((group, _)), _) => group.split('/').fold(spec.clone(), |place, key| place.at(key)).at(word),
         (None, "a") if message.starts_with("a registry") => spec.at("registry"),
         (None, "a") if message.starts_with("a rescheduler") => spec.at("rescheduler"),
+        (None, "calls") => spec.at("behaviour").key(),
+        (None, "the") if message.starts_with("the calls") => spec.at("behaviour").key(),
+        (None, "more") if message.starts_with("more than") => spec.at("behaviour").key(),
         (None, "warm-up") => spec.at("warmUp"),
         (None, "the") if message.starts_with("the duration") => spec.at("duration"),
         _ => spec.key(),

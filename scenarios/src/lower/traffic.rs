@@ -7,17 +7,11 @@ use sim_core::model::settings::AddressModelKind;
 use sim_core::topology::NodeRole;
 use sim_core::workload::arrivals::ARRIVALS;
 
-use super::{Lowering, Tables, parts, refs};
+use super::{Lowering, Tables, calls, parts, refs};
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, NEVER_HAPPENS, NOT_MODELLED, UNKNOWN_PORT};
 use crate::nearest::did_you_mean;
-use crate::schema::{PayloadSpec, TrafficSpec};
-use crate::units;
-
-/// Payload of a request whose size the scenario leaves open (assumption: a small GET).
-const DEFAULT_REQUEST_BYTES: u64 = 200;
-/// Payload of a response whose size the scenario leaves open (assumption: a small page).
-const DEFAULT_RESPONSE_BYTES: u64 = 4_096;
+use crate::schema::TrafficSpec;
 
 pub(super) fn lower(ctx: &mut Lowering<'_>, tables: &Tables) -> Vec<Source> {
     let place = ctx.place.at("traffic");
@@ -60,39 +54,17 @@ fn source(ctx: &mut Lowering<'_>, tables: &Tables, given: &TrafficSpec, place: &
     } else if start >= stop {
         ctx.sink.report(BAD_VALUE, &place.at("stop"), format!("the traffic stops at {stop} but starts at {start}"));
     }
-    let request_bytes = bytes(ctx, given.request.as_ref(), &place.at("request"), DEFAULT_REQUEST_BYTES);
-    let response_bytes = bytes(ctx, given.response.as_ref(), &place.at("response"), DEFAULT_RESPONSE_BYTES);
-    let connect_timeout = ctx.optional_duration(given.connect_timeout.as_ref(), &place.at("connectTimeout"));
-    let timeout = ctx.optional_duration(given.timeout.as_ref(), &place.at("timeout"));
-    for (key, length) in [("connectTimeout", connect_timeout), ("timeout", timeout)] {
-        if length.is_some_and(SimDuration::is_zero) {
-            ctx.sink.help(
-                BAD_VALUE,
-                &place.at(key),
-                "a deadline of zero",
-                "leave it out to wait as long as Linux does",
-            );
-        }
-    }
+    let call = to.map(|to| calls::shared(ctx, to, &calls::Shared::from(given), place));
     let (from, to) = (from?, to?);
     check_pair(ctx, tables, from, to, &place.at("to"));
     Some(Source {
         name: given.name.clone()?,
         from,
-        to,
+        call: call?,
         arrivals: arrivals?.1,
         start,
         stop: stop.min(tables.duration),
-        request_bytes,
-        response_bytes,
-        connect_timeout,
-        timeout,
     })
-}
-
-fn bytes(ctx: &mut Lowering<'_>, given: Option<&PayloadSpec>, place: &Place, default: u64) -> u64 {
-    let text = given.and_then(|payload| payload.bytes.as_ref()).map(|text| text.0.as_str());
-    ctx.read(text, &place.at("bytes"), units::size).unwrap_or(default)
 }
 
 fn origin(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place: &Place) -> Option<Origin> {
@@ -118,7 +90,7 @@ fn origin(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place: &Place) ->
     Some(Origin::Workload(workload))
 }
 
-fn target(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place: &Place) -> Option<Target> {
+pub(super) fn target(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place: &Place) -> Option<Target> {
     let (path, port) = text.rsplit_once(':').map_or((text, None), |(path, port)| (path, Some(port)));
     if let Some(name) = path.strip_prefix("service/").or_else(|| path.strip_prefix("svc/")) {
         let service = refs::service(name, ctx.draft, place, ctx.sink)?;

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use sim_core::model::application::{Behaviour, HostPort, Protocol, Publish, RestartPolicy, Workload, WorkloadKind};
+use sim_core::model::application::{
+    Behaviour, HostPort, Protocol, Publish, RestartPolicy, WorkerModel, Workload, WorkloadKind,
+};
 use sim_core::model::ids::NodeId;
 use sim_core::model::settings::AddressModelKind;
 use sim_core::topology::{NodeRole, Topology};
 use sim_core::workload::distribution::DISTRIBUTIONS;
 
-use super::{Lowering, parts, refs};
+use super::{Lowering, calls, parts, refs};
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, PORT_RANGE, UNKNOWN_PORT, UNUSED};
 use crate::draft::DraftWorkload;
@@ -71,6 +73,8 @@ fn workload(
         placement,
         publish: published(given, additions.publish.get(&index)),
         behaviour: additions.behaviour.get(&index).copied().unwrap_or_default(),
+        // Calls need every target, so they are added once all are known.
+        calls: Vec::new(),
     }
 }
 
@@ -146,6 +150,17 @@ fn one_behaviour(ctx: &mut Lowering<'_>, given: &BehaviourSpec, place: &Place) -
     behaviour.concurrency = given.concurrency.or(behaviour.concurrency);
     behaviour.backlog = given.backlog.unwrap_or(behaviour.backlog);
     behaviour.startup = ctx.duration(given.startup.as_ref(), &place.at("startup"), behaviour.startup);
+    behaviour.error_ppm = calls::share(ctx, given.error_rate.as_ref(), &place.at("errorRate")).unwrap_or(0);
+    behaviour.worker = match given.worker.as_ref().map(|text| text.0.as_str()) {
+        None | Some("sync") => WorkerModel::Sync,
+        Some("async") => WorkerModel::Async,
+        Some(other) => {
+            let help = did_you_mean(other, ["sync", "async"]);
+            let message = format!("`{other}` is no kind of worker; known: sync, async");
+            ctx.sink.help(BAD_VALUE, &place.at("worker"), message, &help);
+            WorkerModel::Sync
+        }
+    };
     behaviour
 }
 

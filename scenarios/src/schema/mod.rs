@@ -1,11 +1,13 @@
 //! The scenario format, one type per mapping of the file. Names of algorithms, fault kinds and the like are not
 //! here: the registries know them.
 
+pub mod calls;
 mod forms;
 pub(crate) mod paths;
 pub mod settings;
 pub mod values;
 
+use calls::{ConnectionsSpec, OutlierEjectionSpec, RetriesSpec, StepSpec, TcpKeepaliveSpec};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
@@ -239,6 +241,12 @@ pub struct BehaviourSpec {
     pub backlog: Option<u32>,
     /// From starting a container to its listening.
     pub startup: Option<DurationText>,
+    /// Share of the requests that fail by themselves after their service (0%).
+    pub error_rate: Option<PercentText>,
+    /// `sync`: a worker waits for the calls it makes; `async`: it takes other requests meanwhile (sync).
+    pub worker: Option<NameText>,
+    /// What a request calls after its service and before its answer: steps in order; a list is steps at once.
+    pub calls: List<StepSpec>,
 }
 
 /// What a scenario adds to a Service.
@@ -271,8 +279,24 @@ pub struct TrafficSpec {
     pub response: Option<PayloadSpec>,
     /// The client gives a connect up after this time.
     pub connect_timeout: Option<DurationText>,
-    /// The client gives a request up this long after its intended arrival.
+    /// The client gives an attempt up after this time; the first one starts at the intended arrival.
     pub timeout: Option<DurationText>,
+    /// The request with all its attempts, and every call made for it, ends by then.
+    pub deadline: Option<DurationText>,
+    /// When a failed attempt is followed by another.
+    pub retries: Option<RetriesSpec>,
+    /// A second attempt starts beside the first one after this time.
+    pub hedge_after: Option<DurationText>,
+    /// When an address that fails is left out.
+    pub outlier_ejection: Option<OutlierEjectionSpec>,
+    /// How connections are kept.
+    pub connections: Option<ConnectionsSpec>,
+    /// Keepalive probes of the client's kernel.
+    pub tcp_keepalive: Option<TcpKeepaliveSpec>,
+    /// `TCP_USER_TIMEOUT` of the client's sockets.
+    pub tcp_user_timeout: Option<DurationText>,
+    /// `nonblocking` or `blocking`: how the client waits for `connect()` (nonblocking).
+    pub connect: Option<NameText>,
     /// First instant of arrivals (0s).
     pub start: Option<DurationText>,
     /// End of arrivals (the run's end).

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use crate::kernel::time::SimDuration;
+use crate::model::call::{Call, Step};
 use crate::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use crate::workload::arrivals::ArrivalProcess;
 use crate::workload::distribution::Distribution;
@@ -132,6 +133,20 @@ pub struct Behaviour {
     pub backlog: u32,
     /// From starting a container to its listening.
     pub startup: SimDuration,
+    /// Share of requests that fail by themselves after their service, in millionths.
+    pub error_ppm: u32,
+    /// Whether a worker waits for the calls it makes.
+    pub worker: WorkerModel,
+}
+
+/// Whether a request keeps its worker while the calls made for it are pending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WorkerModel {
+    /// It does: threads and processes that block.
+    #[default]
+    Sync,
+    /// It does not: event loops.
+    Async,
 }
 
 impl Default for Behaviour {
@@ -142,6 +157,8 @@ impl Default for Behaviour {
             concurrency: None,
             backlog: 4_096,
             startup: SimDuration::from_secs(1),
+            error_ppm: 0,
+            worker: WorkerModel::Sync,
         }
     }
 }
@@ -173,6 +190,8 @@ pub struct Workload {
     pub publish: Vec<Publish>,
     /// How its processes behave.
     pub behaviour: Behaviour,
+    /// What a worker does between serving a request and answering it, in order.
+    pub calls: Vec<Step>,
 }
 
 impl Workload {
@@ -291,20 +310,12 @@ pub struct Source {
     pub name: String,
     /// Where its requests start.
     pub from: Origin,
-    /// Where they go.
-    pub to: Target,
+    /// What they ask of whom.
+    pub call: Call,
     /// When they start.
     pub arrivals: Box<dyn ArrivalProcess>,
     /// First instant of arrivals, after the run's start.
     pub start: SimDuration,
     /// End of arrivals, after the run's start.
     pub stop: SimDuration,
-    /// Payload of a request in bytes.
-    pub request_bytes: u64,
-    /// Payload of a response in bytes.
-    pub response_bytes: u64,
-    /// The client gives a connect up after this time; `None` leaves it to the kernel.
-    pub connect_timeout: Option<SimDuration>,
-    /// The client gives a request up this long after its intended arrival; `None` waits for ever.
-    pub timeout: Option<SimDuration>,
 }

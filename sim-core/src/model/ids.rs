@@ -35,7 +35,7 @@ ids! {
     ServicePortId;
     /// A pod (flat-pod-ip) or container (port-mapping), numbered in order of creation, never reused.
     PodId;
-    /// A traffic source.
+    /// A traffic source; or, numbered after all sources, a path of calls below one.
     SourceId;
     /// A fault of the fault plan.
     FaultId;

@@ -2,6 +2,8 @@
 //! Knows no files, no YAML and no state of a run.
 
 pub mod application;
+pub mod call;
+pub mod call_graph;
 pub mod ids;
 pub mod parameters;
 pub mod settings;
@@ -10,6 +12,8 @@ pub mod units;
 use crate::kernel::time::SimDuration;
 use crate::topology::{NodeRole, Topology};
 use application::{Origin, Service, ServicePort, Source, Target, Workload};
+use call::{Call, MOST_ATTEMPTS, PlannedCall, Step, WHOLE_PPM};
+use call_graph::CallGraph;
 use ids::{NodeId, ServiceId, ServicePortId, SourceId, WorkloadId};
 use parameters::Victim;
 use settings::{AddressModelKind, ClusterSettings, Discovery, DockerSettings, Limits, Rescheduler, TransportSettings};
@@ -87,6 +91,7 @@ impl std::error::Error for ModelError {}
 #[derive(Clone, Debug)]
 pub struct Model {
     parts: ModelParts,
+    graph: CallGraph,
 }
 
 impl std::ops::Deref for Model {
@@ -107,13 +112,30 @@ impl Model {
         check_services(&parts, &mut problems);
         check_sources(&parts, &mut problems);
         check_faults(&parts, &mut problems);
-        if problems.is_empty() { Ok(Self { parts }) } else { Err(problems) }
+        check_calls(&parts, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        match CallGraph::new(&parts.sources, &parts.workloads, &parts.service_ports) {
+            Ok(graph) => Ok(Self { parts, graph }),
+            Err(message) => Err(vec![ModelError { message }]),
+        }
+    }
+
+    /// Who calls whom, unfolded.
+    pub fn graph(&self) -> &CallGraph {
+        &self.graph
+    }
+
+    /// What the requests of a path ask of whom.
+    pub fn call_of(&self, path: SourceId) -> &Call {
+        &self.graph.edge_of(path).call
     }
 
     /// The same model under another seed.
     #[must_use]
     pub fn with_seed(&self, seed: u64) -> Self {
-        Self { parts: ModelParts { seed, ..self.parts.clone() } }
+        Self { parts: ModelParts { seed, ..self.parts.clone() }, graph: self.graph.clone() }
     }
 
     /// The workload of this number.
@@ -220,11 +242,6 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     if cluster.node_lease_renew_jitter_percent > 100 {
         complain(problems, "nodeLeaseRenewJitterPercent is above 100".to_owned());
     }
-    for source in &parts.sources {
-        if source.request_bytes.max(source.response_bytes) > LARGEST_MESSAGE {
-            complain(problems, format!("traffic {} sends messages above 1 TiB", source.name));
-        }
-    }
 }
 
 fn check_workloads(parts: &ModelParts, problems: &mut Vec<ModelError>) {
@@ -271,16 +288,77 @@ fn check_sources(parts: &ModelParts, problems: &mut Vec<ModelError>) {
             Origin::Workload(workload) => workload.index() < parts.workloads.len(),
             Origin::Node(node) | Origin::External(node) => node.index() < parts.topology.nodes().len(),
         };
-        let to = match source.to {
-            Target::Service(port) => port.index() < parts.service_ports.len(),
-            Target::Pod { workload, .. } => workload.index() < parts.workloads.len(),
-        };
-        if !from || !to {
-            complain(problems, format!("traffic {} starts or ends at something that does not exist", source.name));
+        if !from {
+            complain(problems, format!("traffic {} starts at something that does not exist", source.name));
         }
         if source.start >= source.stop {
             complain(problems, format!("traffic {} stops before it starts", source.name));
         }
+    }
+}
+
+fn check_calls(parts: &ModelParts, problems: &mut Vec<ModelError>) {
+    for source in &parts.sources {
+        check_call(parts, &source.call, &format!("traffic {}", source.name), problems);
+    }
+    for workload in &parts.workloads {
+        if workload.behaviour.error_ppm > WHOLE_PPM {
+            complain(problems, format!("{} fails more than all requests", workload.reference()));
+        }
+        check_steps(parts, &workload.calls, &workload.reference(), problems);
+    }
+}
+
+fn check_steps(parts: &ModelParts, steps: &[Step], user: &str, problems: &mut Vec<ModelError>) {
+    for step in steps {
+        match step {
+            Step::Call(planned) => check_planned(parts, planned, user, problems),
+            Step::Sequence(steps) | Step::Parallel(steps) => check_steps(parts, steps, user, problems),
+        }
+    }
+}
+
+fn check_planned(parts: &ModelParts, planned: &PlannedCall, user: &str, problems: &mut Vec<ModelError>) {
+    let user = format!("{user} call {}", planned.name);
+    check_call(parts, &planned.call, &user, problems);
+    if planned.repeat == 0 || planned.probability_ppm > WHOLE_PPM {
+        complain(problems, format!("{user} has a repeat of zero or a probability above all"));
+    }
+}
+
+fn check_call(parts: &ModelParts, call: &Call, user: &str, problems: &mut Vec<ModelError>) {
+    let exists = match call.to {
+        Target::Service(port) => port.index() < parts.service_ports.len(),
+        Target::Pod { workload, .. } => workload.index() < parts.workloads.len(),
+    };
+    if !exists {
+        complain(problems, format!("{user} ends at something that does not exist"));
+    }
+    if call.request_bytes.max(call.response_bytes) > LARGEST_MESSAGE {
+        complain(problems, format!("{user} sends messages above 1 TiB"));
+    }
+    if call.most_attempts() > MOST_ATTEMPTS || call.retries.is_some_and(|retries| retries.attempts == 0) {
+        complain(problems, format!("{user} makes no attempt or more than {MOST_ATTEMPTS}"));
+    }
+    let connections = &call.connections;
+    if connections.streams == 0 || connections.per_host == Some(0) || connections.max_requests == Some(0) {
+        complain(problems, format!("{user} has connections that take no request"));
+    }
+    let ejection = call.outlier_ejection;
+    if ejection.is_some_and(|it| it.consecutive_failures == 0 || it.max_ejected_ppm > WHOLE_PPM) {
+        complain(problems, format!("{user} ejects addresses without a failure, or more than all"));
+    }
+    let keepalive = connections.keepalive;
+    if keepalive.is_some_and(|it| it.time.is_zero() || it.interval.is_zero() || it.probes == 0) {
+        complain(problems, format!("{user} has keepalive probes without time or number"));
+    }
+    let retries = call.retries.map(|retries| retries.backoff);
+    let ejected = ejection.map(|ejection| ejection.ejection_time);
+    let lengths = [call.connect_timeout, call.timeout, call.deadline, call.hedge_after, retries, ejected];
+    let kept = [connections.idle_timeout, connections.max_age, connections.user_timeout];
+    let probes = [keepalive.map(|it| it.time), keepalive.map(|it| it.interval)];
+    if lengths.into_iter().chain(kept).chain(probes).flatten().any(|length| length > LONGEST) {
+        complain(problems, format!("{user} waits for longer than a year"));
     }
 }
 

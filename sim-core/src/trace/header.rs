@@ -4,11 +4,13 @@ use super::fields::{Field, Suffix};
 use crate::kernel::time::SimDuration;
 use crate::model::Model;
 use crate::model::application::{Target, WorkloadKind};
-use crate::model::ids::{PodId, ServicePortId, WorkloadId};
+use crate::model::call::OnFailure;
+use crate::model::call_graph::{Edge, Path, behind};
+use crate::model::ids::{PodId, ServicePortId, SourceId, WorkloadId};
 use crate::topology::NodeRole;
 
 /// Version of the trace format; any change of a byte's meaning raises it.
-pub const TRACE_FORMAT: u32 = 1;
+pub const TRACE_FORMAT: u32 = 2;
 
 /// A node's name in a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,13 +66,32 @@ pub struct ServicePortName {
     pub workloads: Vec<u32>,
 }
 
-/// A source's name in a trace.
+/// The name of a traffic source, or of a path of calls below one, in a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceName {
-    /// Its name.
+    /// Its name; of a path, the source and every call down to the last one.
     pub name: String,
     /// Number of the Service port it calls; `None` for a pod.
     pub service_port: Option<u32>,
+    /// The path without its last call; `None` for a source.
+    pub parent: Option<u32>,
+    /// Number of its last edge: the source itself, or the call.
+    pub edge: u32,
+}
+
+/// An edge of the call graph in a trace: a traffic source, or a call of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeName {
+    /// Its name.
+    pub name: String,
+    /// The calling workload; `None` for a traffic source.
+    pub caller: Option<u32>,
+    /// Number of the Service port it calls; `None` for a pod.
+    pub service_port: Option<u32>,
+    /// The workload that it is meant for; `None` when nobody stands behind its target.
+    pub workload: Option<u32>,
+    /// 1 when its failure fails the caller's own request.
+    pub fails_caller: u32,
 }
 
 /// What stands before the records of a trace.
@@ -106,8 +127,10 @@ pub struct TraceHeader {
     pub services: Vec<ServiceName>,
     /// Service ports by number.
     pub service_ports: Vec<ServicePortName>,
-    /// Sources by number.
+    /// Sources by number, then the paths of calls below them.
     pub sources: Vec<SourceName>,
+    /// Edges of the call graph by number: the sources, then the workloads' calls.
+    pub edges: Vec<EdgeName>,
     /// Faults by number.
     pub faults: Vec<String>,
 }
@@ -132,6 +155,7 @@ impl TraceHeader {
             services: service_names(model),
             service_ports: service_port_names(model),
             sources: source_names(model),
+            edges: edge_names(model),
             faults: model.faults.iter().map(|fault| fault.name.clone()).collect(),
         }
     }
@@ -175,6 +199,7 @@ impl TraceHeader {
         self.services.encode_part(out);
         self.service_ports.encode_part(out);
         self.sources.encode_part(out);
+        self.edges.encode_part(out);
         self.faults.encode_part(out);
     }
 
@@ -201,6 +226,7 @@ impl TraceHeader {
             services: Part::decode_part(input)?,
             service_ports: Part::decode_part(input)?,
             sources: Part::decode_part(input)?,
+            edges: Part::decode_part(input)?,
             faults: Part::decode_part(input)?,
         })
     }
@@ -289,7 +315,8 @@ parts! {
     WorkloadName { name, namespace, kind, template_hash, labels, containers, replicas, }
     ServiceName { name, namespace, kind, selector, }
     ServicePortName { service, port, workloads, }
-    SourceName { name, service_port, }
+    SourceName { name, service_port, parent, edge, }
+    EdgeName { name, caller, service_port, workload, fails_caller, }
 }
 
 fn node_names(model: &Model) -> Vec<NodeName> {
@@ -342,13 +369,31 @@ fn service_port_names(model: &Model) -> Vec<ServicePortName> {
     model.service_ports.iter().map(name).collect()
 }
 
+fn port_of(target: Target) -> Option<u32> {
+    match target {
+        Target::Service(port) => Some(port.0),
+        Target::Pod { .. } => None,
+    }
+}
+
 fn source_names(model: &Model) -> Vec<SourceName> {
-    let name = |source: &crate::model::application::Source| SourceName {
-        name: source.name.clone(),
-        service_port: match source.to {
-            Target::Service(port) => Some(port.0),
-            Target::Pod { .. } => None,
-        },
+    let graph = model.graph();
+    let name = |(path, definition): (usize, &Path)| SourceName {
+        name: graph.path_name(SourceId::from_index(path)),
+        service_port: port_of(graph.edges[definition.edge as usize].call.to),
+        parent: definition.parent.map(|parent| parent.0),
+        edge: definition.edge,
     };
-    model.sources.iter().map(name).collect()
+    graph.paths.iter().enumerate().map(name).collect()
+}
+
+fn edge_names(model: &Model) -> Vec<EdgeName> {
+    let name = |edge: &Edge| EdgeName {
+        name: edge.name.clone(),
+        caller: edge.caller.map(|caller| caller.0),
+        service_port: port_of(edge.call.to),
+        workload: behind(edge.call.to, &model.service_ports).first().map(|workload| workload.0),
+        fails_caller: u32::from(edge.on_failure == OnFailure::Fail),
+    };
+    model.graph().edges.iter().map(name).collect()
 }

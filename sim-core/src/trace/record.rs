@@ -326,7 +326,7 @@ records! {
         /// The port.
         port: u16,
     }
-    /// A request arrives: a root.
+    /// A request arrives. One of a traffic source is a root; a call's cause is the request that it is made for.
     Request RequestArrived = 35 "request-arrived" {
         /// From which source.
         source: SourceId,
@@ -439,5 +439,47 @@ records! {
     Request LimitReached = 44 "limit-reached" {
         /// The limit's value.
         limit: u64,
+    }
+    /// A request goes over a connection that an earlier one left open. `because` is that connection's record.
+    Connection ConnectionReused = 45 "connection-reused" {
+        /// From which source.
+        source: SourceId,
+        /// Its number in the source.
+        number: u64,
+        /// The pod at the other end, as far as the client's node knows.
+        pod: Option<PodId>,
+    }
+    /// An attempt of a request has failed and another one follows. `because` is what decided the failure.
+    Request RequestRetried = 46 "request-retried" {
+        /// From which source.
+        source: SourceId,
+        /// Its number in the source.
+        number: u64,
+        /// Number of the attempt that failed, from 0.
+        attempt: u8,
+        /// How it failed.
+        outcome: Outcome,
+        /// The pod that it was sent to.
+        pod: Option<PodId>,
+    }
+    /// A second attempt starts beside the first one, which has no answer yet.
+    Request RequestHedged = 47 "request-hedged" {
+        /// From which source.
+        source: SourceId,
+        /// Its number in the source.
+        number: u64,
+    }
+    /// A client leaves an address out after failures in a row. The cause is the last request that failed.
+    Request AddressEjected = 48 "address-ejected" {
+        /// A client of which source's requests.
+        source: SourceId,
+        /// Which client.
+        client: Client,
+        /// The address.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+        /// When it takes part again, in nanoseconds.
+        until: u64,
     }
 }

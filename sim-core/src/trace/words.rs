@@ -69,6 +69,10 @@ words! {
         WrongService = 12 "wrong-service",
         /// The client knew no address to dial.
         NoAddress = 13 "no-address",
+        /// The server answered with an error (HTTP 5xx, or a gRPC status that is not OK).
+        ServerError = 14 "5xx",
+        /// Every address that the client knows was ejected.
+        CircuitOpen = 15 "circuit-open",
     }
 
     /// Why a container stopped.
@@ -137,6 +141,12 @@ words! {
         HostUnreachable = 11 "ICMP-host-unreachable",
         /// The server closes first.
         EarlyFin = 12 "early-FIN",
+        /// Acknowledgement of a response on a connection that stays.
+        ResponseAck = 13 "response-ACK",
+        /// Keepalive probe.
+        Keepalive = 14 "keepalive",
+        /// Answer to a keepalive probe.
+        KeepaliveAck = 15 "keepalive-ACK",
     }
 
     /// Why a packet went no further.

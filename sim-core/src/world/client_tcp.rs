@@ -1,11 +1,12 @@
-//! The client's end of TCP: connecting, sending the request, closing, giving up.
+//! The client's end of TCP: connecting, sending requests, closing, giving up.
 
 use super::World;
 use super::event::Timer;
 use super::network::Packet;
-use super::state::{ClientEnd, Connection, ServerEnd};
+use super::traffic::{ClientEnd, Connection, Exchange, ServerEnd};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimDuration;
+use crate::model::ids::SourceId;
 use crate::trace::RecordId;
 use crate::trace::words::{Outcome, SegmentKind};
 use crate::transport::{retransmission, syn};
@@ -19,8 +20,8 @@ impl World {
 
     /// The client's own patience with connecting begins.
     pub(super) fn start_connect_deadline(&mut self, connection: u32) {
-        let source = self.connections[connection].source;
-        if let Some(timeout) = self.model.sources[source as usize].connect_timeout {
+        let source = SourceId(self.connections[connection].source);
+        if let Some(timeout) = self.model.call_of(source).connect_timeout {
             let timer = self.agenda.arm(timeout, EventClass::Workload, Timer::ConnectDeadline { connection });
             self.connections[connection].connect_deadline = Some(timer);
         }
@@ -47,35 +48,67 @@ impl World {
         self.send_syn(connection);
     }
 
-    /// Data or FIN is sent again, or the kernel gives up.
-    pub(super) fn client_data_timer(&mut self, connection: u32) {
-        let now = self.agenda.now();
-        let retries = self.model.transport.tcp_retries2;
+    /// FIN is sent again, or the kernel gives up.
+    pub(super) fn client_fin_timer(&mut self, connection: u32) {
         let state = &mut self.connections[connection];
         state.client_timer = None;
         state.client_attempt = state.client_attempt.saturating_add(1);
-        match state.client_end {
-            ClientEnd::Established if now.since(state.sent) >= retransmission::give_up_after(retries) => {
-                self.client_fails(connection, Outcome::TimedOut);
-            }
-            ClientEnd::Established => self.send_client_data(connection, SegmentKind::Request),
-            ClientEnd::FinWait { .. } if u32::from(state.client_attempt) > retransmission::ORPHAN_RETRIES => {
-                self.close_client(connection);
-            }
-            ClientEnd::FinWait { .. } => self.send_client_data(connection, SegmentKind::ClientFin),
-            ClientEnd::SynSent | ClientEnd::Closed => {}
+        if u32::from(state.client_attempt) > retransmission::ORPHAN_RETRIES {
+            return self.close_client(connection, Outcome::Ok);
         }
+        self.send_client_fin(connection);
     }
 
-    /// Sends data or FIN and arms its retransmission.
-    fn send_client_data(&mut self, connection: u32, kind: SegmentKind) {
+    fn send_client_fin(&mut self, connection: u32) {
         let state = &self.connections[connection];
         let (node, attempt) = (state.client_node, state.client_attempt);
-        let train = self.sources[state.source as usize].request_train;
-        let sending = if kind == SegmentKind::Request { self.sending_time(train) } else { SimDuration::ZERO };
-        let wait = retransmission::timeout(state.base_timeout, u32::from(attempt)) + sending;
-        self.arm_client(connection, wait, Timer::ClientData { connection });
-        self.send(node, connection, kind, attempt, 0);
+        let wait = retransmission::timeout(state.base_timeout, u32::from(attempt));
+        self.arm_client(connection, wait, Timer::ClientFin { connection });
+        self.send(node, connection, SegmentKind::ClientFin, attempt, 0);
+    }
+
+    /// A request goes out on an established connection.
+    pub(super) fn send_request(&mut self, exchange: u32) {
+        let state = &mut self.exchanges[exchange];
+        state.sent = true;
+        state.sent_at = self.agenda.now();
+        state.client_attempt = 0;
+        self.transmit_request(exchange);
+    }
+
+    /// Sends a request's data and arms its retransmission.
+    fn transmit_request(&mut self, exchange: u32) {
+        let Exchange { source, connection, client_attempt, sent_at, .. } = self.exchanges[exchange];
+        let connection = connection.expect("a request is sent on a connection");
+        let sending = self.sending_time(self.paths[source as usize].request_train);
+        let base = self.connections[connection].base_timeout;
+        let wait = retransmission::timeout(base, u32::from(client_attempt)) + sending;
+        // The kernel does not let its timer run past TCP_USER_TIMEOUT (`tcp_clamp_rto_to_user_timeout`).
+        let wait = match self.connections_of(exchange).user_timeout {
+            Some(most) => wait.min(most.saturating_sub(self.agenda.now().since(sent_at))),
+            None => wait,
+        };
+        let timer = self.agenda.arm(wait, EventClass::Transport, Timer::RequestData { exchange });
+        self.exchanges[exchange].client_timer = Some(timer);
+        self.send_of_exchange(exchange, SegmentKind::Request, client_attempt);
+    }
+
+    /// A request was not acknowledged: it is sent again, or the kernel gives the connection up (E6).
+    pub(super) fn request_data_timer(&mut self, exchange: u32) {
+        let give_up = retransmission::give_up_after(self.model.transport.tcp_retries2);
+        let give_up = self.connections_of(exchange).user_timeout.unwrap_or(give_up);
+        let now = self.agenda.now();
+        let state = &mut self.exchanges[exchange];
+        state.client_timer = None;
+        state.client_attempt = state.client_attempt.saturating_add(1);
+        let Some(connection) = state.connection else { return };
+        if self.connections[connection].client_end != ClientEnd::Established {
+            return;
+        }
+        if now.since(self.exchanges[exchange].sent_at) >= give_up {
+            return self.client_fails(connection, Outcome::TimedOut);
+        }
+        self.transmit_request(exchange);
     }
 
     fn arm_client(&mut self, connection: u32, wait: SimDuration, timer: Timer) {
@@ -89,45 +122,51 @@ impl World {
         }
     }
 
+    fn disarm_request(&mut self, exchange: u32) {
+        if let Some(timer) = self.exchanges[exchange].client_timer.take() {
+            self.agenda.disarm(timer);
+        }
+    }
+
     /// A packet reaches the client.
     pub(super) fn client_receives(&mut self, packet: Packet) {
-        let connection = packet.connection;
-        match (packet.kind, self.connections[connection].client_end) {
-            (SegmentKind::SynAck, ClientEnd::SynSent) => self.connected(connection),
-            (SegmentKind::RequestAck, ClientEnd::Established) => self.disarm_client(connection),
-            (SegmentKind::Response, ClientEnd::Established) => self.response_received(connection),
-            (SegmentKind::EarlyFin, ClientEnd::Established) => self.server_closed_early(connection),
-            (SegmentKind::ServerFin, ClientEnd::FinWait { .. }) => self.closed_by_both(connection),
-            (SegmentKind::FinalAck, ClientEnd::FinWait { .. }) => self.close_client(connection),
+        let subject = packet.subject;
+        match packet.kind {
+            SegmentKind::RequestAck => return self.request_acknowledged(subject),
+            SegmentKind::Response => return self.response_arrives(subject),
+            SegmentKind::KeepaliveAck => return self.probe_answered(subject),
+            SegmentKind::Syn
+            | SegmentKind::SynAck
+            | SegmentKind::HandshakeAck
+            | SegmentKind::Request
+            | SegmentKind::ResponseAck
+            | SegmentKind::ClientFin
+            | SegmentKind::ServerFin
+            | SegmentKind::FinalAck
+            | SegmentKind::Reset
+            | SegmentKind::PortUnreachable
+            | SegmentKind::HostUnreachable
+            | SegmentKind::EarlyFin
+            | SegmentKind::Keepalive => {}
+        }
+        match (packet.kind, self.connections[subject].client_end) {
+            (SegmentKind::SynAck, ClientEnd::SynSent) => self.connected(subject),
+            (SegmentKind::EarlyFin, ClientEnd::Established) => self.server_closed_early(subject),
+            (SegmentKind::ServerFin, ClientEnd::FinWait { .. }) => self.closed_by_both(subject),
+            (SegmentKind::FinalAck, ClientEnd::FinWait { .. }) => self.close_client(subject, Outcome::Ok),
             (SegmentKind::Reset | SegmentKind::PortUnreachable, ClientEnd::SynSent) => {
-                self.client_fails(connection, Outcome::ConnectionRefused);
+                self.client_fails(subject, Outcome::ConnectionRefused);
             }
             (SegmentKind::HostUnreachable, ClientEnd::SynSent) => {
-                self.client_fails(connection, Outcome::HostUnreachable);
+                self.client_fails(subject, Outcome::HostUnreachable);
             }
             (SegmentKind::Reset, ClientEnd::Established | ClientEnd::FinWait { .. }) => {
-                self.client_fails(connection, Outcome::ConnectionReset);
+                self.client_fails(subject, Outcome::ConnectionReset);
             }
-            (SegmentKind::Response, ClientEnd::FinWait { orphaned: true } | ClientEnd::Closed)
-            | (SegmentKind::SynAck | SegmentKind::EarlyFin, ClientEnd::Closed) => self.client_resets(connection),
-            (SegmentKind::ServerFin, ClientEnd::Closed) => self.acknowledge_close(connection),
+            (SegmentKind::SynAck | SegmentKind::EarlyFin, ClientEnd::Closed) => self.client_resets(subject),
+            (SegmentKind::ServerFin, ClientEnd::Closed) => self.acknowledge_close(subject),
             // Duplicates of what was taken before, and ICMP on an established connection (a soft error, E5).
-            (
-                SegmentKind::Syn
-                | SegmentKind::SynAck
-                | SegmentKind::HandshakeAck
-                | SegmentKind::Request
-                | SegmentKind::RequestAck
-                | SegmentKind::Response
-                | SegmentKind::ClientFin
-                | SegmentKind::ServerFin
-                | SegmentKind::FinalAck
-                | SegmentKind::Reset
-                | SegmentKind::PortUnreachable
-                | SegmentKind::HostUnreachable
-                | SegmentKind::EarlyFin,
-                _,
-            ) => {}
+            _ => {}
         }
     }
 
@@ -140,6 +179,7 @@ impl World {
             state.base_timeout = retransmission::base_timeout(now.since(state.sent));
         }
         state.sent = now;
+        state.heard = now;
         state.client_attempt = 0;
         state.because = 0;
         let node = state.client_node;
@@ -149,37 +189,92 @@ impl World {
         }
         self.confirm_neighbour(node, neighbour);
         self.send(node, connection, SegmentKind::HandshakeAck, 0, 0);
-        self.send_client_data(connection, SegmentKind::Request);
-    }
-
-    fn response_received(&mut self, connection: u32) {
-        let state = &self.connections[connection];
-        let pod = state.pod;
-        let right = pod.is_some_and(|pod| self.is_wanted(state.source, self.pods[pod.index()].workload));
-        let because = if right { 0 } else { state.because };
-        if let Some(request) = state.request {
-            let outcome = if right { Outcome::Ok } else { Outcome::WrongService };
-            self.end_request(request, outcome, pod, because);
+        self.watch_idleness(connection);
+        let mut next = self.connections[connection].exchanges;
+        if self.connections[connection].active == 0 {
+            // Everybody who wanted it has given up meanwhile.
+            return self.stream_ends(connection);
         }
-        self.client_sends_fin(connection, false);
+        while let Some(exchange) = next {
+            next = self.exchanges[exchange].next;
+            if self.exchanges[exchange].request.is_some() {
+                self.send_request(exchange);
+            }
+        }
     }
 
-    fn client_sends_fin(&mut self, connection: u32, orphaned: bool) {
+    fn request_acknowledged(&mut self, exchange: u32) {
+        self.hear(exchange);
+        let connection = self.exchanges[exchange].connection.expect("a sent request has a connection");
+        if self.connections[connection].client_end == ClientEnd::Established {
+            self.disarm_request(exchange);
+        }
+    }
+
+    /// The client's kernel has heard from the other end.
+    fn hear(&mut self, exchange: u32) {
+        let connection = self.exchanges[exchange].connection.expect("a sent request has a connection");
+        self.connections[connection].heard = self.agenda.now();
+    }
+
+    fn response_arrives(&mut self, exchange: u32) {
+        self.hear(exchange);
+        let connection = self.exchanges[exchange].connection.expect("a sent request has a connection");
+        match self.connections[connection].client_end {
+            ClientEnd::Established => self.response_received(exchange, connection),
+            ClientEnd::FinWait { orphaned: true } | ClientEnd::Closed => self.client_resets(connection),
+            ClientEnd::FinWait { orphaned: false } | ClientEnd::SynSent => {}
+        }
+    }
+
+    fn response_received(&mut self, exchange: u32, connection: u32) {
+        self.disarm_request(exchange);
+        let pooled = self.connections[connection].pooled;
+        if pooled {
+            self.send_of_exchange(exchange, SegmentKind::ResponseAck, 0);
+        }
+        if self.exchanges[exchange].request.is_none() {
+            return;
+        }
+        let Connection { pod, because, .. } = self.connections[connection];
+        let Exchange { source, failed, failed_because, .. } = self.exchanges[exchange];
+        let right = pod.is_some_and(|pod| self.is_wanted(source, self.pods[pod.index()].workload));
+        let (outcome, because) = match (right, failed) {
+            (true, false) => (Outcome::Ok, 0),
+            (true, true) => (Outcome::ServerError, failed_because),
+            (false, _) => (Outcome::WrongService, because),
+        };
+        self.connections[connection].because = 0;
+        self.attempt_ends(exchange, outcome, pod, because);
+        if pooled {
+            self.stream_ends(connection);
+        } else {
+            self.client_sends_fin(connection, false);
+        }
+    }
+
+    /// The client closes: nothing more is sent but FIN; requests that were never answered are `orphaned`.
+    pub(super) fn client_sends_fin(&mut self, connection: u32, orphaned: bool) {
         self.disarm_client(connection);
         let now = self.agenda.now();
         let state = &mut self.connections[connection];
         state.client_end = ClientEnd::FinWait { orphaned };
         state.client_attempt = 0;
         state.sent = now;
-        self.send_client_data(connection, SegmentKind::ClientFin);
+        let keepalive = state.keepalive.take();
+        if let Some(event) = keepalive {
+            self.agenda.cancel(event);
+        }
+        self.send_client_fin(connection);
+        self.leave_pool(connection, if orphaned { Outcome::RequestTimeout } else { Outcome::Ok });
     }
 
     fn server_closed_early(&mut self, connection: u32) {
-        let Connection { request, pod, because, .. } = self.connections[connection];
-        if let Some(request) = request {
-            self.end_request(request, Outcome::EndOfFile, pod, because);
+        self.retire(connection);
+        self.fail_attempts(connection, Outcome::EndOfFile);
+        if self.connections[connection].client_end == ClientEnd::Established {
+            self.client_sends_fin(connection, false);
         }
-        self.client_sends_fin(connection, false);
     }
 
     /// The normal close: the client closed first, so it holds TIME_WAIT (E8).
@@ -190,6 +285,7 @@ impl World {
         let timer = Timer::TimeWait { table: port_table, port: local_port };
         self.agenda.arm(self.model.transport.time_wait, EventClass::Transport, timer);
         self.connections[connection].client_end = ClientEnd::Closed;
+        self.loose_connections.push(connection);
     }
 
     fn acknowledge_close(&mut self, connection: u32) {
@@ -200,57 +296,76 @@ impl World {
     fn client_resets(&mut self, connection: u32) {
         let node = self.connections[connection].client_node;
         self.send(node, connection, SegmentKind::Reset, 0, 0);
-        self.close_client(connection);
+        self.close_client(connection, Outcome::ConnectionReset);
     }
 
     /// The kernel ends the connection with an error.
-    fn client_fails(&mut self, connection: u32, outcome: Outcome) {
-        let Connection { request, pod, because, .. } = self.connections[connection];
-        self.close_client(connection);
-        if let Some(request) = request {
-            self.end_request(request, outcome, pod, because);
+    pub(super) fn client_fails(&mut self, connection: u32, outcome: Outcome) {
+        self.close_client(connection, outcome);
+        self.fail_attempts(connection, outcome);
+    }
+
+    /// Every attempt that waits for an answer on a connection ends.
+    fn fail_attempts(&mut self, connection: u32, outcome: Outcome) {
+        let Connection { pod, because, exchanges, .. } = self.connections[connection];
+        let mut next = exchanges;
+        while let Some(exchange) = next {
+            next = self.exchanges[exchange].next;
+            self.disarm_request(exchange);
+            self.attempt_ends(exchange, outcome, pod, because);
         }
     }
 
-    /// The client gives the request up: a half-open connection just goes, an established one is closed with FIN.
-    pub(super) fn abandon(&mut self, connection: u32, outcome: Outcome) {
-        let Connection { request, pod, because, client_end, .. } = self.connections[connection];
-        if let Some(request) = request {
-            self.end_request(request, outcome, pod, because);
-        }
-        match client_end {
-            ClientEnd::SynSent => self.close_client(connection),
-            ClientEnd::Established => self.client_sends_fin(connection, true),
-            ClientEnd::FinWait { .. } | ClientEnd::Closed => {}
+    /// The client gives up connecting.
+    pub(super) fn connect_deadline(&mut self, connection: u32) {
+        self.connections[connection].connect_deadline = None;
+        if self.connections[connection].client_end == ClientEnd::SynSent {
+            self.client_fails(connection, Outcome::ConnectTimeout);
         }
     }
 
-    /// The client's processes or machine are gone: the request has nobody to end for.
+    /// The client's processes or machine are gone: a request on the connection has nobody to end for.
     pub(super) fn client_dies(&mut self, connection: u32, because: RecordId, machine_too: bool) {
-        let Connection { request, pod, client_end, client_node, server_end, .. } = self.connections[connection];
+        let Connection { client_end, client_node, server_end, exchanges, .. } = self.connections[connection];
         if client_end == ClientEnd::Closed {
             return;
         }
-        if let Some(request) = request {
-            self.end_request(request, Outcome::NoClient, pod, because);
+        self.connections[connection].because = because;
+        let mut next = exchanges;
+        while let Some(exchange) = next {
+            next = self.exchanges[exchange].next;
+            self.disarm_request(exchange);
+            if let Some(request) = self.exchanges[exchange].request {
+                let pod = self.connections[connection].pod;
+                self.detach(exchange, Outcome::NoClient, because);
+                self.end_request(request, Outcome::NoClient, pod, because);
+            }
         }
         if !machine_too && server_end != ServerEnd::None {
             self.send(client_node, connection, SegmentKind::Reset, 0, 0);
         }
-        self.close_client(connection);
+        self.close_client(connection, Outcome::NoClient);
     }
 
     /// Forgets the client's end without TIME_WAIT and gives its port back.
-    fn close_client(&mut self, connection: u32) {
+    pub(super) fn close_client(&mut self, connection: u32, outcome: Outcome) {
         self.disarm_client(connection);
         let state = &mut self.connections[connection];
         if state.client_end == ClientEnd::Closed {
             return;
         }
         state.client_end = ClientEnd::Closed;
-        if let Some(timer) = state.connect_deadline.take() {
+        self.loose_connections.push(connection);
+        let timers = [state.connect_deadline.take(), state.idle_timer.take()];
+        let keepalive = state.keepalive.take();
+        for timer in timers.into_iter().flatten() {
             self.agenda.disarm(timer);
         }
-        self.port_tables[state.port_table as usize].release(state.local_port);
+        if let Some(event) = keepalive {
+            self.agenda.cancel(event);
+        }
+        let Connection { port_table, local_port, .. } = self.connections[connection];
+        self.port_tables[port_table as usize].release(local_port);
+        self.leave_pool(connection, outcome);
     }
 }

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::World;
-use super::state::{ClientState, PodState};
+use super::state::PodState;
+use super::traffic::ClientState;
 use crate::control::versions::Backend;
+use crate::kernel::draws::EntityKey;
 use crate::model::application::{HostPort, Origin, Target};
 use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
 use crate::model::settings::{AddressModelKind, Discovery};
@@ -40,28 +42,56 @@ impl World {
     /// A pod's processes listen: they can make requests, too.
     pub(super) fn start_pod_clients(&mut self, pod: PodId, cause: RecordId) {
         let workload = self.pods[pod.index()].workload;
+        let node = self.pods[pod.index()].node.expect("a running pod has a node");
         for source in 0..self.model.sources.len() {
             if self.model.sources[source].from != Origin::Workload(workload) {
                 continue;
             }
-            let node = self.pods[pod.index()].node.expect("a running pod has a node");
             let known =
-                self.clients.iter().position(|client| client.pod == Some(pod) && client.source as usize == source);
+                self.clients.iter().position(|client| client.pod == Some(pod) && client.edge as usize == source);
             match known {
                 Some(index) => self.revive_client(index, cause),
                 None => self.add_client(source, Client::Pod(pod), Some(pod), node, cause),
             }
         }
+        self.start_callers(pod, workload, node, cause);
     }
 
-    fn add_client(&mut self, source: usize, client: Client, pod: Option<PodId>, node: NodeId, cause: RecordId) {
+    /// The clients for the calls of a pod's workload, side by side in the order of its edges.
+    fn start_callers(&mut self, pod: PodId, workload: WorkloadId, node: NodeId, cause: RecordId) {
+        let Some(plan) = self.model.graph().plans[workload.index()] else { return };
+        let edges = plan.first_edge as usize..(plan.first_edge + plan.edges) as usize;
+        if self.model.graph().edges[edges.start].first_path == SourceId(u32::MAX) {
+            // No traffic reaches this workload, so it calls nobody.
+            return;
+        }
+        if let Some(first) = self.pods[pod.index()].first_caller {
+            for index in first as usize..first as usize + edges.len() {
+                self.revive_client(index, cause);
+            }
+            return;
+        }
+        let first = u32::try_from(self.clients.len()).expect("clients number below 2^32");
+        self.pods[pod.index()].first_caller = Some(first);
+        for edge in edges {
+            self.add_client(edge, Client::Pod(pod), Some(pod), node, cause);
+        }
+    }
+
+    /// The client that a pod makes a call with.
+    pub(super) fn caller(&self, pod: PodId, workload: WorkloadId, edge: u32) -> Option<u32> {
+        let plan = self.model.graph().plans[workload.index()]?;
+        Some(self.pods[pod.index()].first_caller? + (edge - plan.first_edge))
+    }
+
+    fn add_client(&mut self, edge: usize, client: Client, pod: Option<PodId>, node: NodeId, cause: RecordId) {
         let address = pod.and_then(|pod| self.pods[pod.index()].address);
         let address = address.unwrap_or_else(|| self.model.topology.node(node).address);
-        let key =
-            self.sources[source].key.part("client", pod.map_or(0, |pod| u64::from(self.pods[pod.index()].ordinal)));
+        let ordinal = pod.map_or(0, |pod| u64::from(self.pods[pod.index()].ordinal));
+        let key = self.edge_key(edge).part("client", ordinal);
         let index = self.clients.len();
         self.clients.push(ClientState {
-            source: u32::try_from(source).expect("sources number below 2^32"),
+            edge: u32::try_from(edge).expect("calls number below 2^32"),
             key,
             client,
             pod,
@@ -73,13 +103,30 @@ impl World {
             version: 0,
             balancer: None,
             ports: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            open: 0,
+            retry_tokens: Self::first_tokens(),
+            health: BTreeMap::new(),
         });
         self.revive_client(index, cause);
     }
 
+    /// The stable name of an edge's draws: its source, or the calling workload and the call's name.
+    fn edge_key(&self, edge: usize) -> EntityKey {
+        let definition = &self.model.graph().edges[edge];
+        match definition.caller {
+            None => self.paths[edge].key,
+            Some(caller) => EntityKey::of(&self.model.workload(caller).key()).part(&definition.call_name, 0),
+        }
+    }
+
+    fn target_of(&self, edge: usize) -> Target {
+        self.model.graph().edges[edge].call.to
+    }
+
     /// A client (again) takes part: it reads its configuration and asks its registry.
     fn revive_client(&mut self, index: usize, cause: RecordId) {
-        let source = self.clients[index].source as usize;
+        let edge = self.clients[index].edge as usize;
         if let Some(pod) = self.clients[index].pod
             && let Some(address) = self.pods[pod.index()].address
             && self.clients[index].address != address
@@ -88,11 +135,15 @@ impl World {
             self.clients[index].ports = BTreeMap::new();
         }
         self.clients[index].alive = true;
-        let number = u32::try_from(index).expect("clients number below 2^32");
-        let live = &mut self.sources[source].live;
-        live.push(number);
-        live.sort_unstable();
-        match self.knowledge(source, self.clients[index].node) {
+        self.clients[index].health = BTreeMap::new();
+        self.clients[index].retry_tokens = Self::first_tokens();
+        if edge < self.sources.len() {
+            let number = u32::try_from(index).expect("clients number below 2^32");
+            let live = &mut self.sources[edge].live;
+            live.push(number);
+            live.sort_unstable();
+        }
+        match self.knowledge(edge, self.clients[index].node) {
             Knowledge::ClusterIp => {
                 let node = self.clients[index].node;
                 self.nodes[node.index()].serves_clients = true;
@@ -115,8 +166,8 @@ impl World {
         }
     }
 
-    fn knowledge(&self, source: usize, node: NodeId) -> Knowledge {
-        let Target::Service(port) = self.model.sources[source].to else { return Knowledge::Fixed };
+    fn knowledge(&self, edge: usize, node: NodeId) -> Knowledge {
+        let Target::Service(port) = self.target_of(edge) else { return Knowledge::Fixed };
         let outside = self.model.topology.node(node).role == NodeRole::External;
         match (&self.model.discovery, self.model.address_model) {
             (Discovery::Service, _) if !outside => Knowledge::ClusterIp,
@@ -128,7 +179,7 @@ impl World {
 
     fn configure(&mut self, index: usize, list: Arc<[Backend]>, addresses: u32, version: u64, cause: RecordId) {
         let state = &self.clients[index];
-        let (source, client) = (SourceId(state.source), state.client);
+        let (source, client) = (self.model.graph().edges[state.edge as usize].first_path, state.client);
         let body = Body::ClientConfigured { source, client, addresses, version };
         let record = self.journal.write(self.agenda.now(), cause, 0, body);
         let state = &mut self.clients[index];
@@ -139,23 +190,23 @@ impl World {
     }
 
     fn write_fixed_list(&mut self, index: usize, cause: RecordId) {
-        let source = self.clients[index].source as usize;
-        let written = self.fixed_lists[source].clone();
-        let list = written.unwrap_or_else(|| Arc::from(self.planned_backends(source)));
-        self.fixed_lists[source] = Some(Arc::clone(&list));
+        let edge = self.clients[index].edge as usize;
+        let written = self.fixed_lists[edge].clone();
+        let list = written.unwrap_or_else(|| Arc::from(self.planned_backends(edge)));
+        self.fixed_lists[edge] = Some(Arc::clone(&list));
         let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
         self.configure(index, Arc::clone(&list), addresses, 0, cause);
         let (record, client) = (self.clients[index].list_record, self.clients[index].client);
         for Backend { pod, address, port } in list.iter().copied() {
-            let source = SourceId(self.clients[index].source);
+            let source = self.model.graph().edges[edge].first_path;
             let body = Body::AddressWritten { source, client, pod, address, port };
             self.journal.write(self.agenda.now(), record, 0, body);
         }
     }
 
-    /// The addresses that a person would write down for a source before the run, in order of the pods' creation.
-    fn planned_backends(&self, source: usize) -> Vec<Backend> {
-        let targets: Vec<(WorkloadId, u16, Option<u32>)> = match self.model.sources[source].to {
+    /// The addresses that a person would write down for a call before the run, in order of the pods' creation.
+    fn planned_backends(&self, edge: usize) -> Vec<Backend> {
+        let targets: Vec<(WorkloadId, u16, Option<u32>)> = match self.target_of(edge) {
             Target::Service(port) => {
                 let backends = &self.model.service_port(port).backends;
                 backends.iter().map(|(workload, port)| (*workload, *port, None)).collect()
@@ -205,7 +256,7 @@ impl World {
         if !state.alive || version <= state.version || !node.up || node.silent.is_some() {
             return;
         }
-        let Target::Service(port) = self.model.sources[state.source as usize].to else { return };
+        let Target::Service(port) = self.target_of(state.edge as usize) else { return };
         let snapshot = self.registry_lists.at(port, version);
         let list = Arc::clone(&snapshot.backends);
         let cause = self.registry_lists.change(version).record;
@@ -246,14 +297,17 @@ impl World {
         }
         self.clients[index].alive = false;
         let number = u32::try_from(index).expect("clients number below 2^32");
-        let source = self.clients[index].source as usize;
-        self.sources[source].live.retain(|live| *live != number);
+        if let Some(source) = self.sources.get_mut(self.clients[index].edge as usize) {
+            source.live.retain(|live| *live != number);
+        }
         for connection in self.connections.numbers() {
             if self.connections[connection].client == number && !self.connections[connection].freed {
                 self.client_dies(connection, because, machine_too);
-                self.free_if_done(connection);
             }
         }
+        self.end_requests_of(number, because);
+        self.clients[index].pools = BTreeMap::new();
+        self.clients[index].open = 0;
     }
 
     /// True when a pod's processes can be talked to.

@@ -1,10 +1,12 @@
 //! From a request to a first SYN: which address a client dials, which pod stands behind it, which way it goes.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::World;
 use super::event::Timer;
-use super::state::{ClientEnd, Connection, Request, ServerEnd};
+use super::path_draws::Purpose;
+use super::traffic::{Aim, ClientEnd, Connection, Exchange, ServerEnd};
 use crate::balancing::BALANCERS;
 use crate::control::versions::Backend;
 use crate::dataplane::ephemeral_ports::EphemeralPorts;
@@ -13,6 +15,7 @@ use crate::kernel::draws::{EntityKey, below};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimDuration;
 use crate::model::application::Target;
+use crate::model::call::{Connect, Connections};
 use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
 use crate::model::parameters::{Arguments, find};
 use crate::model::settings::{AddressModelKind, Discovery, ProxyMode};
@@ -20,7 +23,7 @@ use crate::topology::{Fabric, NodeRole};
 use crate::trace::fields::Client;
 use crate::trace::words::{Outcome, SegmentKind};
 use crate::trace::{Body, RecordId};
-use crate::transport::retransmission;
+use crate::transport::{retransmission, syn};
 
 /// A neighbour entry outlives its last confirmation by DELAY and three probes (E10: 5 s + 3 s).
 const NEIGHBOUR_PROBING: SimDuration = SimDuration::from_secs(8);
@@ -31,8 +34,8 @@ const REACHABLE_SPREAD: SimDuration = SimDuration::from_secs(30);
 /// Where a client's SYN goes.
 #[derive(Clone, Copy, Debug)]
 struct Dial {
-    address: IpAddr,
-    port: u16,
+    /// Address and port that the client dials.
+    dialled: (IpAddr, u16),
     /// Address and port at the pod, after translation.
     target: (IpAddr, u16),
     /// The pod chosen, unless the far node decides.
@@ -46,90 +49,141 @@ struct Dial {
     unowned: Option<RecordId>,
 }
 
-/// What becomes of an attempt to find a backend.
-#[derive(Clone, Copy, Debug)]
-enum Resolution {
-    Dial(Dial),
-    /// The node's own rules reject the connection.
-    Rejected {
-        address: IpAddr,
-        port: u16,
-        because: RecordId,
-    },
-    /// The client knows no address.
-    NoAddress(RecordId),
-}
-
 impl World {
-    /// A request looks for a backend and dials it.
-    pub(super) fn connect(&mut self, request: u32) {
-        let Request { source, number, client, .. } = self.requests[request];
-        match self.resolve(source, number, client) {
-            Resolution::Dial(dial) => self.dial(request, dial),
-            Resolution::Rejected { address, port, because } => self.rejected(request, address, port, because),
-            Resolution::NoAddress(because) => self.end_request(request, Outcome::NoAddress, None, because),
+    /// An attempt looks for an address, then for a connection to it.
+    pub(super) fn connect(&mut self, exchange: u32) {
+        match self.aim(exchange) {
+            Ok(aim) => {
+                self.exchanges[exchange].aim = Some(aim);
+                if self.connections_of(exchange).pool > 0 {
+                    self.use_pool(exchange, aim);
+                } else {
+                    self.dial(exchange, aim);
+                }
+            }
+            Err((outcome, because)) => self.attempt_ends(exchange, outcome, None, because),
         }
     }
 
-    fn resolve(&mut self, source: u32, number: u64, client: u32) -> Resolution {
-        let Target::Service(port) = self.model.sources[source as usize].to else {
-            return self.resolve_list(source, number, client);
+    /// How the client of an attempt makes and keeps connections.
+    pub(super) fn connections_of(&self, exchange: u32) -> &Connections {
+        &self.model.call_of(SourceId(self.exchanges[exchange].source)).connections
+    }
+
+    /// The address that an attempt is meant for, or why there is none.
+    fn aim(&mut self, exchange: u32) -> Result<Aim, (Outcome, RecordId)> {
+        let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
+        let Target::Service(port) = self.model.call_of(SourceId(source)).to else {
+            return self.aim_at_list(source, number, attempt, client);
         };
         if self.model.address_model == AddressModelKind::FlatPodIp {
             let node = self.clients[client as usize].node;
             if self.model.topology.node(node).role == NodeRole::External {
-                return self.resolve_node_port(source, number, port);
+                return self.aim_at_node_port(source, number, attempt, port);
             }
             if self.model.discovery == Discovery::Service {
-                return self.resolve_cluster_ip(source, number, client, port);
+                return self.aim_at_cluster_ip(client, port);
             }
         }
-        self.resolve_list(source, number, client)
+        self.aim_at_list(source, number, attempt, client)
+    }
+
+    fn aim_at_cluster_ip(&self, client: u32, port: ServicePortId) -> Result<Aim, (Outcome, RecordId)> {
+        let service_port = self.model.service_port(port);
+        let Some(address) = self.cluster_ips[service_port.service.index()] else {
+            return Err((Outcome::NoAddress, 0));
+        };
+        let address = (address, service_port.port);
+        if self.is_ejected(client, address) {
+            return Err((Outcome::CircuitOpen, 0));
+        }
+        Ok(Aim::ClusterIp { port, address })
+    }
+
+    /// The client takes any node, whose kube-proxy chooses when the SYN reaches it.
+    fn aim_at_node_port(
+        &mut self,
+        source: u32,
+        number: u64,
+        attempt: u8,
+        port: ServicePortId,
+    ) -> Result<Aim, (Outcome, RecordId)> {
+        let Some(node_port) = self.node_ports[port.index()] else { return Err((Outcome::NoAddress, 0)) };
+        let draw = self.draw_of(source, number, attempt, Purpose::Front);
+        let place = usize::try_from(below(draw, self.fronts.len() as u64)).expect("a place in a table");
+        let front = self.fronts[place];
+        Ok(Aim::NodePort { front, address: (self.model.topology.node(front).address, node_port) })
+    }
+
+    /// From the client's own list of addresses, without those that it leaves out for their failures.
+    fn aim_at_list(&mut self, source: u32, number: u64, attempt: u8, client: u32) -> Result<Aim, (Outcome, RecordId)> {
+        let draw = self.draw_of(source, number, attempt, Purpose::Pick);
+        let algorithm = match self.model.call_of(SourceId(source)).to {
+            Target::Service(port) => self.algorithm_of(port),
+            Target::Pod { .. } => "round-robin",
+        };
+        let state = &mut self.clients[client as usize];
+        let because = state.list_record;
+        if state.list.is_empty() {
+            return Err((Outcome::NoAddress, because));
+        }
+        let balancer = state.balancer.get_or_insert_with(|| {
+            let mut balancer = new_balancer(algorithm);
+            balancer.rebuild(state.list.len());
+            balancer
+        });
+        let place = balancer.pick(draw);
+        let list = Arc::clone(&state.list);
+        let from_there = list[place..].iter().chain(&list[..place]);
+        let healthy = from_there.copied().find(|it| !self.is_ejected(client, (it.address, it.port)));
+        healthy.map(|backend| Aim::Listed { backend, because }).ok_or((Outcome::CircuitOpen, because))
+    }
+
+    /// Opens a connection for an attempt.
+    pub(super) fn dial(&mut self, exchange: u32, aim: Aim) {
+        let client = self.exchanges[exchange].client;
+        match aim {
+            Aim::ClusterIp { port, address } => self.dial_cluster_ip(exchange, port, address),
+            Aim::NodePort { front, address } => {
+                let dial = Dial {
+                    dialled: address,
+                    target: address,
+                    pod: None,
+                    server_node: front,
+                    via: Some(front),
+                    way: Way::NodePort,
+                    because: 0,
+                    unowned: None,
+                };
+                self.open(exchange, dial);
+            }
+            Aim::Listed { backend, because } => {
+                let dial = match self.model.address_model {
+                    AddressModelKind::FlatPodIp => self.dial_of_pod(backend, aim.dialled(), Way::Direct, because),
+                    AddressModelKind::PortMapping => self.dial_of_host(client, backend, because),
+                };
+                self.open(exchange, dial);
+            }
+        }
     }
 
     /// Through the clusterIP: the client's own node chooses.
-    fn resolve_cluster_ip(&mut self, source: u32, number: u64, client: u32, port: ServicePortId) -> Resolution {
+    fn dial_cluster_ip(&mut self, exchange: u32, port: ServicePortId, address: (IpAddr, u16)) {
+        let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
         let node = self.clients[client as usize].node;
         let from_node = matches!(self.clients[client as usize].client, Client::Node(_));
-        let service_port = self.model.service_port(port);
-        let dialled = service_port.port;
-        let Some(address) = self.cluster_ips[service_port.service.index()] else {
-            return Resolution::NoAddress(0);
-        };
-        let (chosen, because) = self.choose_endpoint(node, port, source, number);
-        let Some(backend) = chosen else {
-            return Resolution::Rejected { address, port: dialled, because };
-        };
+        let (chosen, because) = self.choose_endpoint(node, port, source, number, attempt);
+        let Some(backend) = chosen else { return self.rejected(exchange, address, because) };
         let way = if from_node { Way::ClusterIpFromNode } else { Way::ClusterIpFromPod };
-        Resolution::Dial(self.dial_of_pod(backend, (address, dialled), way, because))
-    }
-
-    /// Through a node port: the client takes any node, which chooses when the SYN reaches it.
-    fn resolve_node_port(&mut self, source: u32, number: u64, port: ServicePortId) -> Resolution {
-        let Some(node_port) = self.node_ports[port.index()] else { return Resolution::NoAddress(0) };
-        let draw = self.front_draw(source, number);
-        let fronts = &self.fronts;
-        let place = usize::try_from(below(draw, fronts.len() as u64)).expect("a place in a table");
-        let front = fronts[place];
-        let address = self.model.topology.node(front).address;
-        Resolution::Dial(Dial {
-            address,
-            port: node_port,
-            target: (address, node_port),
-            pod: None,
-            server_node: front,
-            via: Some(front),
-            way: Way::NodePort,
-            because: 0,
-            unowned: None,
-        })
+        let dial = self.dial_of_pod(backend, address, way, because);
+        self.open(exchange, dial);
     }
 
     /// The node port's node chooses a pod for a connection; false when there is none.
     pub(super) fn choose_behind_front(&mut self, node: NodeId, connection: u32) -> bool {
-        let Connection { source, number, .. } = self.connections[connection];
-        let Target::Service(port) = self.model.sources[source as usize].to else { return false };
-        let (chosen, because) = self.choose_endpoint(node, port, source, number);
+        let Connection { source, number, attempt, .. } = self.connections[connection];
+        let Target::Service(port) = self.model.call_of(SourceId(source)).to else { return false };
+        let (chosen, because) = self.choose_endpoint(node, port, source, number, attempt);
         let state = &mut self.connections[connection];
         let Some(Backend { pod, address, port }) = chosen else {
             state.because = because;
@@ -149,9 +203,10 @@ impl World {
         port: ServicePortId,
         source: u32,
         number: u64,
+        attempt: u8,
     ) -> (Option<Backend>, RecordId) {
         let version = self.proxy_mark(node);
-        let draw = self.pick_draw(source, number);
+        let draw = self.draw_of(source, number, attempt, Purpose::Pick);
         let snapshot = self.endpoints.at(port, version);
         if snapshot.backends.is_empty() {
             return (None, snapshot.record);
@@ -166,38 +221,10 @@ impl World {
         (Some(snapshot.backends[place]), snapshot.record)
     }
 
-    /// From the client's own list of addresses.
-    fn resolve_list(&mut self, source: u32, number: u64, client: u32) -> Resolution {
-        let draw = self.pick_draw(source, number);
-        let algorithm = match self.model.sources[source as usize].to {
-            Target::Service(port) => self.algorithm_of(port),
-            Target::Pod { .. } => "round-robin",
-        };
-        let state = &mut self.clients[client as usize];
-        let because = state.list_record;
-        if state.list.is_empty() {
-            return Resolution::NoAddress(because);
-        }
-        let balancer = state.balancer.get_or_insert_with(|| {
-            let mut balancer = new_balancer(algorithm);
-            balancer.rebuild(state.list.len());
-            balancer
-        });
-        let backend = state.list[balancer.pick(draw)];
-        let dial = match self.model.address_model {
-            AddressModelKind::FlatPodIp => {
-                self.dial_of_pod(backend, (backend.address, backend.port), Way::Direct, because)
-            }
-            AddressModelKind::PortMapping => self.dial_of_host(client, backend, because),
-        };
-        Resolution::Dial(dial)
-    }
-
     fn dial_of_pod(&self, backend: Backend, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
         let server_node = self.pods[backend.pod.index()].node.expect("a dialled pod has a node");
-        let ((address, port), pod) = (dialled, Some(backend.pod));
         let target = (backend.address, backend.port);
-        Dial { address, port, target, pod, server_node, via: None, way, because, unowned: None }
+        Dial { dialled, target, pod: Some(backend.pod), server_node, via: None, way, because, unowned: None }
     }
 
     /// A published port on the pod's host; or a private address, which means something on the client's own host only.
@@ -213,8 +240,8 @@ impl World {
             Client::Pod(_) => Way::PublishedFromContainer,
             Client::Node(_) | Client::None => Way::PublishedFromNode,
         };
-        let target = (address, port);
-        Dial { address, port, target, pod: None, server_node: host, via: None, way, because, unowned: None }
+        let dialled = (address, port);
+        Dial { dialled, target: dialled, pod: None, server_node: host, via: None, way, because, unowned: None }
     }
 
     /// A host-private address (A3): the container of the client's own host that has it, or nobody.
@@ -225,71 +252,95 @@ impl World {
         });
         let unowned = local.is_none().then_some(self.pods[meant.index()].record);
         let pod = local.map(PodId::from_index);
-        let target = (address, port);
-        Dial { address, port, target, pod, server_node: node, via: None, way: Way::Direct, because, unowned }
+        let dialled = (address, port);
+        Dial { dialled, target: dialled, pod, server_node: node, via: None, way: Way::Direct, because, unowned }
     }
 
     /// Opens the connection: a local port, the record, the first SYN.
-    fn dial(&mut self, request: u32, dial: Dial) {
-        let Request { source, number, client, record, demand, .. } = self.requests[request].clone();
-        let table = self.port_table(client, dial.address, dial.port);
+    fn open(&mut self, exchange: u32, dial: Dial) {
+        let Exchange { source, number, attempt, client, record, .. } = self.exchanges[exchange];
+        let table = self.port_table(client, dial.dialled);
         let Some(local_port) = self.port_tables[table as usize].allocate() else {
-            return self.end_request(request, Outcome::AddressNotAvailable, None, 0);
+            return self.attempt_ends(exchange, Outcome::AddressNotAvailable, None, 0);
         };
-        let now = self.agenda.now();
         let body = Body::ConnectionOpened {
             source: SourceId(source),
             number,
             client_port: local_port,
-            address: dial.address,
-            port: dial.port,
+            address: dial.dialled.0,
+            port: dial.dialled.1,
             pod: dial.pod,
             via: dial.via,
             translations: translations(dial.way),
         };
-        let opened = self.journal.write(now, record, dial.because, body);
-        let connection = self.connections.insert(Connection {
-            request: Some(request),
+        let opened = self.journal.write(self.agenda.now(), record, dial.because, body);
+        let key = self.paths[source as usize].key;
+        let key = if attempt == 0 { key } else { key.part("attempt", u64::from(attempt)) };
+        let connection = self.new_connection(exchange, dial, opened);
+        let state = &mut self.connections[connection];
+        state.local_port = local_port;
+        state.port_table = table;
+        state.flow = key.spread(number);
+        if self.connections.live() > self.model.limits.connections as usize {
+            self.reach_limit(u64::from(self.model.limits.connections));
+        }
+        self.join_pool(connection);
+        self.assign(exchange, connection);
+        self.begin_handshake(connection, dial);
+    }
+
+    fn new_connection(&mut self, exchange: u32, dial: Dial, opened: RecordId) -> u32 {
+        let now = self.agenda.now();
+        let pooled = self.connections_of(exchange).pool > 0;
+        let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
+        self.connections.insert(Connection {
             source,
             number,
-            demand,
+            attempt,
             client,
             client_node: self.clients[client as usize].node,
             server_node: dial.server_node,
             via: dial.via,
             pod: dial.pod,
+            address: dial.dialled.0,
+            port: dial.dialled.1,
             target: dial.target.0,
-            port: dial.port,
             target_port: dial.target.1,
             client_end: ClientEnd::SynSent,
             server_end: ServerEnd::None,
             client_attempt: 0,
             server_attempt: 0,
-            request_arrived: false,
+            reserved: false,
+            pooled,
+            in_pool: false,
+            listed: false,
+            retired: !pooled,
             arp_at_client: dial.unowned.is_some(),
             freed: false,
-            in_flight: 0,
-            local_port,
-            port_table: table,
-            flow: self.sources[source as usize].key.spread(number),
+            exchanges: None,
+            active: 0,
+            working: 0,
+            requests: 0,
             transmissions: [0; SegmentKind::ALL.len()],
+            in_flight: 0,
+            local_port: 0,
+            port_table: 0,
+            flow: 0,
             record: opened,
             because: dial.unowned.unwrap_or(0),
             sent: now,
             server_sent: now,
             established: now,
+            heard: now,
             base_timeout: retransmission::base_timeout(SimDuration::ZERO),
             client_timer: None,
             server_timer: None,
             connect_deadline: None,
             arp_timer: None,
-            service: None,
-        });
-        self.requests[request].connection = Some(connection);
-        if self.connections.live() > self.model.limits.connections as usize {
-            self.reach_limit(u64::from(self.model.limits.connections));
-        }
-        self.begin_handshake(connection, dial);
+            idle_timer: None,
+            keepalive: None,
+            probes: 0,
+        })
     }
 
     /// A SYN leaves at once, unless ARP for its first hop or target must fail first.
@@ -327,10 +378,10 @@ impl World {
         }
     }
 
-    /// REJECT on the client's own node: refused at once, as a non-blocking client sees it (C.3).
-    fn rejected(&mut self, request: u32, address: IpAddr, port: u16, because: RecordId) {
-        let Request { source, number, record, .. } = self.requests[request];
-        let now = self.agenda.now();
+    /// REJECT on the client's own node: a non-blocking client is refused at once; a blocking one loses the first
+    /// error, and its second SYN brings another (C.3, linux-kernel section 3).
+    fn rejected(&mut self, exchange: u32, (address, port): (IpAddr, u16), because: RecordId) {
+        let Exchange { source, number, record, .. } = self.exchanges[exchange];
         let body = Body::ConnectionOpened {
             source: SourceId(source),
             number,
@@ -341,13 +392,30 @@ impl World {
             via: None,
             translations: 0,
         };
-        let opened = self.journal.write(now, record, because, body);
-        let outcome = Outcome::ConnectionRefused;
-        self.journal.write(now, opened, because, Body::ConnectionClosed { source: SourceId(source), number, outcome });
-        self.end_request(request, outcome, None, because);
+        let opened = self.journal.write(self.agenda.now(), record, because, body);
+        self.exchanges[exchange].rejected = opened;
+        self.exchanges[exchange].failed_because = because;
+        match self.connections_of(exchange).connect {
+            Connect::NonBlocking => self.rejection_seen(exchange),
+            Connect::Blocking => {
+                let wait = syn::syn_timeout(0, self.model.transport.tcp_syn_linear_timeouts);
+                let timer = self.agenda.arm(wait, EventClass::Transport, Timer::Rejected { exchange });
+                self.exchanges[exchange].client_timer = Some(timer);
+            }
+        }
     }
 
-    fn port_table(&mut self, client: u32, address: IpAddr, port: u16) -> u32 {
+    /// The client sees that its own node rejects the connection.
+    pub(super) fn rejection_seen(&mut self, exchange: u32) {
+        let Exchange { source, number, rejected, failed_because, .. } = self.exchanges[exchange];
+        self.exchanges[exchange].client_timer = None;
+        let outcome = Outcome::ConnectionRefused;
+        let body = Body::ConnectionClosed { source: SourceId(source), number, outcome };
+        self.journal.write(self.agenda.now(), rejected, failed_because, body);
+        self.attempt_ends(exchange, outcome, None, failed_because);
+    }
+
+    fn port_table(&mut self, client: u32, (address, port): (IpAddr, u16)) -> u32 {
         let state = &mut self.clients[client as usize];
         if let Some(table) = state.ports.get(&(address, port)) {
             return *table;
@@ -366,30 +434,6 @@ impl World {
         table
     }
 
-    fn pick_draw(&mut self, source: u32, number: u64) -> u64 {
-        let state = &mut self.sources[source as usize];
-        let users = state.users.len() as u64;
-        match number.checked_rem(users) {
-            None => self.draws.read(&mut state.picks, number),
-            Some(user) => {
-                let user = &mut state.users[usize::try_from(user).expect("users fit memory")];
-                self.draws.read(&mut user.picks, number / users)
-            }
-        }
-    }
-
-    fn front_draw(&mut self, source: u32, number: u64) -> u64 {
-        let state = &mut self.sources[source as usize];
-        let users = state.users.len() as u64;
-        match number.checked_rem(users) {
-            None => self.draws.read(&mut state.fronts, number),
-            Some(user) => {
-                let user = &mut state.users[usize::try_from(user).expect("users fit memory")];
-                self.draws.read(&mut user.fronts, number / users)
-            }
-        }
-    }
-
     /// The Service's algorithm, or what the proxy mode does by itself.
     fn algorithm_of(&self, port: ServicePortId) -> &'static str {
         let service = self.model.service(self.model.service_port(port).service);
@@ -402,17 +446,9 @@ impl World {
         )
     }
 
-    /// The workload whose service times a source's requests take: the first one behind its target.
-    pub(super) fn wanted_workload(&self, source: u32) -> Option<WorkloadId> {
-        match self.model.sources[source as usize].to {
-            Target::Service(port) => self.model.service_port(port).backends.first().map(|(workload, _)| *workload),
-            Target::Pod { workload, .. } => Some(workload),
-        }
-    }
-
-    /// True when a source means this workload.
+    /// True when the requests of a path mean this workload.
     pub(super) fn is_wanted(&self, source: u32, workload: WorkloadId) -> bool {
-        match self.model.sources[source as usize].to {
+        match self.model.call_of(SourceId(source)).to {
             Target::Service(port) => {
                 self.model.service_port(port).backends.iter().any(|(backend, _)| *backend == workload)
             }

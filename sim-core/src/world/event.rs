@@ -7,15 +7,21 @@ use crate::trace::words::SegmentKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// A packet reaches the end of a link, or of the inside of a node.
-    Packet { connection: u32, direction: u32, kind: SegmentKind, attempt: u8, flags: u8 },
+    Packet { subject: u32, direction: u32, kind: SegmentKind, attempt: u8, flags: u8 },
     /// A list of timers of equal delay wants to be looked at.
     Timers { list: u32 },
     /// The next open-loop request of a source.
     Arrival { source: u32 },
     /// A closed-loop user has thought.
     UserReady { source: u32, user: u32 },
-    /// A server has finished a request.
-    ServiceDone { connection: u32 },
+    /// A worker has finished its own part of a request.
+    ServiceDone { exchange: u32 },
+    /// The wait before a request's next attempt is over.
+    RetryDue { request: u32 },
+    /// A request and all its attempts have run out of time.
+    Deadline { request: u32 },
+    /// It is time to look whether a connection needs a keepalive probe.
+    Keepalive { connection: u32 },
     /// A fault begins.
     FaultBegins { fault: u32 },
     /// A fault ends.
@@ -68,16 +74,26 @@ pub(super) enum Timer {
     Syn { connection: u32 },
     /// The server sends its SYN-ACK again.
     SynAck { connection: u32 },
-    /// The client sends its data or FIN again.
-    ClientData { connection: u32 },
-    /// The server sends its data or FIN again.
-    ServerData { connection: u32 },
+    /// The client sends its FIN again.
+    ClientFin { connection: u32 },
+    /// The server sends its FIN again.
+    ServerFin { connection: u32 },
+    /// The client sends a request again.
+    RequestData { exchange: u32 },
+    /// The server sends a response again.
+    ResponseData { exchange: u32 },
     /// ARP for the target has failed.
     ArpFailed { connection: u32 },
     /// The client gives up connecting.
     ConnectDeadline { connection: u32 },
-    /// The client gives up the request.
-    RequestDeadline { request: u32 },
+    /// The client gives up an attempt.
+    AttemptTimeout { exchange: u32 },
+    /// A request without an answer gets a second attempt.
+    Hedge { request: u32 },
+    /// A blocking client notices that its own node rejects the connection.
+    Rejected { exchange: u32 },
+    /// A kept connection has been idle for too long.
+    Idle { connection: u32 },
     /// A local port leaves TIME_WAIT.
     TimeWait { table: u32, port: u16 },
 }

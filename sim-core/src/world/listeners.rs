@@ -2,7 +2,8 @@
 
 use super::World;
 use super::server_tcp::Listener;
-use super::state::{Connection, PodState};
+use super::state::PodState;
+use super::traffic::Connection;
 use crate::model::ids::{NodeId, PodId};
 use crate::model::settings::AddressModelKind;
 

@@ -1,6 +1,7 @@
 //! The state of a run and the one exhaustive match over events; the only place that schedules.
 //! Every other room decides from plain data; here decisions become changes, records and new events.
 
+mod attempts;
 mod client_tcp;
 mod clients;
 mod connect;
@@ -10,18 +11,24 @@ mod endpoints;
 mod event;
 mod faults;
 mod journal;
+mod keepalive;
 mod listeners;
 mod network;
 mod nodes;
+mod path_draws;
+mod plans;
 mod pods;
+mod pools;
 mod registry;
 mod requests;
 mod server_tcp;
 mod setup;
 mod slab;
 mod state;
+mod traffic;
+mod workers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -46,7 +53,8 @@ use journal::Journal;
 use network::Packet;
 use registry::RegistryEntry;
 use slab::Slab;
-use state::{ClientState, Connection, LinkState, NodeState, Pod, Request, SourceState};
+use state::{LinkState, NodeState, Pod};
+use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Request, SourceState};
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,12 +114,20 @@ pub struct World {
     registry_lists: VersionedLists,
 
     sources: Vec<SourceState>,
+    paths: Vec<PathState>,
     clients: Vec<ClientState>,
     fixed_lists: Vec<Option<Arc<[Backend]>>>,
     port_tables: Vec<EphemeralPorts>,
     port_table_of: BTreeMap<(Client, IpAddr, u16), u32>,
     requests: Slab<Request>,
+    exchanges: Slab<Exchange>,
     connections: Slab<Connection>,
+    frames: Slab<Frame>,
+    /// Calls that have ended in this event, for the plans that wait for them.
+    ended_calls: VecDeque<Ended>,
+    /// Exchanges and connections that may be done with after this event.
+    loose_exchanges: Vec<u32>,
+    loose_connections: Vec<u32>,
 
     fault_records: Vec<RecordId>,
     struck: Vec<Option<faults::Struck>>,
@@ -175,15 +191,23 @@ impl World {
     }
 
     fn handle(&mut self, event: Event) {
+        self.dispatch(event);
+        self.take_up_ended_calls();
+        self.free_loose();
+    }
+
+    fn dispatch(&mut self, event: Event) {
         match event {
-            Event::Packet { connection, direction, kind, attempt, flags } => {
-                self.packet_arrives(direction, Packet { connection, kind, attempt, flags });
-                self.free_if_done(connection);
+            Event::Packet { subject, direction, kind, attempt, flags } => {
+                self.packet_arrives(direction, Packet { subject, kind, attempt, flags });
             }
             Event::Timers { list } => self.timers(list),
             Event::Arrival { source } => self.open_arrival(source),
             Event::UserReady { source, user } => self.user_ready(source, user),
-            Event::ServiceDone { connection } => self.service_done(connection),
+            Event::ServiceDone { exchange } => self.service_done(exchange),
+            Event::RetryDue { request } => self.retry_due(request),
+            Event::Deadline { request } => self.deadline_passed(request),
+            Event::Keepalive { connection } => self.keepalive_due(connection),
             Event::FaultBegins { fault } => self.fault_begins(fault as usize),
             Event::FaultEnds { fault } => self.fault_ends(fault as usize),
             Event::Control { kind, subject, detail } => self.control(kind, subject, detail),
@@ -199,25 +223,20 @@ impl World {
 
     fn timer(&mut self, timer: Timer) {
         match timer {
-            Timer::TimeWait { table, port } => return self.port_tables[table as usize].release(port),
-            Timer::RequestDeadline { request } => return self.request_deadline(request),
+            Timer::TimeWait { table, port } => self.port_tables[table as usize].release(port),
             Timer::Syn { connection } => self.syn_timer(connection),
             Timer::SynAck { connection } => self.syn_ack_timer(connection),
-            Timer::ClientData { connection } => self.client_data_timer(connection),
-            Timer::ServerData { connection } => self.server_data_timer(connection),
+            Timer::ClientFin { connection } => self.client_fin_timer(connection),
+            Timer::ServerFin { connection } => self.server_fin_timer(connection),
+            Timer::RequestData { exchange } => self.request_data_timer(exchange),
+            Timer::ResponseData { exchange } => self.response_data_timer(exchange),
             Timer::ArpFailed { connection } => self.arp_failed(connection),
             Timer::ConnectDeadline { connection } => self.connect_deadline(connection),
+            Timer::AttemptTimeout { exchange } => self.attempt_timeout(exchange),
+            Timer::Hedge { request } => self.hedge_due(request),
+            Timer::Rejected { exchange } => self.rejection_seen(exchange),
+            Timer::Idle { connection } => self.idle_for_too_long(connection),
         }
-        let (Timer::Syn { connection }
-        | Timer::SynAck { connection }
-        | Timer::ClientData { connection }
-        | Timer::ServerData { connection }
-        | Timer::ArpFailed { connection }
-        | Timer::ConnectDeadline { connection }) = timer
-        else {
-            return;
-        };
-        self.free_if_done(connection);
     }
 
     fn control(&mut self, kind: Control, subject: u32, detail: u32) {

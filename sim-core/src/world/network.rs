@@ -2,7 +2,8 @@
 
 use super::World;
 use super::event::Event;
-use super::state::{Connection, LinkState};
+use super::state::LinkState;
+use super::traffic::Connection;
 use crate::kernel::draws::below;
 use crate::kernel::time::SimTime;
 use crate::model::ids::{LinkId, NodeId, SourceId, VertexId};
@@ -28,7 +29,8 @@ enum Origin {
 /// A packet in the hands of a vertex.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packet {
-    pub connection: u32,
+    /// The exchange whose payload (or its acknowledgement) this is, or the connection for all other kinds.
+    pub subject: u32,
     pub kind: SegmentKind,
     pub attempt: u8,
     pub flags: u8,
@@ -37,6 +39,7 @@ pub(super) struct Packet {
 impl World {
     /// A node sends a packet of a connection.
     pub(super) fn send(&mut self, from: NodeId, connection: u32, kind: SegmentKind, attempt: u8, flags: u8) {
+        debug_assert!(!is_of_exchange(kind));
         let state = &mut self.connections[connection];
         state.in_flight += 1;
         let count = &mut state.transmissions[kind as usize];
@@ -44,12 +47,45 @@ impl World {
         let (source, number, record) = (SourceId(state.source), state.number, state.record);
         let sent = || Body::SegmentSent { source, number, segment: kind, attempt, node: from };
         self.journal.write_segment(self.agenda.now(), record, 0, sent);
-        self.forward(VertexId(from.0), Packet { connection, kind, attempt, flags }, Origin::Here);
+        self.forward(VertexId(from.0), Packet { subject: connection, kind, attempt, flags }, Origin::Here);
+    }
+
+    /// A node sends a request, a response or an acknowledgement of either.
+    pub(super) fn send_of_exchange(&mut self, exchange: u32, kind: SegmentKind, attempt: u8) {
+        let state = &mut self.exchanges[exchange];
+        state.in_flight += 1;
+        let count = &mut state.transmissions[transmission_place(kind)];
+        *count = count.saturating_add(1);
+        let (source, number) = (SourceId(state.source), state.number);
+        let connection = &self.connections[state.connection.expect("an exchange that sends has a connection")];
+        let flags = if matches!(kind, SegmentKind::Request | SegmentKind::ResponseAck) { 0 } else { TO_CLIENT };
+        let from = if flags == 0 { connection.client_node } else { connection.server_node };
+        let sent = || Body::SegmentSent { source, number, segment: kind, attempt, node: from };
+        self.journal.write_segment(self.agenda.now(), connection.record, 0, sent);
+        self.forward(VertexId(from.0), Packet { subject: exchange, kind, attempt, flags }, Origin::Here);
+    }
+
+    /// The connection that a packet belongs to.
+    fn connection_of(&self, packet: Packet) -> u32 {
+        if !is_of_exchange(packet.kind) {
+            return packet.subject;
+        }
+        self.exchanges[packet.subject].connection.expect("an exchange that sends has a connection")
+    }
+
+    /// Whose request a packet's records name.
+    fn request_of(&self, packet: Packet) -> (SourceId, u64) {
+        if is_of_exchange(packet.kind) {
+            let exchange = &self.exchanges[packet.subject];
+            return (SourceId(exchange.source), exchange.number);
+        }
+        let connection = &self.connections[packet.subject];
+        (SourceId(connection.source), connection.number)
     }
 
     /// Sends a packet on from a vertex to its next hop, or into the node itself.
     fn forward(&mut self, at: VertexId, packet: Packet, origin: Origin) {
-        let connection = &self.connections[packet.connection];
+        let connection = &self.connections[self.connection_of(packet)];
         let target = connection.next_stop(packet.flags);
         match self.routes.next(at, target, connection.flow) {
             Some(direction) => self.transmit(direction, packet, origin),
@@ -87,31 +123,37 @@ impl World {
 
     /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, segment, transmission, link).
     fn loses(&mut self, link: LinkId, packet: Packet, train: Train, loss_ppm: u32) -> bool {
-        let state = &self.connections[packet.connection];
-        let transmission = u64::from(state.transmissions[packet.kind as usize]);
-        let key = self.sources[state.source as usize].key.part("loss", state.number);
-        let key = key.part(packet.kind.word(), transmission);
+        let (source, number) = self.request_of(packet);
+        let transmission = if is_of_exchange(packet.kind) {
+            self.exchanges[packet.subject].transmissions[transmission_place(packet.kind)]
+        } else {
+            self.connections[packet.subject].transmissions[packet.kind as usize]
+        };
+        let key = self.paths[source.index()].key.part("loss", number);
+        let key = key.part(packet.kind.word(), u64::from(transmission));
         let purpose = self.model.topology.link(link).name.as_str();
         let mut packets = 0..u64::from(train.packets);
         packets.any(|index| below(self.draws.once(key, purpose, index), 1_000_000) < u64::from(loss_ppm))
     }
 
     fn train_of(&self, packet: Packet) -> Train {
-        let source = &self.sources[self.connections[packet.connection].source as usize];
         match packet.kind {
-            SegmentKind::Request => source.request_train,
-            SegmentKind::Response => source.response_train,
+            SegmentKind::Request => self.paths[self.exchanges[packet.subject].source as usize].request_train,
+            SegmentKind::Response => self.paths[self.exchanges[packet.subject].source as usize].response_train,
             SegmentKind::Syn
             | SegmentKind::SynAck
             | SegmentKind::HandshakeAck
             | SegmentKind::RequestAck
+            | SegmentKind::ResponseAck
             | SegmentKind::ClientFin
             | SegmentKind::ServerFin
             | SegmentKind::FinalAck
             | SegmentKind::Reset
             | SegmentKind::PortUnreachable
             | SegmentKind::HostUnreachable
-            | SegmentKind::EarlyFin => BARE,
+            | SegmentKind::EarlyFin
+            | SegmentKind::Keepalive
+            | SegmentKind::KeepaliveAck => BARE,
         }
     }
 
@@ -126,11 +168,11 @@ impl World {
         if !state.up {
             return self.drop_packet(packet, DropReason::NodeDown, state.power_record);
         }
-        if self.connections[packet.connection].next_stop(packet.flags) != node {
+        let connection = &self.connections[self.connection_of(packet)];
+        if connection.next_stop(packet.flags) != node {
             return self.forward(vertex, packet, Origin::Elsewhere);
         }
-        let passes = self.connections[packet.connection].via == Some(node) && packet.flags & FORWARDED == 0;
-        if passes {
+        if connection.via == Some(node) && packet.flags & FORWARDED == 0 {
             return self.pass_front(node, Packet { flags: packet.flags | FORWARDED, ..packet });
         }
         self.deliver(node, packet);
@@ -156,19 +198,20 @@ impl World {
 
     /// The node that forwards outside traffic: chooses the pod at the first SYN, then passes everything on.
     fn pass_front(&mut self, node: NodeId, packet: Packet) {
-        let chosen = packet.flags & TO_CLIENT != 0 || self.connections[packet.connection].pod.is_some();
-        if chosen || self.choose_behind_front(node, packet.connection) {
+        let connection = self.connection_of(packet);
+        let chosen = packet.flags & TO_CLIENT != 0 || self.connections[connection].pod.is_some();
+        if chosen || self.choose_behind_front(node, connection) {
             return self.forward(VertexId(node.0), packet, Origin::Elsewhere);
         }
         // No endpoint: the front rejects, and the refusal goes back to the client.
-        self.take_off(packet.connection);
-        self.send(node, packet.connection, SegmentKind::PortUnreachable, 0, TO_CLIENT | FORWARDED);
+        self.take_off(packet);
+        self.send(node, connection, SegmentKind::PortUnreachable, 0, TO_CLIENT | FORWARDED);
     }
 
     fn deliver(&mut self, node: NodeId, packet: Packet) {
-        let state = &mut self.connections[packet.connection];
-        state.in_flight -= 1;
-        let (source, number, record) = (SourceId(state.source), state.number, state.record);
+        let (source, number) = self.request_of(packet);
+        let record = self.connections[self.connection_of(packet)].record;
+        self.take_off(packet);
         let received = || Body::SegmentReceived { source, number, segment: packet.kind, node };
         self.journal.write_segment(self.agenda.now(), record, 0, received);
         if packet.flags & TO_CLIENT == 0 {
@@ -180,25 +223,49 @@ impl World {
 
     /// A packet ends here; its connection remembers why.
     pub(super) fn drop_packet(&mut self, packet: Packet, reason: DropReason, because: RecordId) {
-        let connection = &mut self.connections[packet.connection];
+        let (source, number) = self.request_of(packet);
+        let connection = self.connection_of(packet);
+        let connection = &mut self.connections[connection];
         if because != 0 {
             connection.because = because;
         }
-        let (source, number, record) = (SourceId(connection.source), connection.number, connection.record);
+        let record = connection.record;
         let dropped = || Body::SegmentDropped { source, number, segment: packet.kind, reason };
         self.journal.write_segment(self.agenda.now(), record, because, dropped);
-        self.take_off(packet.connection);
+        self.take_off(packet);
     }
 
-    fn take_off(&mut self, connection: u32) {
-        self.connections[connection].in_flight -= 1;
+    /// A packet is on its way no more.
+    fn take_off(&mut self, packet: Packet) {
+        if is_of_exchange(packet.kind) {
+            self.exchanges[packet.subject].in_flight -= 1;
+            self.loose_exchanges.push(packet.subject);
+        } else {
+            self.connections[packet.subject].in_flight -= 1;
+            self.loose_connections.push(packet.subject);
+        }
+    }
+}
+
+/// Whether a segment carries a request, a response or the acknowledgement of either.
+pub(super) const fn is_of_exchange(kind: SegmentKind) -> bool {
+    matches!(kind, SegmentKind::Request | SegmentKind::RequestAck | SegmentKind::Response | SegmentKind::ResponseAck)
+}
+
+/// The place of a kind in an exchange's table of transmissions.
+const fn transmission_place(kind: SegmentKind) -> usize {
+    match kind {
+        SegmentKind::Request => 0,
+        SegmentKind::RequestAck => 1,
+        SegmentKind::Response => 2,
+        _ => 3,
     }
 }
 
 impl Packet {
     fn event(self, direction: u32) -> Event {
-        let Self { connection, kind, attempt, flags } = self;
-        Event::Packet { connection, direction, kind, attempt, flags }
+        let Self { subject, kind, attempt, flags } = self;
+        Event::Packet { subject, direction, kind, attempt, flags }
     }
 }
 

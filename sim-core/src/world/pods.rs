@@ -54,6 +54,7 @@ impl World {
             ready_event: None,
             evict_event: None,
             server: Server::default(),
+            first_caller: None,
         });
         pod
     }
@@ -290,7 +291,6 @@ impl World {
             let state = &self.connections[connection];
             if state.pod == Some(pod) && !state.freed {
                 self.server_dies(connection, because, silently);
-                self.free_if_done(connection);
             }
         }
     }

@@ -157,8 +157,8 @@ impl World {
         }
         let Some(settings) = self.registry_settings() else { return };
         for index in 0..self.clients.len() {
-            let source = self.clients[index].source as usize;
-            if self.model.sources[source].to != Target::Service(port) {
+            let edge = self.clients[index].edge as usize;
+            if self.model.graph().edges[edge].call.to != Target::Service(port) {
                 continue;
             }
             let number = self.registry_lists.change(version).number;

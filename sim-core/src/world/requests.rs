@@ -1,8 +1,9 @@
-//! The life of a request: it arrives, a client makes it, it ends. The same path serves every maker of requests.
+//! The life of a request: it arrives, its attempts are made, it ends. The same path serves every maker of requests.
 
 use super::World;
-use super::event::{Event, Timer};
-use super::state::{ClientEnd, Request};
+use super::event::Event;
+use super::path_draws::Purpose;
+use super::traffic::{Ended, Request};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::ids::{PodId, SourceId};
@@ -10,6 +11,21 @@ use crate::trace::fields::Client;
 use crate::trace::words::Outcome;
 use crate::trace::{Body, RecordId};
 use crate::workload::arrivals::{Gap, Pacing};
+
+/// What a request is when it arrives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub source: u32,
+    pub number: u64,
+    /// Who makes it, if anybody can.
+    pub client: Option<u32>,
+    /// The request that it is made for; 0 for a source's own.
+    pub cause: RecordId,
+    /// The frame that waits for it.
+    pub frame: Option<u32>,
+    /// When everything must have ended for whoever asked.
+    pub deadline: SimTime,
+}
 
 impl World {
     /// Schedules the first arrivals of every source.
@@ -61,8 +77,7 @@ impl World {
         let number = state.next_number;
         state.next_number += 1;
         state.last_arrival = self.agenda.now();
-        let draw = self.draws.read(&mut state.demands, number);
-        self.begin_request(source, number, draw);
+        self.source_asks(source, number);
         self.schedule_arrival(source as usize);
     }
 
@@ -71,47 +86,80 @@ impl World {
         let users = self.sources[source as usize].users.len() as u64;
         let state = &mut self.sources[source as usize].users[user as usize];
         let number = state.made * users + u64::from(user);
-        let draw = self.draws.read(&mut state.demands, state.made);
         state.made += 1;
-        self.begin_request(source, number, draw);
+        self.source_asks(source, number);
     }
 
-    fn begin_request(&mut self, source: u32, number: u64, demand_draw: u64) {
-        let definition = &self.model.sources[source as usize];
-        let (request_bytes, response_bytes) = (definition.request_bytes, definition.response_bytes);
-        let timeout = definition.timeout;
-        let demand = self.service_time(source).sample(demand_draw);
+    fn source_asks(&mut self, source: u32, number: u64) {
         let client = self.pick_client(source, number);
+        let deadline = SimTime::MAX;
+        self.begin_request(Arrival { source, number, client, cause: 0, frame: None, deadline });
+    }
+
+    /// A request arrives at whoever makes it.
+    pub(super) fn begin_request(&mut self, arrival: Arrival) {
+        let Arrival { source, number, client, cause, frame, .. } = arrival;
+        let draw = self.draw_of(source, number, 0, Purpose::Demand);
+        let demand = self.paths[source as usize].service_time.sample(draw);
+        let call = self.model.call_of(SourceId(source));
         let body = Body::RequestArrived {
             source: SourceId(source),
             number,
             client: client.map_or(Client::None, |index| self.clients[index as usize].client),
-            request_bytes,
-            response_bytes,
+            request_bytes: call.request_bytes,
+            response_bytes: call.response_bytes,
             demand: demand.as_nanos(),
         };
-        let record = self.journal.write(self.agenda.now(), 0, 0, body);
-        let Some(client) = client else {
-            let because = self.no_client_because(source);
-            return self.request_without_client(source, number, record, because);
-        };
-        let request =
-            self.requests.insert(Request { source, number, client, record, demand, connection: None, deadline: None });
+        let hedge_after = call.hedge_after;
+        let now = self.agenda.now();
+        let own_deadline = call.deadline.map_or(SimTime::MAX, |length| now.saturating_add(length));
+        let record = self.journal.write(now, cause, 0, body);
+        let Some(client) = client else { return self.request_without_client(arrival, record) };
+        let request = self.requests.insert(Request {
+            source,
+            number,
+            client,
+            record,
+            demand,
+            frame,
+            deadline: arrival.deadline.min(own_deadline),
+            deadline_event: None,
+            backoff: None,
+            hedge: None,
+            exchanges: [None; 2],
+            attempts: 0,
+            freed: false,
+        });
         if self.requests.live() > self.model.limits.requests as usize {
             self.reach_limit(u64::from(self.model.limits.requests));
         }
-        if let Some(timeout) = timeout {
-            let timer = self.agenda.arm(timeout, EventClass::Workload, Timer::RequestDeadline { request });
-            self.requests[request].deadline = Some(timer);
+        self.keep_deadline(request);
+        self.earn_retry(client);
+        if let Some(after) = hedge_after {
+            self.plan_hedge(request, after);
         }
-        self.connect(request);
+        if !self.requests[request].freed {
+            self.start_attempt(request);
+        }
     }
 
-    fn service_time(&self, source: u32) -> crate::workload::distribution::Distribution {
-        let workload = self.wanted_workload(source);
-        workload.map_or(crate::workload::distribution::Distribution::Constant(SimDuration::ZERO), |workload| {
-            self.model.workload(workload).behaviour.service_time
-        })
+    /// Plans the end of a request that has a deadline; one that has passed ends it now.
+    fn keep_deadline(&mut self, request: u32) {
+        let deadline = self.requests[request].deadline;
+        if deadline == SimTime::MAX {
+            return;
+        }
+        if deadline <= self.agenda.now() {
+            return self.end_request(request, Outcome::RequestTimeout, None, 0);
+        }
+        let event = self.agenda.at_cancellable(deadline, EventClass::Workload, Event::Deadline { request });
+        self.requests[request].deadline_event = Some(event);
+    }
+
+    /// A request and all its attempts have run out of time.
+    pub(super) fn deadline_passed(&mut self, request: u32) {
+        self.requests[request].deadline_event = None;
+        self.give_up(request, Outcome::RequestTimeout);
     }
 
     /// Live clients take requests in turn, by the request's number.
@@ -121,60 +169,68 @@ impl World {
         live.get(place).copied()
     }
 
-    fn request_without_client(&mut self, source: u32, number: u64, record: RecordId, because: RecordId) {
-        let body = Body::RequestEnded { source: SourceId(source), number, outcome: Outcome::NoClient, pod: None };
-        self.journal.write(self.agenda.now(), record, because, body);
-        self.user_goes_on(source, number);
+    fn request_without_client(&mut self, arrival: Arrival, record: RecordId) {
+        let Arrival { source, number, frame, .. } = arrival;
+        let because = if frame.is_none() { self.no_client_because(source) } else { 0 };
+        let outcome = Outcome::NoClient;
+        let body = Body::RequestEnded { source: SourceId(source), number, outcome, pod: None };
+        let record = self.journal.write(self.agenda.now(), record, because, body);
+        self.tell_end(source, number, frame, outcome, record);
     }
 
-    /// Ends a request; its connection, if any, lives on without it.
+    /// Ends a request; connections of its attempts live on without it.
     pub(super) fn end_request(&mut self, request: u32, outcome: Outcome, pod: Option<PodId>, because: RecordId) {
-        let Request { source, number, record, connection, deadline, .. } = self.requests[request].clone();
-        if let Some(timer) = deadline {
+        self.drop_attempts(request);
+        let state = &mut self.requests[request];
+        let (source, number, record, frame) = (state.source, state.number, state.record, state.frame);
+        state.freed = true;
+        let timers = (state.hedge.take(), [state.deadline_event.take(), state.backoff.take()]);
+        if let Some(timer) = timers.0 {
             self.agenda.disarm(timer);
         }
-        let now = self.agenda.now();
-        if let Some(connection) = connection {
-            let state = &mut self.connections[connection];
-            state.request = None;
-            let body = Body::ConnectionClosed { source: SourceId(source), number, outcome };
-            self.journal.write(now, state.record, because, body);
+        for event in timers.1.into_iter().flatten() {
+            self.agenda.cancel(event);
         }
         let body = Body::RequestEnded { source: SourceId(source), number, outcome, pod };
         // A request-level trace must not refer to connections, so the request itself is the cause.
-        self.journal.write(now, record, because, body);
+        let record = self.journal.write(self.agenda.now(), record, because, body);
         self.requests.remove(request);
-        self.user_goes_on(source, number);
+        self.tell_end(source, number, frame, outcome, record);
     }
 
-    fn user_goes_on(&mut self, source: u32, number: u64) {
+    /// Tells whoever waits for a request that it has ended: the user who made it, or the worker.
+    fn tell_end(&mut self, source: u32, number: u64, frame: Option<u32>, outcome: Outcome, record: RecordId) {
+        if let Some(frame) = frame {
+            return self.ended_calls.push_back(Ended { frame, outcome, record });
+        }
         let users = self.sources[source as usize].users.len() as u64;
         if let Some(user) = number.checked_rem(users) {
             self.schedule_user(source as usize, usize::try_from(user).expect("users fit memory"));
         }
     }
 
-    /// The client gives a request up.
-    pub(super) fn request_deadline(&mut self, request: u32) {
-        self.requests[request].deadline = None;
-        let Some(connection) = self.requests[request].connection else {
-            return self.end_request(request, Outcome::RequestTimeout, None, 0);
-        };
-        self.abandon(connection, Outcome::RequestTimeout);
-        self.free_if_done(connection);
+    /// Requests of a client that has died end with it.
+    pub(super) fn end_requests_of(&mut self, client: u32, because: RecordId) {
+        for request in self.requests.numbers() {
+            if self.requests[request].client == client && !self.requests[request].freed {
+                self.end_request(request, Outcome::NoClient, None, because);
+            }
+        }
     }
 
-    /// The client gives up connecting.
-    pub(super) fn connect_deadline(&mut self, connection: u32) {
-        self.connections[connection].connect_deadline = None;
-        if self.connections[connection].client_end == ClientEnd::SynSent {
-            self.abandon(connection, Outcome::ConnectTimeout);
+    /// The service demand of attempt `attempt` of a request.
+    pub(super) fn demand_of(&mut self, request: u32, attempt: u8) -> SimDuration {
+        let Request { source, number, demand, .. } = self.requests[request];
+        if attempt == 0 {
+            return demand;
         }
+        let draw = self.draw_of(source, number, attempt, Purpose::Demand);
+        self.paths[source as usize].service_time.sample(draw)
     }
 
     /// Why a source has no client: the last thing that took one away.
     fn no_client_because(&self, source: u32) -> RecordId {
-        let of_source = self.clients.iter().filter(|client| client.source == source);
+        let of_source = self.clients.iter().filter(|client| client.edge == source);
         of_source.filter_map(|client| client.pod).map(|pod| self.pods[pod.index()].record).max().unwrap_or(0)
     }
 }

@@ -1,15 +1,16 @@
-//! The server's end of TCP and the pod's request queue: accept, serve, answer, close.
+//! The server's end of TCP: the handshake, data and its acknowledgement, the end of a connection.
 
 use super::World;
-use super::event::{Event, Timer};
+use super::event::Timer;
 use super::network::{Packet, TO_CLIENT};
-use super::state::{ClientEnd, Connection, PodState, ServerEnd};
+use super::state::{PodState, Waiting};
+use super::traffic::{ClientEnd, Connection, Exchange, ServerEnd, ServerSide};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimDuration;
-use crate::model::ids::{NodeId, PodId, SourceId};
+use crate::model::ids::{NodeId, PodId};
 use crate::model::settings::AddressModelKind;
-use crate::trace::words::{DropReason, SegmentKind};
-use crate::trace::{Body, RecordId};
+use crate::trace::RecordId;
+use crate::trace::words::{DropReason, Outcome, SegmentKind};
 use crate::transport::segment::Train;
 use crate::transport::{retransmission, syn};
 
@@ -30,14 +31,16 @@ pub(super) enum Listener {
 impl World {
     /// A packet reaches the server's node.
     pub(super) fn server_receives(&mut self, node: NodeId, packet: Packet) {
-        let connection = packet.connection;
+        let subject = packet.subject;
         match packet.kind {
             SegmentKind::Syn => self.syn_received(node, packet),
-            SegmentKind::HandshakeAck => self.handshake_done(connection),
-            SegmentKind::Request => self.request_received(node, connection),
-            SegmentKind::ClientFin => self.client_fin_received(node, connection),
-            SegmentKind::FinalAck => self.close_server(connection),
-            SegmentKind::Reset => self.server_reset(connection),
+            SegmentKind::HandshakeAck => self.handshake_done(subject),
+            SegmentKind::Request => self.request_received(node, subject),
+            SegmentKind::ResponseAck => self.response_acknowledged(subject),
+            SegmentKind::ClientFin => self.client_fin_received(node, subject),
+            SegmentKind::FinalAck => self.close_server(subject),
+            SegmentKind::Reset => self.server_reset(subject),
+            SegmentKind::Keepalive => self.probed(node, subject),
             // These go the other way.
             SegmentKind::SynAck
             | SegmentKind::RequestAck
@@ -45,12 +48,13 @@ impl World {
             | SegmentKind::ServerFin
             | SegmentKind::PortUnreachable
             | SegmentKind::HostUnreachable
-            | SegmentKind::EarlyFin => {}
+            | SegmentKind::EarlyFin
+            | SegmentKind::KeepaliveAck => {}
         }
     }
 
     fn syn_received(&mut self, node: NodeId, packet: Packet) {
-        let connection = packet.connection;
+        let connection = packet.subject;
         match self.connections[connection].server_end {
             // A socket that died before the handshake was done leaves nothing: the SYN finds whoever listens now.
             ServerEnd::None | ServerEnd::Closed => {}
@@ -59,11 +63,7 @@ impl World {
                 let attempt = self.connections[connection].server_attempt;
                 return self.send(node, connection, SegmentKind::SynAck, attempt, TO_CLIENT);
             }
-            ServerEnd::Queued
-            | ServerEnd::Serving
-            | ServerEnd::Responded
-            | ServerEnd::LastAck
-            | ServerEnd::Farewell => return,
+            ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => return,
         }
         match self.listener(node, connection) {
             Listener::Listens(pod) => self.take_syn(pod, packet),
@@ -75,11 +75,10 @@ impl World {
         }
     }
 
-    /// Starts the handshake unless the accept queue is full: it takes `backlog + 1` connections.
+    /// Starts the handshake unless the accept queue is full.
     fn take_syn(&mut self, pod: PodId, packet: Packet) {
-        let connection = packet.connection;
-        let behaviour = self.model.workload(self.pods[pod.index()].workload).behaviour;
-        if self.pods[pod.index()].server.accept_queue.len() > behaviour.backlog as usize {
+        let connection = packet.subject;
+        if self.is_accept_queue_full(pod) {
             self.connections[connection].in_flight += 1;
             return self.drop_packet(packet, DropReason::BacklogFull, 0);
         }
@@ -90,6 +89,12 @@ impl World {
         state.server_attempt = 0;
         state.server_sent = now;
         self.send_syn_ack(connection);
+    }
+
+    /// The accept queue takes `backlog + 1` connections (linux-kernel section 9).
+    fn is_accept_queue_full(&self, pod: PodId) -> bool {
+        let state = &self.pods[pod.index()];
+        state.server.unaccepted > self.model.workload(state.workload).behaviour.backlog
     }
 
     fn send_syn_ack(&mut self, connection: u32) {
@@ -107,7 +112,7 @@ impl World {
         state.server_timer = None;
         if u32::from(state.server_attempt) >= retries {
             state.server_end = ServerEnd::None;
-            return;
+            return self.loose_connections.push(connection);
         }
         state.server_attempt += 1;
         self.send_syn_ack(connection);
@@ -133,14 +138,8 @@ impl World {
         if !self.nodes[asker.index()].up {
             return;
         }
-        let state = &self.connections[connection];
-        if asker == state.client_node {
-            return self.client_receives(Packet {
-                connection,
-                kind: SegmentKind::HostUnreachable,
-                attempt: 0,
-                flags: TO_CLIENT,
-            });
+        if asker == self.connections[connection].client_node {
+            return self.client_fails(connection, Outcome::HostUnreachable);
         }
         self.send(asker, connection, SegmentKind::HostUnreachable, 0, TO_CLIENT);
     }
@@ -150,8 +149,7 @@ impl World {
             return;
         }
         let pod = self.connections[connection].pod.expect("a handshake is made with a pod");
-        let backlog = self.model.workload(self.pods[pod.index()].workload).behaviour.backlog;
-        if self.pods[pod.index()].server.accept_queue.len() > backlog as usize {
+        if self.is_accept_queue_full(pod) {
             // No room: the kernel drops the ACK, and the SYN-ACK's timer tries again.
             return;
         }
@@ -163,130 +161,104 @@ impl World {
         }
         state.established = now;
         state.server_end = ServerEnd::Queued;
-        self.pods[pod.index()].server.accept_queue.push_back(connection);
-        self.accept(pod);
+        let server = &mut self.pods[pod.index()].server;
+        server.queue.push_back(Waiting::Connection(connection));
+        server.unaccepted += 1;
+        self.put_to_work(pod);
     }
 
-    /// Free workers of a pod accept waiting connections.
-    fn accept(&mut self, pod: PodId) {
-        let limit = self.model.workload(self.pods[pod.index()].workload).behaviour.concurrency;
-        loop {
-            let server = &mut self.pods[pod.index()].server;
-            if limit.is_some_and(|limit| server.busy >= limit) {
-                return;
-            }
-            let Some(connection) = server.accept_queue.pop_front() else { return };
-            server.busy += 1;
-            let state = &mut self.connections[connection];
-            state.server_end = ServerEnd::Serving;
-            let body = Body::ConnectionAccepted {
-                source: SourceId(state.source),
-                number: state.number,
-                pod,
-                established: state.established.as_nanos(),
-            };
-            self.journal.write(self.agenda.now(), state.record, 0, body);
-            if state.request_arrived {
-                self.begin_service(connection);
-            }
-        }
-    }
-
-    fn request_received(&mut self, node: NodeId, connection: u32) {
+    fn request_received(&mut self, node: NodeId, exchange: u32) {
+        let connection = self.exchanges[exchange].connection.expect("a sent request has a connection");
         // The data acknowledges the handshake, should its last segment have been lost.
         self.handshake_done(connection);
-        let state = &mut self.connections[connection];
-        if matches!(state.server_end, ServerEnd::None | ServerEnd::Closed) {
-            return self.answer_without_socket(node, connection);
+        match self.connections[connection].server_end {
+            ServerEnd::None | ServerEnd::Closed => return self.answer_without_socket(node, connection),
+            ServerEnd::SynReceived => return,
+            ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => {}
         }
-        if state.server_end == ServerEnd::SynReceived {
-            return;
-        }
-        let first = !state.request_arrived;
-        state.request_arrived = true;
-        let serving = state.server_end == ServerEnd::Serving;
-        self.send(node, connection, SegmentKind::RequestAck, 0, TO_CLIENT);
-        if first && serving {
-            self.begin_service(connection);
+        let first = self.exchanges[exchange].server_side == ServerSide::None;
+        let takes = matches!(self.connections[connection].server_end, ServerEnd::Queued | ServerEnd::Accepted);
+        self.send_of_exchange(exchange, SegmentKind::RequestAck, 0);
+        if first && takes {
+            self.take_request(connection, exchange);
         }
     }
 
-    fn begin_service(&mut self, connection: u32) {
-        let done = self.agenda.now().saturating_add(self.connections[connection].demand);
-        let event = Event::ServiceDone { connection };
-        let id = self.agenda.at_cancellable(done, EventClass::Workload, event);
-        self.connections[connection].service = Some(id);
-    }
-
-    /// A worker has finished: the response leaves, the worker takes the next connection.
-    pub(super) fn service_done(&mut self, connection: u32) {
-        let now = self.agenda.now();
-        let state = &mut self.connections[connection];
-        state.service = None;
-        state.server_end = ServerEnd::Responded;
-        state.server_attempt = 0;
-        state.server_sent = now;
-        let pod = state.pod.expect("a served connection has a pod");
-        let body = Body::ResponseSent { source: SourceId(state.source), number: state.number, pod };
-        self.journal.write(now, state.record, 0, body);
-        self.send_server_data(connection, SegmentKind::Response);
-        self.pods[pod.index()].server.busy -= 1;
-        self.accept(pod);
-    }
-
-    fn send_server_data(&mut self, connection: u32, kind: SegmentKind) {
-        let state = &self.connections[connection];
-        let (node, attempt) = (state.server_node, state.server_attempt);
-        let train = self.sources[state.source as usize].response_train;
-        let sending = if kind == SegmentKind::Response { self.sending_time(train) } else { SimDuration::ZERO };
-        let wait = retransmission::timeout(state.base_timeout, u32::from(attempt)) + sending;
-        self.arm_server(connection, wait, Timer::ServerData { connection });
-        self.send(node, connection, kind, attempt, TO_CLIENT);
-    }
-
-    /// The response or FIN is sent again, or the kernel gives up.
-    pub(super) fn server_data_timer(&mut self, connection: u32) {
-        let now = self.agenda.now();
-        let retries = self.model.transport.tcp_retries2;
+    /// The response or FIN was not acknowledged: it is sent again, or the kernel gives up.
+    pub(super) fn server_fin_timer(&mut self, connection: u32) {
         let state = &mut self.connections[connection];
         state.server_timer = None;
         state.server_attempt = state.server_attempt.saturating_add(1);
         let orphaned = u32::from(state.server_attempt) > retransmission::ORPHAN_RETRIES;
         match state.server_end {
-            ServerEnd::Responded if now.since(state.server_sent) < retransmission::give_up_after(retries) => {
-                self.send_server_data(connection, SegmentKind::Response);
-            }
-            ServerEnd::LastAck if !orphaned => self.send_server_data(connection, SegmentKind::ServerFin),
-            ServerEnd::Farewell if !orphaned => self.send_server_data(connection, SegmentKind::EarlyFin),
-            ServerEnd::Responded | ServerEnd::LastAck | ServerEnd::Farewell => self.close_server(connection),
-            ServerEnd::None | ServerEnd::SynReceived | ServerEnd::Queued | ServerEnd::Serving | ServerEnd::Closed => {}
+            ServerEnd::LastAck if !orphaned => self.send_server_fin(connection, SegmentKind::ServerFin),
+            ServerEnd::Farewell if !orphaned => self.send_server_fin(connection, SegmentKind::EarlyFin),
+            ServerEnd::LastAck | ServerEnd::Farewell => self.close_server(connection),
+            ServerEnd::None | ServerEnd::SynReceived | ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::Closed => {}
         }
     }
 
+    fn send_server_fin(&mut self, connection: u32, kind: SegmentKind) {
+        let state = &self.connections[connection];
+        let (node, attempt) = (state.server_node, state.server_attempt);
+        let wait = retransmission::timeout(state.base_timeout, u32::from(attempt));
+        self.arm_server(connection, wait, Timer::ServerFin { connection });
+        self.send(node, connection, kind, attempt, TO_CLIENT);
+    }
+
+    fn begin_fin(&mut self, connection: u32, end: ServerEnd, kind: SegmentKind) {
+        let now = self.agenda.now();
+        let state = &mut self.connections[connection];
+        state.server_end = end;
+        state.server_attempt = 0;
+        state.server_sent = now;
+        self.send_server_fin(connection, kind);
+    }
+
     fn client_fin_received(&mut self, node: NodeId, connection: u32) {
-        match self.connections[connection].server_end {
-            ServerEnd::Responded => {
-                self.disarm_server(connection);
-                let now = self.agenda.now();
-                let state = &mut self.connections[connection];
-                state.server_end = ServerEnd::LastAck;
-                state.server_attempt = 0;
-                state.server_sent = now;
-                self.send_server_data(connection, SegmentKind::ServerFin);
+        let Connection { server_end, working, reserved, .. } = self.connections[connection];
+        let never_asked = reserved || server_end == ServerEnd::Queued;
+        match server_end {
+            // The client closed before its request came through: a worker would read the end of the stream.
+            ServerEnd::Queued | ServerEnd::Accepted if working == 0 && never_asked => {
+                self.leave_server(connection);
+                self.close_server(connection);
+                self.send(node, connection, SegmentKind::FinalAck, 0, TO_CLIENT);
+            }
+            ServerEnd::Accepted if working == 0 => {
+                self.settle_responses(connection);
+                self.begin_fin(connection, ServerEnd::LastAck, SegmentKind::ServerFin);
             }
             ServerEnd::None | ServerEnd::Closed => self.answer_without_socket(node, connection),
             ServerEnd::Farewell => {
                 self.close_server(connection);
                 self.send(node, connection, SegmentKind::FinalAck, 0, TO_CLIENT);
             }
-            // The client closed before its request came through: a worker would read the end of the stream.
-            ServerEnd::Queued | ServerEnd::Serving if !self.connections[connection].request_arrived => {
-                self.leave_server(connection);
-                self.close_server(connection);
-                self.send(node, connection, SegmentKind::FinalAck, 0, TO_CLIENT);
+            // A worker has a request and will answer into the closed connection; a lost FIN-ACK has its own timer.
+            ServerEnd::SynReceived | ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck => {}
+        }
+    }
+
+    /// A close acknowledges every response before it.
+    fn settle_responses(&mut self, connection: u32) {
+        let mut next = self.connections[connection].exchanges;
+        while let Some(exchange) = next {
+            next = self.exchanges[exchange].next;
+            if self.exchanges[exchange].server_side == ServerSide::Responded {
+                self.response_acknowledged(exchange);
             }
-            // A worker has the request and will answer into the closed connection; a lost FIN-ACK has its own timer.
-            ServerEnd::SynReceived | ServerEnd::Queued | ServerEnd::Serving | ServerEnd::LastAck => {}
+        }
+    }
+
+    /// The client has the response.
+    fn response_acknowledged(&mut self, exchange: u32) {
+        let state = &mut self.exchanges[exchange];
+        if let Some(timer) = state.server_timer.take() {
+            self.agenda.disarm(timer);
+        }
+        if state.server_side == ServerSide::Responded {
+            state.server_side = ServerSide::Done;
+            self.loose_exchanges.push(exchange);
         }
     }
 
@@ -304,62 +276,99 @@ impl World {
         }
     }
 
-    fn server_reset(&mut self, connection: u32) {
-        if let Some(event) = self.connections[connection].service.take() {
-            self.agenda.cancel(event);
+    /// A keepalive probe: the kernel answers for a socket that it knows.
+    fn probed(&mut self, node: NodeId, connection: u32) {
+        match self.connections[connection].server_end {
+            ServerEnd::None | ServerEnd::Closed => self.answer_without_socket(node, connection),
+            ServerEnd::SynReceived
+            | ServerEnd::Queued
+            | ServerEnd::Accepted
+            | ServerEnd::LastAck
+            | ServerEnd::Farewell => self.send(node, connection, SegmentKind::KeepaliveAck, 0, TO_CLIENT),
         }
-        self.leave_server(connection);
-        self.close_server(connection);
     }
 
-    /// Takes a connection out of its pod's queue or from its worker.
-    fn leave_server(&mut self, connection: u32) {
-        let Connection { pod, server_end, .. } = self.connections[connection];
-        let Some(pod) = pod else { return };
-        match server_end {
-            ServerEnd::Queued => {
-                self.pods[pod.index()].server.accept_queue.retain(|waiting| *waiting != connection);
-            }
-            ServerEnd::Serving => {
-                self.pods[pod.index()].server.busy -= 1;
-                self.connections[connection].server_end = ServerEnd::Closed;
-                self.accept(pod);
-            }
-            ServerEnd::None
-            | ServerEnd::SynReceived
-            | ServerEnd::Responded
-            | ServerEnd::LastAck
-            | ServerEnd::Farewell
-            | ServerEnd::Closed => {}
-        }
+    fn server_reset(&mut self, connection: u32) {
+        self.leave_server(connection);
+        self.close_server(connection);
     }
 
     /// The pod's processes are killed: unaccepted connections are reset, accepted ones closed (FIN).
     /// With the machine or network gone too, nothing is said.
     pub(super) fn server_dies(&mut self, connection: u32, because: RecordId, silently: bool) {
-        let Connection { server_end, server_node, .. } = self.connections[connection];
-        let kernel_goes_on = matches!(server_end, ServerEnd::Responded | ServerEnd::LastAck | ServerEnd::Farewell);
+        let Connection { server_end, server_node, working, .. } = self.connections[connection];
+        let kernel_goes_on = matches!(server_end, ServerEnd::LastAck | ServerEnd::Farewell);
         if matches!(server_end, ServerEnd::Closed | ServerEnd::None) || (kernel_goes_on && !silently) {
             return;
         }
-        let now = self.agenda.now();
-        let state = &mut self.connections[connection];
-        state.because = because;
-        if let Some(event) = state.service.take() {
-            self.agenda.cancel(event);
+        let answered = server_end == ServerEnd::Accepted && working == 0 && !self.connections[connection].reserved;
+        if answered && !silently && !self.connections[connection].pooled {
+            // The response is in the kernel's hands, which sends it whether the process lives or not.
+            return;
         }
+        self.connections[connection].because = because;
+        self.connections[connection].working = 0;
+        self.connections[connection].reserved = false;
         self.close_server(connection);
         if silently {
             return;
         }
-        if server_end != ServerEnd::Serving {
+        if server_end != ServerEnd::Accepted {
             return self.send(server_node, connection, SegmentKind::Reset, 0, TO_CLIENT);
         }
-        let state = &mut self.connections[connection];
-        state.server_end = ServerEnd::Farewell;
-        state.server_attempt = 0;
-        state.server_sent = now;
-        self.send_server_data(connection, SegmentKind::EarlyFin);
+        self.begin_fin(connection, ServerEnd::Farewell, SegmentKind::EarlyFin);
+    }
+
+    /// Forgets the server's end; its exchanges have no server any more.
+    pub(super) fn close_server(&mut self, connection: u32) {
+        self.disarm_server(connection);
+        self.connections[connection].server_end = ServerEnd::Closed;
+        self.loose_connections.push(connection);
+        let mut next = self.connections[connection].exchanges;
+        while let Some(exchange) = next {
+            let state = &mut self.exchanges[exchange];
+            next = state.next;
+            let service = state.service.take();
+            let timer = state.server_timer.take();
+            if state.server_side != ServerSide::None {
+                state.server_side = ServerSide::Done;
+            }
+            self.loose_exchanges.push(exchange);
+            if let Some(event) = service {
+                self.agenda.cancel(event);
+            }
+            if let Some(timer) = timer {
+                self.agenda.disarm(timer);
+            }
+        }
+    }
+
+    /// Sends a response's data and arms its retransmission.
+    pub(super) fn transmit_response(&mut self, exchange: u32) {
+        let Exchange { source, connection, server_attempt, .. } = self.exchanges[exchange];
+        let connection = connection.expect("a response is sent on a connection");
+        let sending = self.sending_time(self.paths[source as usize].response_train);
+        let base = self.connections[connection].base_timeout;
+        let wait = retransmission::timeout(base, u32::from(server_attempt)) + sending;
+        let timer = self.agenda.arm(wait, EventClass::Transport, Timer::ResponseData { exchange });
+        self.exchanges[exchange].server_timer = Some(timer);
+        self.send_of_exchange(exchange, SegmentKind::Response, server_attempt);
+    }
+
+    /// A response was not acknowledged: it is sent again, or the kernel gives up.
+    pub(super) fn response_data_timer(&mut self, exchange: u32) {
+        let give_up = retransmission::give_up_after(self.model.transport.tcp_retries2);
+        let now = self.agenda.now();
+        let state = &mut self.exchanges[exchange];
+        state.server_timer = None;
+        state.server_attempt = state.server_attempt.saturating_add(1);
+        if now.since(state.responded_at) < give_up {
+            return self.transmit_response(exchange);
+        }
+        if let Some(connection) = state.connection {
+            self.leave_server(connection);
+            self.close_server(connection);
+        }
     }
 
     /// How long a train takes on the slowest link, in whole jiffies so that few distinct timers arise:
@@ -372,11 +381,6 @@ impl World {
         retransmission::JIFFY * time.as_nanos().div_ceil(retransmission::JIFFY.as_nanos())
     }
 
-    fn close_server(&mut self, connection: u32) {
-        self.disarm_server(connection);
-        self.connections[connection].server_end = ServerEnd::Closed;
-    }
-
     fn arm_server(&mut self, connection: u32, wait: SimDuration, timer: Timer) {
         let id = self.agenda.arm(wait, EventClass::Transport, timer);
         self.connections[connection].server_timer = Some(id);
@@ -386,20 +390,5 @@ impl World {
         if let Some(timer) = self.connections[connection].server_timer.take() {
             self.agenda.disarm(timer);
         }
-    }
-
-    /// Frees a connection once both ends are closed and nothing of it is under way.
-    pub(super) fn free_if_done(&mut self, connection: u32) {
-        let state = &self.connections[connection];
-        let server_done = matches!(state.server_end, ServerEnd::None | ServerEnd::Closed);
-        if state.client_end != ClientEnd::Closed || !server_done || state.in_flight > 0 || state.freed {
-            return;
-        }
-        if let Some(timer) = self.connections[connection].arp_timer.take() {
-            self.agenda.disarm(timer);
-        }
-        self.disarm_server(connection);
-        self.connections[connection].freed = true;
-        self.connections.remove(connection);
     }
 }

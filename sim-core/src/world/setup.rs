@@ -1,13 +1,14 @@
 //! The start of a run: every address planned, every pod Ready, every node synced, every loop's phase drawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::World;
 use super::direction::DirectionState;
 use super::journal::Journal;
 use super::slab::Slab;
-use super::state::{LinkState, NodeState, PodState, SourceState, User};
+use super::state::{LinkState, NodeState, PodState};
+use super::traffic::{PathState, SourceState, User};
 use crate::addressing::flat_pod_ip::FlatPodIp;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
@@ -18,6 +19,7 @@ use crate::kernel::executive::Agenda;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
 use crate::model::application::{ServiceKind, ServicePort, Source};
+use crate::model::call_graph::behind;
 use crate::model::ids::{NodeId, PodId, ServiceId, ServicePortId, WorkloadId};
 use crate::model::settings::AddressModelKind;
 use crate::topology::routes::Routes;
@@ -25,6 +27,7 @@ use crate::topology::{Link, NodeRole};
 use crate::trace::{Body, Level, RecordId};
 use crate::transport::segment::train;
 use crate::workload::arrivals::Pacing;
+use crate::workload::distribution::Distribution;
 
 impl World {
     /// A world at its first instant, with records up to `level`.
@@ -37,6 +40,7 @@ impl World {
         let node_count = model.topology.nodes().len();
         let nodes = model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, &node.name)).collect();
         let sources = model.sources.iter().map(source_state).collect();
+        let paths = path_states(&model);
         let fronts = model.topology.with_role(NodeRole::Worker).collect();
         let mut world = Self {
             agenda: Agenda::default(),
@@ -67,13 +71,19 @@ impl World {
             registry: Vec::new(),
             registry_lists: VersionedLists::new(model.service_ports.len()),
             sources,
+            paths,
             clients: Vec::new(),
-            fixed_lists: vec![None; model.sources.len()],
+            fixed_lists: vec![None; model.graph().edges.len()],
             port_tables: Vec::new(),
             port_table_of: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             requests: Slab::new(),
+            exchanges: Slab::new(),
             connections: Slab::new(),
+            frames: Slab::new(),
+            ended_calls: VecDeque::new(),
+            loose_exchanges: Vec::new(),
+            loose_connections: Vec::new(),
             fault_records: vec![0; model.faults.len()],
             struck: vec![None; model.faults.len()],
             setting_up: true,
@@ -296,16 +306,41 @@ fn source_state(source: &Source) -> SourceState {
         }
     };
     SourceState {
-        key,
         arrivals: Stream::new(key, "arrival"),
-        demands: Stream::new(key, "demand"),
-        picks: Stream::new(key, "pick"),
-        fronts: Stream::new(key, "front"),
-        request_train: train(source.request_bytes),
-        response_train: train(source.response_bytes),
         next_number: 0,
         last_arrival: SimTime::ZERO + source.start,
         live: Vec::new(),
         users: (0..users).map(user).collect(),
     }
+}
+
+/// Every path's draws and sizes; a path's key is made of its source's name and the calls below it.
+fn path_states(model: &Model) -> Vec<PathState> {
+    let graph = model.graph();
+    let mut states: Vec<PathState> = Vec::with_capacity(graph.paths.len());
+    for path in &graph.paths {
+        let edge = &graph.edges[path.edge as usize];
+        let key = match (path.parent, edge.caller) {
+            (Some(parent), Some(caller)) => {
+                let name = format!("{}/{}", model.workload(caller).key(), edge.call_name);
+                states[parent.index()].key.part(&name, 0)
+            }
+            (Some(_), None) | (None, _) => EntityKey::of("traffic").part(&edge.name, 0),
+        };
+        let meant = behind(edge.call.to, &model.service_ports).first().copied();
+        states.push(PathState {
+            key,
+            demands: Stream::new(key, "demand"),
+            picks: Stream::new(key, "pick"),
+            fronts: Stream::new(key, "front"),
+            chances: Stream::new(key, "chance"),
+            errors: Stream::new(key, "error"),
+            request_train: train(edge.call.request_bytes),
+            response_train: train(edge.call.response_bytes),
+            service_time: meant.map_or(Distribution::Constant(SimDuration::ZERO), |workload| {
+                model.workload(workload).behaviour.service_time
+            }),
+        });
+    }
+    states
 }

@@ -1,22 +1,16 @@
-//! The parts of the world's state: nodes, links, pods, sources, clients, requests, connections. Plain data.
+//! The parts of the world's state that stand still when nobody asks: nodes, links, pods. Plain data.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use crate::addressing::port_mapping::DockerHost;
-use crate::balancing::LoadBalancer;
 use crate::control::leases::Lease;
-use crate::control::versions::{Backend, ProxyMark};
-use crate::kernel::draws::{EntityKey, Stream};
+use crate::control::versions::ProxyMark;
+use crate::kernel::draws::EntityKey;
 use crate::kernel::queue::EventId;
 use crate::kernel::time::{SimDuration, SimTime};
-use crate::kernel::timers::TimerId;
-use crate::model::ids::{NodeId, PodId, WorkloadId};
+use crate::model::ids::{NodeId, WorkloadId};
 use crate::trace::RecordId;
-use crate::trace::fields::Client;
-use crate::trace::words::SegmentKind;
-use crate::transport::segment::Train;
 
 /// A machine.
 #[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a node")]
@@ -128,161 +122,26 @@ pub(super) struct Pod {
     /// Its eviction.
     pub evict_event: Option<EventId>,
     pub server: Server,
+    /// The first of its clients for the calls of its workload, which stand side by side.
+    pub first_caller: Option<u32>,
 }
 
-/// The request queue of a pod.
+/// The requests and connections that wait at a pod, and how many workers it has at work.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Server {
     /// Workers at work.
     pub busy: u32,
-    /// Established connections that wait to be accepted.
-    pub accept_queue: VecDeque<u32>,
+    /// What waits for a worker, first come first served.
+    pub queue: VecDeque<Waiting>,
+    /// Connections in `queue`: the accept queue that the backlog bounds.
+    pub unaccepted: u32,
 }
 
-/// A traffic source.
-#[derive(Clone, Debug)]
-pub(super) struct SourceState {
-    pub key: EntityKey,
-    pub arrivals: Stream,
-    pub demands: Stream,
-    pub picks: Stream,
-    pub fronts: Stream,
-    /// What a request and a response put on the wire.
-    pub request_train: Train,
-    pub response_train: Train,
-    /// Number of the next open-loop request.
-    pub next_number: u64,
-    /// When the last one arrived.
-    pub last_arrival: SimTime,
-    /// Clients that can make requests now, by number.
-    pub live: Vec<u32>,
-    /// Closed-loop users.
-    pub users: Vec<User>,
-}
-
-/// A closed-loop user.
-#[derive(Clone, Debug)]
-pub(super) struct User {
-    pub thinks: Stream,
-    pub demands: Stream,
-    pub picks: Stream,
-    pub fronts: Stream,
-    /// Requests made so far.
-    pub made: u64,
-}
-
-/// One client of one source.
-#[derive(Clone, Debug)]
-pub(super) struct ClientState {
-    pub source: u32,
-    /// Stable name of its draws.
-    pub key: EntityKey,
-    pub client: Client,
-    pub pod: Option<PodId>,
-    pub node: NodeId,
-    pub address: IpAddr,
-    pub alive: bool,
-    /// The addresses it knows, unless it dials a Service.
-    pub list: Arc<[Backend]>,
-    /// The record that gave it this list.
-    pub list_record: RecordId,
-    /// The registry's version of the list.
-    pub version: u64,
-    pub balancer: Option<Box<dyn LoadBalancer>>,
-    /// Port tables by dialled address.
-    pub ports: BTreeMap<(IpAddr, u16), u32>,
-}
-
-/// A request of a source (or, later, of a server).
-#[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub source: u32,
-    pub number: u64,
-    pub client: u32,
-    pub record: RecordId,
-    pub demand: SimDuration,
-    pub connection: Option<u32>,
-    pub deadline: Option<TimerId>,
-}
-
-/// The client's end of a connection.
+/// What waits for a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ClientEnd {
-    SynSent,
-    Established,
-    /// FIN sent; `orphaned` when the request was given up before its response.
-    FinWait {
-        orphaned: bool,
-    },
-    Closed,
-}
-
-/// The server's end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ServerEnd {
-    /// No SYN has been taken.
-    None,
-    SynReceived,
-    /// Established, in the accept queue.
-    Queued,
-    /// A worker has it.
-    Serving,
-    Responded,
-    /// FIN sent.
-    LastAck,
-    /// Its process died with a request unanswered; FIN sent.
-    Farewell,
-    Closed,
-}
-
-/// A TCP connection: both ends and what is between them.
-#[derive(Clone, Debug)]
-pub(super) struct Connection {
-    pub request: Option<u32>,
-    pub source: u32,
-    pub number: u64,
-    pub demand: SimDuration,
-    pub client: u32,
-    pub client_node: NodeId,
-    pub server_node: NodeId,
-    pub via: Option<NodeId>,
-    pub pod: Option<PodId>,
-    /// The address at the pod, after translation.
-    pub target: IpAddr,
-    /// The dialled port.
-    pub port: u16,
-    /// The port at the pod, after translation.
-    pub target_port: u16,
-
-    pub client_end: ClientEnd,
-    pub server_end: ServerEnd,
-    pub client_attempt: u8,
-    pub server_attempt: u8,
-    pub request_arrived: bool,
-    /// ARP that failed or runs was started by the client's own node.
-    pub arp_at_client: bool,
-    /// The place is free for another connection.
-    pub freed: bool,
-    /// How often each kind of segment was sent: the index of its loss draws.
-    pub transmissions: [u8; SegmentKind::ALL.len()],
-    /// Packets on their way.
-    pub in_flight: u16,
-    pub local_port: u16,
-    pub port_table: u32,
-    /// Chooses among equal-cost ways.
-    pub flow: u64,
-    pub record: RecordId,
-    /// What stopped its last lost packet.
-    pub because: RecordId,
-    /// When the present data or SYN was sent first.
-    pub sent: SimTime,
-    pub server_sent: SimTime,
-    pub established: SimTime,
-    /// First retransmission timeout of data.
-    pub base_timeout: SimDuration,
-    pub client_timer: Option<TimerId>,
-    pub server_timer: Option<TimerId>,
-    pub connect_deadline: Option<TimerId>,
-    pub arp_timer: Option<TimerId>,
-    pub service: Option<EventId>,
+pub(super) enum Waiting {
+    /// An established connection that nobody has accepted.
+    Connection(u32),
+    /// A request on an accepted connection.
+    Exchange(u32),
 }

@@ -1,0 +1,77 @@
+//! Keepalive probes of a client's kernel (E7): a connection that has been idle is probed, and ended when nobody answers.
+
+use super::World;
+use super::event::Event;
+use super::traffic::ClientEnd;
+use crate::kernel::queue::EventClass;
+use crate::kernel::time::SimDuration;
+use crate::model::call::TcpKeepalive;
+use crate::model::ids::SourceId;
+use crate::trace::words::{Outcome, SegmentKind};
+
+impl World {
+    fn keepalive_of(&self, connection: u32) -> Option<TcpKeepalive> {
+        let source = SourceId(self.connections[connection].source);
+        self.model.call_of(source).connections.keepalive
+    }
+
+    /// A new connection will be looked at once it can have been idle for long enough.
+    pub(super) fn watch_idleness(&mut self, connection: u32) {
+        let state = &self.connections[connection];
+        if let Some(settings) = self.keepalive_of(connection).filter(|_| state.pooled) {
+            self.look_again(connection, settings.time);
+        }
+    }
+
+    fn look_again(&mut self, connection: u32, wait: SimDuration) {
+        let time = self.agenda.now().saturating_add(wait);
+        let event = self.agenda.at_cancellable(time, EventClass::Transport, Event::Keepalive { connection });
+        self.connections[connection].keepalive = Some(event);
+    }
+
+    /// Looks whether a connection is idle: a probe, another look later, or its end.
+    pub(super) fn keepalive_due(&mut self, connection: u32) {
+        self.connections[connection].keepalive = None;
+        let Some(settings) = self.keepalive_of(connection) else { return };
+        let state = &self.connections[connection];
+        if state.client_end != ClientEnd::Established {
+            return;
+        }
+        let idle = self.agenda.now().since(state.heard);
+        // Data under way has timers of its own.
+        if self.waits_for_acknowledgement(connection) {
+            self.connections[connection].probes = 0;
+            return self.look_again(connection, settings.time);
+        }
+        if idle < settings.time {
+            self.connections[connection].probes = 0;
+            return self.look_again(connection, settings.time - idle);
+        }
+        if self.connections[connection].probes >= settings.probes {
+            return self.client_fails(connection, Outcome::TimedOut);
+        }
+        self.connections[connection].probes += 1;
+        let node = self.connections[connection].client_node;
+        let attempt = u8::try_from(self.connections[connection].probes - 1).unwrap_or(u8::MAX);
+        self.send(node, connection, SegmentKind::Keepalive, attempt, 0);
+        self.look_again(connection, settings.interval);
+    }
+
+    fn waits_for_acknowledgement(&self, connection: u32) -> bool {
+        let mut next = self.connections[connection].exchanges;
+        while let Some(exchange) = next {
+            if self.exchanges[exchange].client_timer.is_some() {
+                return true;
+            }
+            next = self.exchanges[exchange].next;
+        }
+        false
+    }
+
+    /// The other end has answered a probe.
+    pub(super) fn probe_answered(&mut self, connection: u32) {
+        let state = &mut self.connections[connection];
+        state.heard = self.agenda.now();
+        state.probes = 0;
+    }
+}

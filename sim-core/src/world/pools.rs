@@ -1,0 +1,253 @@
+//! Connections that clients keep for further requests: taking one, opening one, waiting for one, giving it back,
+//! closing it when it is idle, old or used up.
+
+use std::net::IpAddr;
+
+use super::World;
+use super::event::Timer;
+use super::traffic::{Aim, ClientEnd};
+use crate::kernel::queue::EventClass;
+use crate::model::call::Connections;
+use crate::model::ids::SourceId;
+use crate::trace::Body;
+use crate::trace::words::Outcome;
+
+impl World {
+    /// An attempt takes a kept connection, opens one, or waits for one.
+    pub(super) fn use_pool(&mut self, exchange: u32, aim: Aim) {
+        let client = self.exchanges[exchange].client;
+        let address = aim.dialled();
+        if let Some(connection) = self.take_kept(client, address) {
+            return self.reuse(exchange, connection);
+        }
+        if self.makes_room(client, address) {
+            return self.dial(exchange, aim);
+        }
+        self.clients[client as usize].pools.entry(address).or_default().waiting.push_back(exchange);
+    }
+
+    fn settings_of(&self, client: u32) -> Connections {
+        self.model.graph().edges[self.clients[client as usize].edge as usize].call.connections
+    }
+
+    /// A kept connection with room for a request, the one used last; those that are too old are closed on the way.
+    fn take_kept(&mut self, client: u32, address: (IpAddr, u16)) -> Option<u32> {
+        loop {
+            let connection = *self.clients[client as usize].pools.get(&address)?.available.last()?;
+            if !self.is_too_old(connection) {
+                return Some(connection);
+            }
+            self.retire(connection);
+            if self.connections[connection].active == 0 {
+                self.client_sends_fin(connection, false);
+            }
+        }
+    }
+
+    fn is_too_old(&self, connection: u32) -> bool {
+        let state = &self.connections[connection];
+        let most = self.settings_of(state.client).max_age;
+        most.is_some_and(|most| self.agenda.now().since(state.established) >= most)
+    }
+
+    /// Whether a client may open another connection to an address; an idle one to elsewhere gives way.
+    fn makes_room(&mut self, client: u32, address: (IpAddr, u16)) -> bool {
+        let settings = self.settings_of(client);
+        let state = &self.clients[client as usize];
+        let to_host = state.pools.get(&address).map_or(0, |pool| pool.open);
+        if settings.per_host.is_some_and(|most| to_host >= most) {
+            return false;
+        }
+        if state.open < settings.pool {
+            return true;
+        }
+        let idle = state.pools.values().filter_map(|pool| pool.available.first().copied());
+        let idle = idle.filter(|connection| {
+            let state = &self.connections[*connection];
+            state.active == 0 && state.client_end == ClientEnd::Established
+        });
+        let Some(oldest) = idle.min_by_key(|connection| self.connections[*connection].heard) else { return false };
+        self.retire(oldest);
+        self.client_sends_fin(oldest, false);
+        self.clients[client as usize].open < settings.pool
+    }
+
+    fn reuse(&mut self, exchange: u32, connection: u32) {
+        let state = &self.connections[connection];
+        let (because, pod) = (state.record, state.pod);
+        let of = &self.exchanges[exchange];
+        let (source, number, record) = (SourceId(of.source), of.number, of.record);
+        self.journal.write(self.agenda.now(), record, because, Body::ConnectionReused { source, number, pod });
+        self.assign(exchange, connection);
+    }
+
+    /// Gives a connection a request; it is sent now or once the connection is established.
+    pub(super) fn assign(&mut self, exchange: u32, connection: u32) {
+        let settings = self.settings_of(self.connections[connection].client);
+        let state = &mut self.connections[connection];
+        self.exchanges[exchange].connection = Some(connection);
+        self.exchanges[exchange].next = state.exchanges.replace(exchange);
+        state.active += 1;
+        state.requests += 1;
+        if let Some(timer) = state.idle_timer.take() {
+            self.agenda.disarm(timer);
+        }
+        if settings.max_requests.is_some_and(|most| state.requests >= most) {
+            state.retired = true;
+        }
+        self.list(connection);
+        if self.connections[connection].client_end == ClientEnd::Established {
+            self.send_request(exchange);
+        }
+    }
+
+    /// Puts a connection among those that can take another request, or takes it out.
+    fn list(&mut self, connection: u32) {
+        let state = &self.connections[connection];
+        let streams = self.settings_of(state.client).streams;
+        let usable = matches!(state.client_end, ClientEnd::Established | ClientEnd::SynSent);
+        let wanted = state.in_pool && usable && !state.retired && state.active < streams;
+        if wanted == state.listed {
+            return;
+        }
+        let (client, address) = (state.client, (state.address, state.port));
+        self.connections[connection].listed = wanted;
+        let available = &mut self.clients[client as usize].pools.entry(address).or_default().available;
+        if wanted {
+            available.push(connection);
+        } else if let Some(place) = available.iter().rposition(|listed| *listed == connection) {
+            available.remove(place);
+        }
+    }
+
+    /// A connection takes no further request.
+    pub(super) fn retire(&mut self, connection: u32) {
+        self.connections[connection].retired = true;
+        self.list(connection);
+    }
+
+    /// True when requests of others may share a connection at one time.
+    pub(super) fn is_multiplexed(&self, connection: u32) -> bool {
+        let state = &self.connections[connection];
+        state.pooled && self.settings_of(state.client).streams > 1
+    }
+
+    /// A new connection counts among those that its client keeps.
+    pub(super) fn join_pool(&mut self, connection: u32) {
+        let state = &mut self.connections[connection];
+        if !state.pooled {
+            return;
+        }
+        state.in_pool = true;
+        let (client, address) = (state.client, (state.address, state.port));
+        let client = &mut self.clients[client as usize];
+        client.open += 1;
+        client.pools.entry(address).or_default().open += 1;
+    }
+
+    /// A connection is closed or closing: it counts no more, and somebody who waited may open another one.
+    pub(super) fn leave_pool(&mut self, connection: u32, outcome: Outcome) {
+        let state = &mut self.connections[connection];
+        if !state.in_pool {
+            return;
+        }
+        state.in_pool = false;
+        state.retired = true;
+        let (source, number, record) = (SourceId(state.source), state.number, state.record);
+        let (client, address, because) = (state.client, (state.address, state.port), state.because);
+        if let Some(timer) = state.idle_timer.take() {
+            self.agenda.disarm(timer);
+        }
+        let because = if outcome == Outcome::Ok { 0 } else { because };
+        let body = Body::ConnectionClosed { source, number, outcome };
+        self.journal.write(self.agenda.now(), record, because, body);
+        self.list(connection);
+        let state = &mut self.clients[client as usize];
+        state.open -= 1;
+        state.pools.entry(address).or_default().open -= 1;
+        self.serve_waiting(client, address);
+    }
+
+    /// Exchanges that wait get connections while there is room, those for `address` first.
+    fn serve_waiting(&mut self, client: u32, address: (IpAddr, u16)) {
+        let state = &self.clients[client as usize];
+        if !state.alive {
+            return;
+        }
+        let others = state.pools.iter().filter(|(_, pool)| !pool.waiting.is_empty()).map(|(address, _)| *address);
+        let hosts: Vec<(IpAddr, u16)> = [address].into_iter().chain(others).collect();
+        for address in hosts {
+            while let Some(exchange) = self.next_waiting(client, address) {
+                let aim = self.exchanges[exchange].aim.expect("an exchange that waits knows where it is meant to go");
+                if let Some(connection) = self.take_kept(client, address) {
+                    self.pop_waiting(client, address);
+                    self.reuse(exchange, connection);
+                } else if self.makes_room(client, address) {
+                    self.pop_waiting(client, address);
+                    self.dial(exchange, aim);
+                } else {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn next_waiting(&self, client: u32, address: (IpAddr, u16)) -> Option<u32> {
+        self.clients[client as usize].pools.get(&address)?.waiting.front().copied()
+    }
+
+    fn pop_waiting(&mut self, client: u32, address: (IpAddr, u16)) {
+        if let Some(pool) = self.clients[client as usize].pools.get_mut(&address) {
+            pool.waiting.pop_front();
+        }
+    }
+
+    /// An attempt that was given up while it waited for a connection waits no more.
+    pub(super) fn leave_pool_queue(&mut self, exchange: u32) {
+        let state = &mut self.exchanges[exchange];
+        if let Some(timer) = state.client_timer.take() {
+            // It was not waiting, but had been rejected.
+            self.agenda.disarm(timer);
+            return;
+        }
+        let (client, Some(aim)) = (state.client, state.aim) else { return };
+        if let Some(pool) = self.clients[client as usize].pools.get_mut(&aim.dialled()) {
+            pool.waiting.retain(|waiting| *waiting != exchange);
+        }
+    }
+
+    /// A request on a kept connection has been answered: the next one takes it, or it idles, or it is closed.
+    pub(super) fn stream_ends(&mut self, connection: u32) {
+        if self.connections[connection].client_end != ClientEnd::Established {
+            return;
+        }
+        if self.is_too_old(connection) {
+            self.retire(connection);
+        }
+        let state = &self.connections[connection];
+        if state.retired {
+            if state.active == 0 {
+                self.client_sends_fin(connection, false);
+            }
+            return;
+        }
+        let (client, address) = (state.client, (state.address, state.port));
+        self.list(connection);
+        self.serve_waiting(client, address);
+        let state = &self.connections[connection];
+        if state.active > 0 || state.client_end != ClientEnd::Established || state.idle_timer.is_some() {
+            return;
+        }
+        if let Some(length) = self.settings_of(client).idle_timeout {
+            let timer = self.agenda.arm(length, EventClass::Workload, Timer::Idle { connection });
+            self.connections[connection].idle_timer = Some(timer);
+        }
+    }
+
+    /// A kept connection has been idle for too long.
+    pub(super) fn idle_for_too_long(&mut self, connection: u32) {
+        self.connections[connection].idle_timer = None;
+        self.retire(connection);
+        self.client_sends_fin(connection, false);
+    }
+}

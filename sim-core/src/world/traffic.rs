@@ -1,0 +1,345 @@
+//! The parts of the world's state that requests are made of: paths, sources, clients, requests, exchanges and
+//! connections. A request is what its maker wants answered; an exchange is one attempt at it on one connection.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::balancing::LoadBalancer;
+use crate::control::versions::Backend;
+use crate::kernel::draws::{EntityKey, Stream};
+use crate::kernel::queue::EventId;
+use crate::kernel::time::{SimDuration, SimTime};
+use crate::kernel::timers::TimerId;
+use crate::model::ids::{NodeId, PodId, ServicePortId};
+use crate::trace::RecordId;
+use crate::trace::fields::Client;
+use crate::trace::words::{Outcome, SegmentKind};
+use crate::transport::segment::Train;
+use crate::workload::distribution::Distribution;
+
+/// What all requests of a path share.
+#[derive(Clone, Debug)]
+pub(super) struct PathState {
+    pub key: EntityKey,
+    pub demands: Stream,
+    pub picks: Stream,
+    pub fronts: Stream,
+    pub chances: Stream,
+    pub errors: Stream,
+    /// What a request and a response put on the wire.
+    pub request_train: Train,
+    pub response_train: Train,
+    /// Service time at the workload that it is meant for.
+    pub service_time: Distribution,
+}
+
+/// A traffic source.
+#[derive(Clone, Debug)]
+pub(super) struct SourceState {
+    pub arrivals: Stream,
+    /// Number of the next open-loop request.
+    pub next_number: u64,
+    /// When the last one arrived.
+    pub last_arrival: SimTime,
+    /// Clients that can make requests now, by number.
+    pub live: Vec<u32>,
+    /// Closed-loop users.
+    pub users: Vec<User>,
+}
+
+/// A closed-loop user.
+#[derive(Clone, Debug)]
+pub(super) struct User {
+    pub thinks: Stream,
+    pub demands: Stream,
+    pub picks: Stream,
+    pub fronts: Stream,
+    /// Requests made so far.
+    pub made: u64,
+}
+
+/// Whoever makes the requests of one edge in one place: a pod for a source or a call, a node for a source.
+#[derive(Clone, Debug)]
+pub(super) struct ClientState {
+    pub edge: u32,
+    /// Stable name of its draws.
+    pub key: EntityKey,
+    pub client: Client,
+    pub pod: Option<PodId>,
+    pub node: NodeId,
+    pub address: IpAddr,
+    pub alive: bool,
+    /// The addresses it knows, unless it dials a Service.
+    pub list: Arc<[Backend]>,
+    /// The record that gave it this list.
+    pub list_record: RecordId,
+    /// The registry's version of the list.
+    pub version: u64,
+    pub balancer: Option<Box<dyn LoadBalancer>>,
+    /// Port tables by dialled address.
+    pub ports: BTreeMap<(IpAddr, u16), u32>,
+    /// Connections that it keeps, by dialled address.
+    pub pools: BTreeMap<(IpAddr, u16), HostPool>,
+    /// How many it keeps or opens, over all addresses.
+    pub open: u32,
+    /// Saved-up retries, in millionths.
+    pub retry_tokens: u64,
+    /// Failures of addresses in a row.
+    pub health: BTreeMap<(IpAddr, u16), Health>,
+}
+
+/// A client's connections to one address.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HostPool {
+    /// Connections that can take another request, the one used last at the end.
+    pub available: Vec<u32>,
+    /// Connections kept or being opened.
+    pub open: u32,
+    /// Exchanges that wait for a connection.
+    pub waiting: VecDeque<u32>,
+}
+
+/// How an address has behaved towards a client.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Health {
+    pub failures: u32,
+    /// It is left out until then.
+    pub ejected_until: SimTime,
+}
+
+/// A request of a source or of a worker.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub source: u32,
+    pub number: u64,
+    pub client: u32,
+    pub record: RecordId,
+    pub demand: SimDuration,
+    /// The frame of the plan that waits for it; `None` for a source's own.
+    pub frame: Option<u32>,
+    /// When everything about it must have ended; [`SimTime::MAX`] is never.
+    pub deadline: SimTime,
+    pub deadline_event: Option<EventId>,
+    pub backoff: Option<EventId>,
+    pub hedge: Option<TimerId>,
+    /// Attempts under way: the first one or its retry, and the hedge.
+    pub exchanges: [Option<u32>; 2],
+    /// Attempts made so far.
+    pub attempts: u8,
+    /// The place is free for another request.
+    pub freed: bool,
+}
+
+/// What the server does with an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ServerSide {
+    /// The request has not arrived.
+    None,
+    /// It waits for a worker.
+    Waiting,
+    /// A worker has it.
+    Serving,
+    /// Its calls are pending.
+    Calling,
+    /// The response is on its way and not acknowledged.
+    Responded,
+    Done,
+}
+
+/// Where a client means to connect to, before its node chooses who stands behind that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// A Service's clusterIP and port.
+    ClusterIp { port: ServicePortId, address: (IpAddr, u16) },
+    /// A node port of this node.
+    NodePort { front: NodeId, address: (IpAddr, u16) },
+    /// An address of the client's own list, and the record that gave it the list.
+    Listed { backend: Backend, because: RecordId },
+}
+
+impl Aim {
+    /// The address and port that the client dials.
+    pub(super) const fn dialled(self) -> (IpAddr, u16) {
+        match self {
+            Self::ClusterIp { address, .. } | Self::NodePort { address, .. } => address,
+            Self::Listed { backend, .. } => (backend.address, backend.port),
+        }
+    }
+}
+
+/// One attempt at a request, on one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Exchange {
+    /// Whom it is for; `None` once nobody waits for it.
+    pub request: Option<u32>,
+    pub source: u32,
+    pub number: u64,
+    pub attempt: u8,
+    pub client: u32,
+    /// Its connection, once it has one.
+    pub connection: Option<u32>,
+    /// Where it is meant to go, once that is decided.
+    pub aim: Option<Aim>,
+    /// The record of a connection that the client's own node rejected.
+    pub rejected: RecordId,
+    pub demand: SimDuration,
+    pub deadline: SimTime,
+    /// The request's arrival, which calls made for it are caused by.
+    pub record: RecordId,
+    /// The request has been sent at least once.
+    pub sent: bool,
+    /// When it was sent first, and the response.
+    pub sent_at: SimTime,
+    pub responded_at: SimTime,
+    pub client_attempt: u8,
+    pub server_attempt: u8,
+    pub client_timer: Option<TimerId>,
+    pub server_timer: Option<TimerId>,
+    /// The client's patience with this attempt.
+    pub timeout: Option<TimerId>,
+    pub server_side: ServerSide,
+    pub service: Option<EventId>,
+    /// Frames of its plan that are open.
+    pub frames: u32,
+    /// The answer is an error, and what decided that.
+    pub failed: bool,
+    pub failed_because: RecordId,
+    /// Packets of it on their way.
+    pub in_flight: u16,
+    /// How often each kind of segment was sent: the index of its loss draws.
+    pub transmissions: [u8; 4],
+    /// The next exchange of the same connection.
+    pub next: Option<u32>,
+    /// The place is free for another exchange.
+    pub freed: bool,
+}
+
+/// An open node of a worker's plan.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    pub exchange: u32,
+    /// The node of the plan.
+    pub node: u32,
+    /// The frame that waits for this one; `None` for the plan's root.
+    pub parent: Option<u32>,
+    /// Children (or repetitions of a call) begun.
+    pub next: u32,
+    /// Children that have not ended.
+    pub pending: u32,
+    pub failed: bool,
+    pub because: RecordId,
+}
+
+/// A request of a worker that has ended, for the frame that waits for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub frame: u32,
+    pub outcome: Outcome,
+    pub record: RecordId,
+}
+
+/// The client's end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientEnd {
+    SynSent,
+    Established,
+    /// FIN sent; `orphaned` when a request was given up before its response.
+    FinWait {
+        orphaned: bool,
+    },
+    Closed,
+}
+
+/// The server's end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ServerEnd {
+    /// No SYN has been taken.
+    None,
+    SynReceived,
+    /// Established, in the accept queue.
+    Queued,
+    /// The processes have it.
+    Accepted,
+    /// FIN sent.
+    LastAck,
+    /// Its process died or closed first; FIN sent.
+    Farewell,
+    Closed,
+}
+
+/// A TCP connection: both ends and what is between them.
+#[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a connection")]
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    /// The attempt it was opened for.
+    pub source: u32,
+    pub number: u64,
+    pub attempt: u8,
+    pub client: u32,
+    pub client_node: NodeId,
+    pub server_node: NodeId,
+    pub via: Option<NodeId>,
+    pub pod: Option<PodId>,
+    /// The dialled address and port.
+    pub address: IpAddr,
+    pub port: u16,
+    /// The address at the pod, after translation.
+    pub target: IpAddr,
+    /// The port at the pod, after translation.
+    pub target_port: u16,
+
+    pub client_end: ClientEnd,
+    pub server_end: ServerEnd,
+    pub client_attempt: u8,
+    pub server_attempt: u8,
+    /// A worker waits for its first request.
+    pub reserved: bool,
+    /// It is meant to be kept for further requests.
+    pub pooled: bool,
+    /// It counts among those that its client keeps.
+    pub in_pool: bool,
+    /// It stands among those that can take another request.
+    pub listed: bool,
+    /// It takes no further request.
+    pub retired: bool,
+    /// ARP that failed or runs was started by the client's own node.
+    pub arp_at_client: bool,
+    /// The place is free for another connection.
+    pub freed: bool,
+    /// Its exchanges, the newest first.
+    pub exchanges: Option<u32>,
+    /// Exchanges that its client waits for.
+    pub active: u32,
+    /// Exchanges that its server has and has not answered.
+    pub working: u32,
+    /// Requests it was given.
+    pub requests: u32,
+    /// How often each kind of segment was sent: the index of its loss draws.
+    pub transmissions: [u8; SegmentKind::ALL.len()],
+    /// Packets of its own on their way.
+    pub in_flight: u16,
+    pub local_port: u16,
+    pub port_table: u32,
+    /// Chooses among equal-cost ways.
+    pub flow: u64,
+    pub record: RecordId,
+    /// What stopped its last lost packet.
+    pub because: RecordId,
+    /// When the present SYN or FIN was sent first.
+    pub sent: SimTime,
+    pub server_sent: SimTime,
+    pub established: SimTime,
+    /// When the client's kernel heard of the other end last.
+    pub heard: SimTime,
+    /// First retransmission timeout of data.
+    pub base_timeout: SimDuration,
+    pub client_timer: Option<TimerId>,
+    pub server_timer: Option<TimerId>,
+    pub connect_deadline: Option<TimerId>,
+    pub arp_timer: Option<TimerId>,
+    pub idle_timer: Option<TimerId>,
+    pub keepalive: Option<EventId>,
+    /// Keepalive probes without an answer.
+    pub probes: u32,
+}
