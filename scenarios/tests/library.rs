@@ -55,7 +55,7 @@ fn node_death_is_the_tutorial_on_three_workers() {
     assert_eq!(model.duration.to_string(), "10m0s");
     assert_eq!(model.workloads[0].placement.iter().map(|node| node.0).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(model.service_ports[0].backends.len(), 1);
-    assert_eq!(model.sources[0].response_bytes, 4_096);
+    assert_eq!(model.sources[0].call.response_bytes, 4_096);
     assert_eq!(model.faults[0].name, "lost-node");
     assert_eq!(scenario.expectations.len(), 2);
     assert_eq!(scenario.expectations[1].min, Some(35e9));

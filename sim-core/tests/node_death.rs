@@ -10,6 +10,7 @@ use sim_core::model::application::{
     Behaviour, Container, ContainerPort, HostPort, Origin, Protocol, Publish, RestartPolicy, Service, ServiceKind,
     ServicePort, Source, Target, Workload, WorkloadKind,
 };
+use sim_core::model::call::Call;
 use sim_core::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use sim_core::model::parameters::{Argument, Arguments, Victim, find};
 use sim_core::model::settings::{
@@ -50,6 +51,7 @@ fn workload(name: &str, replicas: u32, placement: &[u32], port: Option<u16>) -> 
             startup: SimDuration::from_secs(3),
             ..Behaviour::default()
         },
+        calls: vec![],
     }
 }
 
@@ -82,14 +84,14 @@ fn source() -> Source {
     Source {
         name: "curl".to_owned(),
         from: Origin::Workload(WorkloadId(1)),
-        to: Target::Service(ServicePortId(0)),
+        call: Call {
+            connect_timeout: Some(SimDuration::from_secs(2)),
+            timeout: Some(SimDuration::from_secs(5)),
+            ..Call::plain(Target::Service(ServicePortId(0)), 200, 4_096)
+        },
         arrivals: (find(ARRIVALS, "poisson").unwrap().build)(&rate).unwrap(),
         start: SimDuration::ZERO,
         stop: SimDuration::from_secs(600),
-        request_bytes: 200,
-        response_bytes: 4_096,
-        connect_timeout: Some(SimDuration::from_secs(2)),
-        timeout: Some(SimDuration::from_secs(5)),
     }
 }
 

@@ -9,7 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::settings::{
-    ClusterSettings, DockerSettings, Limits, PortRange, ProxyMode, RegistrySettings, Subnet, TransportSettings,
+    ClusterSettings, DockerSettings, HealthKind, Limits, PortRange, ProxyMode, RegistrySettings, Subnet,
+    TransportSettings,
 };
 
 use super::values::{Dict, DurationText, List, NameText, PortRangeText, PublishText, SubnetText};
@@ -96,6 +97,23 @@ impl Setting<NameText> for ProxyMode {
         match self {
             Self::Iptables => "iptables".to_owned(),
             Self::Nftables => "nftables".to_owned(),
+        }
+    }
+}
+
+impl Setting<NameText> for HealthKind {
+    fn read(text: &NameText) -> Result<Self, String> {
+        match text.0.as_str() {
+            "checks" => Ok(Self::Checks),
+            "gossip" => Ok(Self::Gossip),
+            other => Err(format!("`{other}` is no kind of health check; known: checks, gossip")),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Checks => "checks".to_owned(),
+            Self::Gossip => "gossip".to_owned(),
         }
     }
 }
@@ -234,6 +252,14 @@ settings! {
         failures "failures" u32 => failures;
         /// A client learns of a new list after at most this time.
         propagation "propagation" DurationText => propagation;
+        /// `checks` or `gossip`: how a silent host is found out.
+        health "health" NameText => health;
+        /// memberlist `ProbeInterval`.
+        probe_interval "probeInterval" DurationText => gossip.probe_interval;
+        /// memberlist `SuspicionMult`.
+        suspicion_mult "suspicionMult" u32 => gossip.suspicion_mult;
+        /// memberlist `SuspicionMaxTimeoutMult`.
+        suspicion_max_timeout_mult "suspicionMaxTimeoutMult" u32 => gossip.suspicion_max_timeout_mult;
     }
 }
 

@@ -188,6 +188,18 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     {
         complain(problems, "a registry needs an interval above zero and at least one failure".to_owned());
     }
+    if let Discovery::Registry(registry) = &parts.discovery {
+        let gossip = &registry.gossip;
+        if gossip.probe_interval.is_zero() || !(1..=100).contains(&gossip.suspicion_mult) {
+            complain(
+                problems,
+                "a registry's gossip needs a probeInterval above zero and a suspicionMult of 1 to 100".to_owned(),
+            );
+        }
+        if !(1..=100).contains(&gossip.suspicion_max_timeout_mult) {
+            complain(problems, "a registry's gossip needs a suspicionMaxTimeoutMult of 1 to 100".to_owned());
+        }
+    }
     if let Rescheduler::Heartbeat { period, grace } = &parts.rescheduler
         && (period.is_zero() || grace < period)
     {
@@ -225,6 +237,7 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         ("timeWait", transport.time_wait),
     ];
     if let Discovery::Registry(registry) = &parts.discovery {
+        lengths.push(("probeInterval", registry.gossip.probe_interval));
         let whole = SimDuration::from_nanos(registry.interval.as_nanos().saturating_mul(u64::from(registry.failures)));
         lengths.extend([("failures", whole), ("timeout", registry.timeout), ("propagation", registry.propagation)]);
     }

@@ -191,6 +191,36 @@ pub struct RegistrySettings {
     pub failures: u32,
     /// A client learns of a new list after U(0, this).
     pub propagation: SimDuration,
+    /// How the registry finds out that a host is silent.
+    pub health: HealthKind,
+    /// The clocks of a gossip pool.
+    pub gossip: GossipSettings,
+}
+
+/// How a registry finds out that a host is silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthKind {
+    /// Its checker on the control-plane node gets no answer.
+    Checks,
+    /// The hosts' agents form a gossip pool and declare each other dead; each checks its own host's containers.
+    Gossip,
+}
+
+/// A gossip pool as hashicorp/memberlist runs it (config.go `DefaultLANConfig`, state.go, suspicion.go).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GossipSettings {
+    /// `ProbeInterval` (1 s).
+    pub probe_interval: SimDuration,
+    /// `SuspicionMult` (4).
+    pub suspicion_mult: u32,
+    /// `SuspicionMaxTimeoutMult` (6).
+    pub suspicion_max_timeout_mult: u32,
+}
+
+impl Default for GossipSettings {
+    fn default() -> Self {
+        Self { probe_interval: SimDuration::from_secs(1), suspicion_mult: 4, suspicion_max_timeout_mult: 6 }
+    }
 }
 
 impl Default for RegistrySettings {
@@ -200,6 +230,8 @@ impl Default for RegistrySettings {
             timeout: SimDuration::from_secs(1),
             failures: 3,
             propagation: SimDuration::from_secs(1),
+            health: HealthKind::Checks,
+            gossip: GossipSettings::default(),
         }
     }
 }

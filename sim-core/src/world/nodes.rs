@@ -95,6 +95,7 @@ impl World {
             return;
         }
         self.nodes[node.index()].silent = Some(record);
+        self.nodes[node.index()].silences += 1;
         self.cancel_readiness(node);
         let now = self.agenda.now();
         let found = match (self.model.address_model, &self.model.rescheduler) {

@@ -2,14 +2,16 @@
 
 use super::World;
 use super::event::{Control, Event};
+use crate::control::gossip::{Prober, dead_at};
 use crate::control::registry_checks::failed_at;
 use crate::control::versions::Backend;
 use crate::kernel::draws::{EntityKey, below};
 use crate::kernel::queue::{EventClass, EventId};
-use crate::kernel::time::SimDuration;
+use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::application::Target;
 use crate::model::ids::{NodeId, PodId, ServicePortId};
-use crate::model::settings::{Discovery, RegistrySettings};
+use crate::model::settings::{Discovery, GossipSettings, HealthKind, RegistrySettings};
+use crate::topology::NodeRole;
 use crate::trace::{Body, RecordId};
 
 /// One registered address.
@@ -93,18 +95,47 @@ impl World {
     pub(super) fn watch_failures(&mut self, pod: PodId, because: RecordId, silent: bool) {
         let Some(settings) = self.registry_settings() else { return };
         let now = self.agenda.now();
+        // A process that died is found by its own host's agent, in either kind.
+        let gossip = silent && settings.health == HealthKind::Gossip;
+        let gossip = if gossip { self.pods[pod.index()].node } else { None };
+        let gossip = gossip.map(|node| self.declared_dead_at(&settings.gossip, node, now));
         for index in 0..self.registry.len() {
             let entry = &self.registry[index];
             if !entry.listed || entry.backend.pod != pod || entry.failing.is_some() {
                 continue;
             }
-            let at = failed_at(&settings, entry.phase, now, silent);
+            let phase = entry.phase;
+            let at = match gossip {
+                Some(declared) => declared,
+                None => failed_at(&settings, phase, now, silent),
+            };
             let subject = u32::try_from(index).expect("registered addresses number below 2^32");
             let event = Event::Control { kind: Control::CheckFailed, subject, detail: 0 };
             let id = self.agenda.at_cancellable(at, EventClass::Control, event);
             self.registry[index].failing = Some(id);
             self.registry[index].because = because;
         }
+    }
+
+    /// When the gossip pool of the cluster's nodes declares one of them dead; never when nobody else is left.
+    fn declared_dead_at(&mut self, settings: &GossipSettings, dead: NodeId, now: SimTime) -> SimTime {
+        let topology = &self.model.topology;
+        let members: Vec<NodeId> =
+            topology.with_role(NodeRole::Worker).chain(topology.with_role(NodeRole::ControlPlane)).collect();
+        let count = members.len() as u64;
+        let silences = self.nodes[dead.index()].silences;
+        let mut probers = Vec::new();
+        for node in members {
+            let state = &self.nodes[node.index()];
+            if node == dead || !state.up || state.silent.is_some() {
+                continue;
+            }
+            let phase = below(self.draws.once(state.key, "gossip-phase", 0), settings.probe_interval.as_nanos());
+            let pair = state.key.with(self.nodes[dead.index()].key);
+            let turn = below(self.draws.once(pair, "gossip-turn", silences), count - 1);
+            probers.push(Prober { phase: SimDuration::from_nanos(phase), turn });
+        }
+        dead_at(settings, count, &probers, now).unwrap_or(SimTime::MAX)
     }
 
     /// Addresses of a host that can be reached again answer their checks again.

@@ -274,6 +274,7 @@ fn node_state(model: &Model, draws: &mut Draws, name: &str) -> NodeState {
         stopped_by: 0,
         power_record: 0,
         silent: None,
+        silences: 0,
         ready: true,
         heard_record: 0,
         not_ready_record: 0,

@@ -26,6 +26,8 @@ pub(super) struct NodeState {
     pub power_record: RecordId,
     /// The record since which the control plane hears nothing of it.
     pub silent: Option<RecordId>,
+    /// How often it has fallen silent: the index of the draws that find it out.
+    pub silences: u64,
     /// What the control plane believes.
     pub ready: bool,
     /// The record since which the control plane hears of it again.
