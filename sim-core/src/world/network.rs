@@ -54,7 +54,7 @@ impl World {
     pub(super) fn send_of_exchange(&mut self, exchange: u32, kind: SegmentKind, attempt: u8) {
         let state = &mut self.exchanges[exchange];
         state.in_flight += 1;
-        let count = &mut state.transmissions[transmission_place(kind)];
+        let count = &mut state.transmissions[exchange_place(kind).expect("a segment of an exchange")];
         *count = count.saturating_add(1);
         let (source, number) = (SourceId(state.source), state.number);
         let connection = &self.connections[state.connection.expect("an exchange that sends has a connection")];
@@ -124,10 +124,9 @@ impl World {
     /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, segment, transmission, link).
     fn loses(&mut self, link: LinkId, packet: Packet, train: Train, loss_ppm: u32) -> bool {
         let (source, number) = self.request_of(packet);
-        let transmission = if is_of_exchange(packet.kind) {
-            self.exchanges[packet.subject].transmissions[transmission_place(packet.kind)]
-        } else {
-            self.connections[packet.subject].transmissions[packet.kind as usize]
+        let transmission = match exchange_place(packet.kind) {
+            Some(place) => self.exchanges[packet.subject].transmissions[place],
+            None => self.connections[packet.subject].transmissions[packet.kind as usize],
         };
         let key = self.paths[source.index()].key.part("loss", number);
         let key = key.part(packet.kind.word(), u64::from(transmission));
@@ -249,16 +248,28 @@ impl World {
 
 /// Whether a segment carries a request, a response or the acknowledgement of either.
 pub(super) const fn is_of_exchange(kind: SegmentKind) -> bool {
-    matches!(kind, SegmentKind::Request | SegmentKind::RequestAck | SegmentKind::Response | SegmentKind::ResponseAck)
+    exchange_place(kind).is_some()
 }
 
-/// The place of a kind in an exchange's table of transmissions.
-const fn transmission_place(kind: SegmentKind) -> usize {
+/// The place of a segment in an exchange's table of transmissions; `None` for what belongs to the connection.
+const fn exchange_place(kind: SegmentKind) -> Option<usize> {
     match kind {
-        SegmentKind::Request => 0,
-        SegmentKind::RequestAck => 1,
-        SegmentKind::Response => 2,
-        _ => 3,
+        SegmentKind::Request => Some(0),
+        SegmentKind::RequestAck => Some(1),
+        SegmentKind::Response => Some(2),
+        SegmentKind::ResponseAck => Some(3),
+        SegmentKind::Syn
+        | SegmentKind::SynAck
+        | SegmentKind::HandshakeAck
+        | SegmentKind::ClientFin
+        | SegmentKind::ServerFin
+        | SegmentKind::FinalAck
+        | SegmentKind::Reset
+        | SegmentKind::PortUnreachable
+        | SegmentKind::HostUnreachable
+        | SegmentKind::EarlyFin
+        | SegmentKind::Keepalive
+        | SegmentKind::KeepaliveAck => None,
     }
 }
 

@@ -45,10 +45,10 @@ impl World {
         let mut next = state.exchanges;
         // The list holds the newest first, and the first to have arrived is served first.
         while let Some(exchange) = next {
-            if self.exchanges[exchange].server_side == ServerSide::Waiting {
-                if let Some(later) = first.replace(exchange) {
-                    self.pods[pod.index()].server.queue.push_front(Waiting::Exchange(later));
-                }
+            if self.exchanges[exchange].server_side == ServerSide::Waiting
+                && let Some(later) = first.replace(exchange)
+            {
+                self.pods[pod.index()].server.queue.push_front(Waiting::Exchange(later));
             }
             next = self.exchanges[exchange].next;
         }
