@@ -98,6 +98,12 @@ pub struct CompareArgs {
     /// The scenario
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    /// Run only this arm of the scenario (repeatable)
+    #[arg(long = "arm", value_name = "NAME")]
+    pub arms: Vec<String>,
+    /// Multiply the arms by these values of a path, e.g. `deployment/web.startup=1s,5s`; several are crossed
+    #[arg(long = "variant", value_name = "PATH=VALUE,VALUE", value_parser = path_and_value)]
+    pub variants: Vec<(String, String)>,
     /// Form of the report: text, json, junit or markdown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: String,

@@ -20,6 +20,7 @@ mod overrides;
 pub mod schema;
 mod tables;
 pub mod units;
+mod variants;
 mod yaml;
 
 pub use diagnostics::{Diagnostic, Severity, Source, render};

@@ -22,7 +22,7 @@ use crate::overrides::{self, Overrides};
 use crate::schema::paths::{Keys, Paths};
 use crate::schema::{API_VERSION, ScenarioFile, Spec};
 use crate::yaml::{self, SpanIndex, unescape};
-use crate::{checks, nearest};
+use crate::{checks, nearest, variants};
 
 /// Reads files; the command line gives one that reads the disk, tests one that holds texts.
 pub trait Files {
@@ -67,6 +67,8 @@ pub struct Scenario {
     pub effective: String,
     /// Its arms, in the order of the file.
     pub arms: Vec<Arm>,
+    /// Names of all arms that the file has, whether they were asked for or not.
+    pub file_arms: Vec<String>,
     /// What must hold.
     pub expectations: Vec<Expectation>,
 }
@@ -76,6 +78,10 @@ pub struct Scenario {
 pub struct Arm {
     /// Its name.
     pub name: String,
+    /// Name of the arm in the file; another one than `name` in a variant of it.
+    pub base: String,
+    /// Its value of each path that varies, as typed.
+    pub levels: Vec<String>,
     /// What is simulated.
     pub model: Model,
     /// Every effective setting by dotted path, to show what differs between two arms.
@@ -209,11 +215,19 @@ impl Loader<'_> {
         self.check_content(spec, &root);
         let plans = arms::plan(spec, &root.at("spec"), &mut self.sink);
         let expectations = expectations::resolve(spec, &plans, self.metrics, &root.at("spec"), &mut self.sink);
+        let file_arms = plans.iter().map(|plan| plan.name.clone()).collect();
+        let asked = |plan: &ArmPlan| overrides.arms.is_empty() || overrides.arms.contains(&plan.name);
+        let plans: Vec<ArmPlan> = plans.into_iter().filter(asked).collect();
+        let variants = variants::read(&overrides.variants, &mut self.sink);
+        effective.push_str(&variants::describe(&variants));
+        let plans = variants::multiply(plans, &variants, &mut self.sink);
         let lowered: Vec<Option<Arm>> = plans.iter().map(|plan| self.arm(plan, &tree, &file, &root)).collect();
         let arms = lowered.into_iter().collect::<Option<Vec<Arm>>>()?;
+        variants::report_unused(&variants, &arms, &mut self.sink);
         let metadata = file.metadata.unwrap_or_default();
         let name = metadata.name.unwrap_or_else(|| stem(&self.sink.sources[0].name));
-        Some(Scenario { name, description: metadata.description.unwrap_or_default(), effective, arms, expectations })
+        let description = metadata.description.unwrap_or_default();
+        Some(Scenario { name, description, effective, arms, file_arms, expectations })
     }
 
     /// One arm: its own values put into the tree, read again and lowered.
@@ -231,7 +245,8 @@ impl Loader<'_> {
         self.sink.restore_overrides(before);
         let model = model?;
         let settings = settings_of(&model, &tree);
-        Some(Arm { name: plan.name.clone(), model, settings })
+        let (name, base, levels) = (plan.name.clone(), plan.base.clone(), plan.levels.clone());
+        Some(Arm { name, base, levels, model, settings })
     }
 
     /// Reads podwire's own format: an unknown key is an error with the nearest name.

@@ -10,7 +10,7 @@ use crate::draft::{Draft, DraftWorkload};
 use crate::nearest::did_you_mean;
 
 /// kubectl's names and short names of kinds.
-const KINDS: &[(&str, WorkloadKind)] = &[
+pub(crate) const KINDS: &[(&str, WorkloadKind)] = &[
     ("deployment", WorkloadKind::Deployment),
     ("deploy", WorkloadKind::Deployment),
     ("replicaset", WorkloadKind::ReplicaSet),
