@@ -15,6 +15,7 @@ use crate::diagnostics::codes::{
 use crate::diagnostics::{Diagnostic, Place, Severity, Sink, Source};
 use crate::draft::Draft;
 use crate::expectations::{self, Expectation, Metric};
+use crate::expose::{self, ExposeRequest};
 use crate::import::{DocumentKind, import, kind_of};
 use crate::lower::{Lowering, lower, settings_of};
 use crate::nearest::did_you_mean;
@@ -104,8 +105,7 @@ pub struct Checked {
 /// Loads a scenario. `base` is the folder that its includes are relative to; `metrics` are those that
 /// expectations may name, with what their bounds are.
 pub fn load(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[Metric<'_>]) -> Loaded {
-    let mut loader =
-        Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
+    let mut loader = Loader::new(base, files, metrics);
     let documents = loader.parse(main);
     let scenario = loader.scenario(&documents, overrides);
     loader.finish(scenario, overrides)
@@ -113,36 +113,27 @@ pub fn load(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides,
 
 /// Checks a scenario, a manifest or a compose file, told apart by its contents.
 pub fn check(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[Metric<'_>]) -> Checked {
-    let mut loader =
-        Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
-    let documents = loader.parse(main);
-    let kinds: Vec<DocumentKind> = documents.iter().map(kind_of).collect();
-    let (kind, scenario) = if kinds.contains(&DocumentKind::Scenario) {
-        ("scenario", loader.scenario(&documents, overrides))
-    } else {
-        for (index, document) in documents.iter().enumerate() {
-            import(document, &Place::document(0, index), &mut loader.draft, &mut loader.sink);
-        }
-        checks::check(&loader.draft, &mut loader.sink);
-        let kubernetes = kinds.contains(&DocumentKind::Kubernetes);
-        let compose = kinds.contains(&DocumentKind::Compose);
-        let empty = kinds.iter().all(|kind| *kind == DocumentKind::Empty);
-        if empty && !loader.sink.has_errors() {
-            loader.sink.report(UNRECOGNISED, &Place::document(0, 0), "the file holds nothing");
-        }
-        (
-            if kubernetes {
-                "kubernetes"
-            } else if compose {
-                "compose"
-            } else {
-                ""
-            },
-            None,
-        )
-    };
+    let mut loader = Loader::new(base, files, metrics);
+    let (kind, scenario) = loader.any_file(main, overrides);
     let (workloads, services) = (loader.draft.workloads.len(), loader.draft.services.len());
     Checked { kind, workloads, services, loaded: loader.finish(scenario, overrides) }
+}
+
+/// What `kubectl expose` makes of an object of a scenario, a manifest or a compose file: the Service's YAML, or
+/// kubectl's reason why there is none. `Ok(None)` when the file is in error or has no such object.
+pub fn expose(
+    main: Source,
+    base: &Path,
+    files: &dyn Files,
+    metrics: &[Metric<'_>],
+    request: &ExposeRequest,
+) -> (Loaded, Result<Option<String>, String>) {
+    let overrides = Overrides::default();
+    let mut loader = Loader::new(base, files, metrics);
+    let (_, scenario) = loader.any_file(main, &overrides);
+    let exposed =
+        if loader.sink.has_errors() { Ok(None) } else { expose::expose(&loader.draft, request, &mut loader.sink) };
+    (loader.finish(scenario, &overrides), exposed)
 }
 
 struct Loader<'a> {
@@ -154,7 +145,30 @@ struct Loader<'a> {
     paths: Paths,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(base: &'a Path, files: &'a dyn Files, metrics: &'a [Metric<'a>]) -> Self {
+        Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() }
+    }
+
+    /// Takes in a scenario, a manifest or a compose file, and says which it is.
+    fn any_file(&mut self, main: Source, overrides: &Overrides) -> (&'static str, Option<Scenario>) {
+        let documents = self.parse(main);
+        let kinds: Vec<DocumentKind> = documents.iter().map(kind_of).collect();
+        if kinds.contains(&DocumentKind::Scenario) {
+            return ("scenario", self.scenario(&documents, overrides));
+        }
+        for (index, document) in documents.iter().enumerate() {
+            import(document, &Place::document(0, index), &mut self.draft, &mut self.sink);
+        }
+        checks::check(&self.draft, &mut self.sink);
+        if kinds.iter().all(|kind| *kind == DocumentKind::Empty) && !self.sink.has_errors() {
+            self.sink.report(UNRECOGNISED, &Place::document(0, 0), "the file holds nothing");
+        }
+        let known = [(DocumentKind::Kubernetes, "kubernetes"), (DocumentKind::Compose, "compose")];
+        let found = known.iter().find(|(kind, _)| kinds.contains(kind));
+        (found.map_or("", |(_, name)| *name), None)
+    }
+
     /// Takes a source in and gives its documents.
     fn parse(&mut self, source: Source) -> Vec<Value> {
         let parsed = yaml::parse(&source.text);

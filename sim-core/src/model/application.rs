@@ -50,6 +50,17 @@ pub enum Protocol {
     Sctp,
 }
 
+impl Protocol {
+    /// The name in manifests.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Sctp => "SCTP",
+        }
+    }
+}
+
 /// A port that a container listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerPort {
