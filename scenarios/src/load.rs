@@ -143,11 +143,14 @@ struct Loader<'a> {
     sink: Sink,
     draft: Draft,
     paths: Paths,
+    /// Files that the scenario names beside its includes, with the numbers of their sources.
+    attached: BTreeMap<String, Option<usize>>,
 }
 
 impl<'a> Loader<'a> {
     fn new(base: &'a Path, files: &'a dyn Files, metrics: &'a [Metric<'a>]) -> Self {
-        Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() }
+        let (sink, draft, paths) = (Sink::default(), Draft::default(), Paths::new());
+        Loader { files, base, metrics, sink, draft, paths, attached: BTreeMap::new() }
     }
 
     /// Takes in a scenario, a manifest or a compose file, and says which it is.
@@ -238,6 +241,10 @@ impl<'a> Loader<'a> {
         let lowered: Vec<Option<Arm>> = plans.iter().map(|plan| self.arm(plan, &tree, &file, &root)).collect();
         let arms = lowered.into_iter().collect::<Option<Vec<Arm>>>()?;
         variants::report_unused(&variants, &arms, &mut self.sink);
+        for (path, source) in &self.attached {
+            let text = source.map_or("", |source| self.sink.sources[source].text.as_str());
+            effective.extend(["--- file ", path, "\n", text, "\n"]);
+        }
         let metadata = file.metadata.unwrap_or_default();
         let name = metadata.name.unwrap_or_else(|| stem(&self.sink.sources[0].name));
         let description = metadata.description.unwrap_or_default();
@@ -254,7 +261,17 @@ impl<'a> Loader<'a> {
         let own = if plan.set.is_empty() { None } else { Some(self.decode(&tree, root)?) };
         let spec = own.as_ref().unwrap_or(file).spec.as_ref()?;
         let place = root.at("spec");
-        let mut ctx = Lowering { draft: &self.draft, spec, place, plan, sink: &mut self.sink };
+        let mut ctx = Lowering {
+            draft: &self.draft,
+            spec,
+            place,
+            plan,
+            sink: &mut self.sink,
+            files: self.files,
+            base: self.base,
+            attached: &mut self.attached,
+            traffic: String::new(),
+        };
         let model = lower(&mut ctx);
         self.sink.restore_overrides(before);
         let model = model?;

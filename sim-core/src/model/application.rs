@@ -275,6 +275,8 @@ pub enum Origin {
     Workload(WorkloadId),
     /// On a node itself.
     Node(NodeId),
+    /// On all workers of this node's zone, in turn.
+    Zone(NodeId),
     /// On the node outside.
     External(NodeId),
 }

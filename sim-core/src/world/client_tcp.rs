@@ -71,7 +71,7 @@ impl World {
     fn send_client_data(&mut self, connection: u32, kind: SegmentKind) {
         let state = &self.connections[connection];
         let (node, attempt) = (state.client_node, state.client_attempt);
-        let train = self.sources[state.source as usize].request_train;
+        let train = self.request_train(state.source, state.number);
         let sending = if kind == SegmentKind::Request { self.sending_time(train) } else { SimDuration::ZERO };
         let wait = retransmission::timeout(state.base_timeout, u32::from(attempt)) + sending;
         self.arm_client(connection, wait, Timer::ClientData { connection });

@@ -97,10 +97,10 @@ impl World {
     }
 
     fn train_of(&self, packet: Packet) -> Train {
-        let source = &self.sources[self.connections[packet.connection].source as usize];
+        let state = &self.connections[packet.connection];
         match packet.kind {
-            SegmentKind::Request => source.request_train,
-            SegmentKind::Response => source.response_train,
+            SegmentKind::Request => self.request_train(state.source, state.number),
+            SegmentKind::Response => self.sources[state.source as usize].response_train,
             SegmentKind::Syn
             | SegmentKind::SynAck
             | SegmentKind::HandshakeAck

@@ -305,6 +305,7 @@ fn source_state(source: &Source) -> SourceState {
         response_train: train(source.response_bytes),
         next_number: 0,
         last_arrival: SimTime::ZERO + source.start,
+        work: 0,
         live: Vec::new(),
         users: (0..users).map(user).collect(),
     }
