@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 /// Learn, offline and reproducibly, what happens to every connection of an application
 /// under Docker port mapping and under Kubernetes Services.
@@ -29,8 +30,14 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Compare two traces and show where they part
     Diff(DiffArgs),
+    /// Print the Service that `kubectl expose` would make of a workload
+    Expose(ExposeArgs),
     /// Print the JSON schema of the scenario format
     Schema,
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, as roff
+    Man(ManArgs),
 }
 
 /// Where a scenario comes from and what is changed in it.
@@ -98,6 +105,12 @@ pub struct CompareArgs {
     /// The scenario
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    /// Run only this arm of the scenario (repeatable)
+    #[arg(long = "arm", value_name = "NAME")]
+    pub arms: Vec<String>,
+    /// Multiply the arms by these values of a path, e.g. `deployment/web.startup=1s,5s`; several are crossed
+    #[arg(long = "variant", value_name = "PATH=VALUE,VALUE", value_parser = path_and_value)]
+    pub variants: Vec<(String, String)>,
     /// Form of the report: text, json, junit or markdown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: String,
@@ -169,6 +182,44 @@ pub struct DiffArgs {
     pub first: PathBuf,
     /// Another one
     pub second: PathBuf,
+}
+
+/// `podwire expose`.
+#[derive(Debug, ClapArgs)]
+pub struct ExposeArgs {
+    /// A scenario, a manifest or a compose file; `-` is standard input
+    pub file: PathBuf,
+    /// `deployment/NAME`, or another kind that kubectl exposes: pod, replicaset, replicationcontroller, service
+    pub object: String,
+    /// The port that the Service serves on [default: the container's ports]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+    /// Number or name of the container's port [default: the Service's port]
+    #[arg(long, value_name = "PORT")]
+    pub target_port: Option<String>,
+    /// Protocol of the ports [default: the container's]
+    #[arg(long, value_name = "PROTOCOL", value_parser = ["TCP", "UDP", "SCTP"])]
+    pub protocol: Option<String>,
+    /// Type of the Service [default: ClusterIP]
+    #[arg(long = "type", value_name = "TYPE", value_parser = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"])]
+    pub kind: Option<String>,
+    /// Name of the Service [default: the object's]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// `podwire completions`.
+#[derive(Debug, ClapArgs)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// `podwire man`.
+#[derive(Debug, ClapArgs)]
+pub struct ManArgs {
+    /// The page of this subcommand
+    pub subcommand: Option<String>,
 }
 
 /// Form of a written trace.

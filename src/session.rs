@@ -47,10 +47,19 @@ pub(crate) fn read_source(path: &Path) -> Result<(Source, PathBuf), Failure> {
 /// The code of the warning that counts a foreign file's keys without a model.
 const IGNORED_KEYS: &str = "W0101";
 
+/// What was typed that changes a scenario.
+pub(crate) fn overrides(args: &ScenarioArgs) -> Overrides {
+    Overrides { seed: args.seed, set: args.set.clone(), strict: args.strict, ..Overrides::default() }
+}
+
 /// Loads a scenario, perhaps under another seed, and tells what there is to tell.
 pub(crate) fn load(args: &ScenarioArgs) -> Result<Input, Failure> {
+    load_with(args, overrides(args))
+}
+
+/// Loads a scenario with these changes, and tells what there is to tell.
+pub(crate) fn load_with(args: &ScenarioArgs, overrides: Overrides) -> Result<Input, Failure> {
     let (source, base) = read_source(&args.file)?;
-    let overrides = Overrides { seed: args.seed, set: args.set.clone(), strict: args.strict };
     let input = Input { source, base, overrides };
     let loaded = input.load();
     let (ignored, rest): (Vec<Diagnostic>, Vec<Diagnostic>) = loaded

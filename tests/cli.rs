@@ -426,3 +426,17 @@ fn the_timeline_tells_the_node_death_in_about_thirty_lines() {
         assert!(out.contains(word), "{word}:\n{out}");
     }
 }
+
+#[test]
+fn completions_and_manual_pages_know_every_subcommand() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let text = podwire(&["completions", shell]).ok();
+        assert!(text.contains("expose") && text.contains("variant"), "{shell}");
+    }
+    assert_eq!(podwire(&["completions", "tcsh"]).code, 2);
+    assert!(podwire(&["man"]).ok().contains(".TH podwire 1"));
+    assert!(podwire(&["man", "compare"]).ok().contains("\\-\\-variant"));
+    let ended = podwire(&["man", "fly"]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("there are run, compare"), "{}", ended.stderr);
+}

@@ -98,6 +98,10 @@ const DEFAULT_ARMS: [&str; 4] = ["docker-static", "docker-registry", "pod-ip-dir
 #[derive(Clone, Debug)]
 pub(crate) struct ArmPlan {
     pub(crate) name: String,
+    /// The arm of the file that it is a variant of; its own name when it is that arm.
+    pub(crate) base: String,
+    /// Its value of each path that varies, as typed.
+    pub(crate) levels: Vec<String>,
     pub(crate) discovery: DiscoveryKind,
     pub(crate) heartbeat: bool,
     /// Values to set by path, with their places.
@@ -110,7 +114,11 @@ impl ArmPlan {
     }
 
     fn of(preset: &Preset) -> Self {
-        Self { name: preset.name.to_owned(), discovery: preset.discovery, heartbeat: preset.heartbeat, set: Vec::new() }
+        Self::new(preset.name.to_owned(), preset.discovery, preset.heartbeat)
+    }
+
+    fn new(name: String, discovery: DiscoveryKind, heartbeat: bool) -> Self {
+        Self { base: name.clone(), name, levels: Vec::new(), discovery, heartbeat, set: Vec::new() }
     }
 }
 
@@ -177,7 +185,7 @@ fn own_arm(spec: &crate::schema::ArmSpec, place: &Place, sink: &mut Sink) -> Opt
     };
     let at = place.at("set");
     let set = spec.set.0.iter().map(|(path, value)| (path.clone(), value.clone(), at.at(path))).collect();
-    Some(ArmPlan { name, discovery, heartbeat, set })
+    Some(ArmPlan { set, ..ArmPlan::new(name, discovery, heartbeat) })
 }
 
 const fn default_discovery(model: AddressModelKind) -> DiscoveryKind {

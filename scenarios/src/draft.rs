@@ -28,8 +28,12 @@ pub(crate) struct DraftWorkload {
     pub(crate) restart_policy: RestartPolicy,
     pub(crate) unreachable_toleration: Option<SimDuration>,
     pub(crate) template_hash: String,
+    /// Labels of the object itself.
+    pub(crate) own_labels: Vec<(String, String)>,
     /// What its selector asks for that its own template must have.
     pub(crate) selector: Vec<(String, String)>,
+    /// Its selector has `matchExpressions` too.
+    pub(crate) selector_expressions: bool,
     /// Where the selector stands.
     pub(crate) selector_place: Place,
     /// `nodeName`, if the manifest binds the pod itself.
@@ -83,6 +87,8 @@ pub(crate) struct DraftService {
     pub(crate) publish_not_ready_addresses: bool,
     /// `externalTrafficPolicy: Local`.
     pub(crate) external_policy_local: bool,
+    /// Labels of the object itself.
+    pub(crate) labels: Vec<(String, String)>,
     pub(crate) selector: Vec<(String, String)>,
     pub(crate) ports: Vec<DraftServicePort>,
 }

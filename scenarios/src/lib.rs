@@ -12,6 +12,7 @@ mod decode;
 pub mod diagnostics;
 mod draft;
 mod expectations;
+mod expose;
 mod import;
 mod load;
 mod lower;
@@ -20,11 +21,13 @@ mod overrides;
 pub mod schema;
 mod tables;
 pub mod units;
+mod variants;
 mod yaml;
 
 pub use diagnostics::{Diagnostic, Severity, Source, render};
 pub use expectations::{BoundUnit, Expectation, Metric};
-pub use load::{Arm, Checked, Files, Loaded, Scenario, check, load};
+pub use expose::ExposeRequest;
+pub use load::{Arm, Checked, Files, Loaded, Scenario, check, expose, load};
 pub use overrides::Overrides;
 pub use tables::{Table, format_tables};
 

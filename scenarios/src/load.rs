@@ -15,6 +15,7 @@ use crate::diagnostics::codes::{
 use crate::diagnostics::{Diagnostic, Place, Severity, Sink, Source};
 use crate::draft::Draft;
 use crate::expectations::{self, Expectation, Metric};
+use crate::expose::{self, ExposeRequest};
 use crate::import::{DocumentKind, import, kind_of};
 use crate::lower::{Lowering, lower, settings_of};
 use crate::nearest::did_you_mean;
@@ -22,7 +23,7 @@ use crate::overrides::{self, Overrides};
 use crate::schema::paths::{Keys, Paths};
 use crate::schema::{API_VERSION, ScenarioFile, Spec};
 use crate::yaml::{self, SpanIndex, unescape};
-use crate::{checks, nearest};
+use crate::{checks, nearest, variants};
 
 /// Reads files; the command line gives one that reads the disk, tests one that holds texts.
 pub trait Files {
@@ -67,6 +68,8 @@ pub struct Scenario {
     pub effective: String,
     /// Its arms, in the order of the file.
     pub arms: Vec<Arm>,
+    /// Names of all arms that the file has, whether they were asked for or not.
+    pub file_arms: Vec<String>,
     /// What must hold.
     pub expectations: Vec<Expectation>,
 }
@@ -76,6 +79,10 @@ pub struct Scenario {
 pub struct Arm {
     /// Its name.
     pub name: String,
+    /// Name of the arm in the file; another one than `name` in a variant of it.
+    pub base: String,
+    /// Its value of each path that varies, as typed.
+    pub levels: Vec<String>,
     /// What is simulated.
     pub model: Model,
     /// Every effective setting by dotted path, to show what differs between two arms.
@@ -98,8 +105,7 @@ pub struct Checked {
 /// Loads a scenario. `base` is the folder that its includes are relative to; `metrics` are those that
 /// expectations may name, with what their bounds are.
 pub fn load(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[Metric<'_>]) -> Loaded {
-    let mut loader =
-        Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
+    let mut loader = Loader::new(base, files, metrics);
     let documents = loader.parse(main);
     let scenario = loader.scenario(&documents, overrides);
     loader.finish(scenario, overrides)
@@ -107,36 +113,27 @@ pub fn load(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides,
 
 /// Checks a scenario, a manifest or a compose file, told apart by its contents.
 pub fn check(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides, metrics: &[Metric<'_>]) -> Checked {
-    let mut loader =
-        Loader { files, base, metrics, sink: Sink::default(), draft: Draft::default(), paths: Paths::new() };
-    let documents = loader.parse(main);
-    let kinds: Vec<DocumentKind> = documents.iter().map(kind_of).collect();
-    let (kind, scenario) = if kinds.contains(&DocumentKind::Scenario) {
-        ("scenario", loader.scenario(&documents, overrides))
-    } else {
-        for (index, document) in documents.iter().enumerate() {
-            import(document, &Place::document(0, index), &mut loader.draft, &mut loader.sink);
-        }
-        checks::check(&loader.draft, &mut loader.sink);
-        let kubernetes = kinds.contains(&DocumentKind::Kubernetes);
-        let compose = kinds.contains(&DocumentKind::Compose);
-        let empty = kinds.iter().all(|kind| *kind == DocumentKind::Empty);
-        if empty && !loader.sink.has_errors() {
-            loader.sink.report(UNRECOGNISED, &Place::document(0, 0), "the file holds nothing");
-        }
-        (
-            if kubernetes {
-                "kubernetes"
-            } else if compose {
-                "compose"
-            } else {
-                ""
-            },
-            None,
-        )
-    };
+    let mut loader = Loader::new(base, files, metrics);
+    let (kind, scenario) = loader.any_file(main, overrides);
     let (workloads, services) = (loader.draft.workloads.len(), loader.draft.services.len());
     Checked { kind, workloads, services, loaded: loader.finish(scenario, overrides) }
+}
+
+/// What `kubectl expose` makes of an object of a scenario, a manifest or a compose file: the Service's YAML, or
+/// kubectl's reason why there is none. `Ok(None)` when the file is in error or has no such object.
+pub fn expose(
+    main: Source,
+    base: &Path,
+    files: &dyn Files,
+    metrics: &[Metric<'_>],
+    request: &ExposeRequest,
+) -> (Loaded, Result<Option<String>, String>) {
+    let overrides = Overrides::default();
+    let mut loader = Loader::new(base, files, metrics);
+    let (_, scenario) = loader.any_file(main, &overrides);
+    let exposed =
+        if loader.sink.has_errors() { Ok(None) } else { expose::expose(&loader.draft, request, &mut loader.sink) };
+    (loader.finish(scenario, &overrides), exposed)
 }
 
 struct Loader<'a> {
@@ -146,9 +143,35 @@ struct Loader<'a> {
     sink: Sink,
     draft: Draft,
     paths: Paths,
+    /// Files that the scenario names beside its includes, with the numbers of their sources.
+    attached: BTreeMap<String, Option<usize>>,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(base: &'a Path, files: &'a dyn Files, metrics: &'a [Metric<'a>]) -> Self {
+        let (sink, draft, paths) = (Sink::default(), Draft::default(), Paths::new());
+        Loader { files, base, metrics, sink, draft, paths, attached: BTreeMap::new() }
+    }
+
+    /// Takes in a scenario, a manifest or a compose file, and says which it is.
+    fn any_file(&mut self, main: Source, overrides: &Overrides) -> (&'static str, Option<Scenario>) {
+        let documents = self.parse(main);
+        let kinds: Vec<DocumentKind> = documents.iter().map(kind_of).collect();
+        if kinds.contains(&DocumentKind::Scenario) {
+            return ("scenario", self.scenario(&documents, overrides));
+        }
+        for (index, document) in documents.iter().enumerate() {
+            import(document, &Place::document(0, index), &mut self.draft, &mut self.sink);
+        }
+        checks::check(&self.draft, &mut self.sink);
+        if kinds.iter().all(|kind| *kind == DocumentKind::Empty) && !self.sink.has_errors() {
+            self.sink.report(UNRECOGNISED, &Place::document(0, 0), "the file holds nothing");
+        }
+        let known = [(DocumentKind::Kubernetes, "kubernetes"), (DocumentKind::Compose, "compose")];
+        let found = known.iter().find(|(kind, _)| kinds.contains(kind));
+        (found.map_or("", |(_, name)| *name), None)
+    }
+
     /// Takes a source in and gives its documents.
     fn parse(&mut self, source: Source) -> Vec<Value> {
         let parsed = yaml::parse(&source.text);
@@ -209,11 +232,23 @@ impl Loader<'_> {
         self.check_content(spec, &root);
         let plans = arms::plan(spec, &root.at("spec"), &mut self.sink);
         let expectations = expectations::resolve(spec, &plans, self.metrics, &root.at("spec"), &mut self.sink);
+        let file_arms = plans.iter().map(|plan| plan.name.clone()).collect();
+        let asked = |plan: &ArmPlan| overrides.arms.is_empty() || overrides.arms.contains(&plan.name);
+        let plans: Vec<ArmPlan> = plans.into_iter().filter(asked).collect();
+        let variants = variants::read(&overrides.variants, &mut self.sink);
+        effective.push_str(&variants::describe(&variants));
+        let plans = variants::multiply(plans, &variants, &mut self.sink);
         let lowered: Vec<Option<Arm>> = plans.iter().map(|plan| self.arm(plan, &tree, &file, &root)).collect();
         let arms = lowered.into_iter().collect::<Option<Vec<Arm>>>()?;
+        variants::report_unused(&variants, &arms, &mut self.sink);
+        for (path, source) in &self.attached {
+            let text = source.map_or("", |source| self.sink.sources[source].text.as_str());
+            effective.extend(["--- file ", path, "\n", text, "\n"]);
+        }
         let metadata = file.metadata.unwrap_or_default();
         let name = metadata.name.unwrap_or_else(|| stem(&self.sink.sources[0].name));
-        Some(Scenario { name, description: metadata.description.unwrap_or_default(), effective, arms, expectations })
+        let description = metadata.description.unwrap_or_default();
+        Some(Scenario { name, description, effective, arms, file_arms, expectations })
     }
 
     /// One arm: its own values put into the tree, read again and lowered.
@@ -226,12 +261,23 @@ impl Loader<'_> {
         let own = if plan.set.is_empty() { None } else { Some(self.decode(&tree, root)?) };
         let spec = own.as_ref().unwrap_or(file).spec.as_ref()?;
         let place = root.at("spec");
-        let mut ctx = Lowering { draft: &self.draft, spec, place, plan, sink: &mut self.sink };
+        let mut ctx = Lowering {
+            draft: &self.draft,
+            spec,
+            place,
+            plan,
+            sink: &mut self.sink,
+            files: self.files,
+            base: self.base,
+            attached: &mut self.attached,
+            traffic: String::new(),
+        };
         let model = lower(&mut ctx);
         self.sink.restore_overrides(before);
         let model = model?;
         let settings = settings_of(&model, &tree);
-        Some(Arm { name: plan.name.clone(), model, settings })
+        let (name, base, levels) = (plan.name.clone(), plan.base.clone(), plan.levels.clone());
+        Some(Arm { name, base, levels, model, settings })
     }
 
     /// Reads podwire's own format: an unknown key is an error with the nearest name.

@@ -1,8 +1,10 @@
 //! Values from the command line or from an arm, put into a scenario's tree by path: `cluster.maxPods`,
 //! `traffic.curl.timeout`, `replicas.deployment/web`. Items of lists go by name or by number from 0.
+//! A path that begins with a workload is short for one below `behaviour`.
 
 use serde_json::{Map, Value};
 
+use crate::lower::refs::KINDS;
 use crate::nearest::did_you_mean;
 use crate::schema::paths::{Keys, Paths};
 use crate::yaml::escape;
@@ -14,6 +16,10 @@ pub struct Overrides {
     pub seed: Option<u64>,
     /// Values by path below `spec`.
     pub set: Vec<(String, String)>,
+    /// Lists of values by path below `spec`: every arm is multiplied by every combination of them.
+    pub variants: Vec<(String, String)>,
+    /// The scenario's arms to keep; all of them when empty.
+    pub arms: Vec<String>,
     /// Warnings are errors.
     pub strict: bool,
 }
@@ -25,10 +31,18 @@ pub(crate) struct BadPath {
     pub(crate) help: String,
 }
 
+/// A path in full: one that begins with a workload says how its processes behave.
+pub(crate) fn in_full(path: &str) -> String {
+    let kind = path.split('.').next().and_then(|head| head.split_once('/')).map(|(kind, _)| kind);
+    let workload = kind.is_some_and(|kind| KINDS.iter().any(|(known, _)| *known == kind));
+    if workload { format!("behaviour.{path}") } else { path.to_owned() }
+}
+
 /// Puts a value into the tree of a scenario file and returns the JSON pointer where it now stands.
 pub(crate) fn set(tree: &mut Value, path: &str, value: Value, paths: &Paths) -> Result<String, BadPath> {
+    let path = &in_full(path);
     let mut pointer = "/spec".to_owned();
-    let mut rest = path;
+    let mut rest = path.as_str();
     let mut node = entry(tree, "spec");
     while !rest.is_empty() {
         let (segment, tail) = split(rest, node, paths, &pointer)?;
@@ -56,7 +70,10 @@ fn split<'a>(rest: &'a str, node: &Value, paths: &Paths, pointer: &str) -> Resul
             if known.iter().any(|key| key == plain) {
                 return Ok((plain.to_owned(), tail));
             }
-            let help = did_you_mean(plain, known.iter().map(String::as_str));
+            let help = match plain.split_once('/') {
+                Some((kind, _)) => did_you_mean(kind, KINDS.iter().map(|(known, _)| *known)),
+                None => did_you_mean(plain, known.iter().map(String::as_str)),
+            };
             Err(nowhere(rest, plain, &help))
         }
         Keys::Any => {
@@ -122,6 +139,10 @@ mod tests {
             set(&mut tree, "cluster.kubeProxy.syncDelay", json!("5s"), &paths).unwrap(),
             "/spec/cluster/kubeProxy/syncDelay"
         );
+        assert_eq!(
+            set(&mut tree, "deploy/web.serviceTime.mean", json!("1ms"), &paths).unwrap(),
+            "/spec/behaviour/deploy~1web/serviceTime/mean"
+        );
         assert_eq!(tree["spec"]["replicas"]["deployment/a.b"], json!(3));
         assert_eq!(tree["spec"]["traffic"][0]["timeout"], json!("1s"));
     }
@@ -135,5 +156,9 @@ mod tests {
         let error = set(&mut tree, "traffic.crul.timeout", json!(1), &paths).unwrap_err();
         assert_eq!(error.help, "did you mean `curl`?");
         assert!(set(&mut tree, "seed.x", json!(1), &paths).is_err());
+        let error = set(&mut tree, "deploymnet/web.startup", json!(1), &paths).unwrap_err();
+        assert_eq!(error.help, "did you mean `deployment`?");
+        let error = set(&mut tree, "deployment/web.startpu", json!(1), &paths).unwrap_err();
+        assert_eq!(error.help, "did you mean `startup`?");
     }
 }

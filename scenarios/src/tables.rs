@@ -78,6 +78,10 @@ fn kind_name(kind: ParameterKind) -> String {
     match kind {
         ParameterKind::Duration => "duration".to_owned(),
         ParameterKind::Rate => "rate".to_owned(),
+        ParameterKind::RateOrZero => "rate or 0/s".to_owned(),
+        ParameterKind::Choice { .. } => "name".to_owned(),
+        ParameterKind::Steps => "list".to_owned(),
+        ParameterKind::ArrivalFile => "path".to_owned(),
         ParameterKind::Count { min } => format!("number from {min}"),
         ParameterKind::Distribution => "distribution".to_owned(),
         ParameterKind::Node => "node name, or {hosting, index}".to_owned(),

@@ -58,6 +58,12 @@ pub fn duration(text: &str) -> Result<SimDuration, String> {
 
 /// Arrivals per time: `200/s`, `30/m`, `0.5/s`, `3/100ms`; kept exact.
 pub fn rate(text: &str) -> Result<Rate, String> {
+    let rate = rate_or_zero(text)?;
+    if rate.events == 0 { Err(format!("`{text}` is a rate of zero or without a time")) } else { Ok(rate) }
+}
+
+/// Arrivals per time, `0/s` among them; kept exact.
+pub fn rate_or_zero(text: &str) -> Result<Rate, String> {
     let fail = || format!("`{text}` is not a rate such as 200/s, 30/m or 0.5/s");
     let (count, per) = text.split_once('/').ok_or_else(fail)?;
     let per = per.trim();
@@ -66,7 +72,7 @@ pub fn rate(text: &str) -> Result<Rate, String> {
     let (whole, decimals) = decimal(count.trim()).ok_or_else(fail)?;
     let scale = 10_u64.checked_pow(decimals).ok_or_else(fail)?;
     let per = per.as_nanos().checked_mul(scale).ok_or_else(fail)?;
-    if whole == 0 || per == 0 {
+    if per == 0 {
         return Err(format!("`{text}` is a rate of zero or without a time"));
     }
     let divisor = gcd(whole, per);
@@ -172,6 +178,8 @@ mod tests {
         assert_eq!(rate("30/m"), Ok(Rate { events: 30, per: SimDuration::from_secs(60) }));
         assert_eq!(rate("0.5/s"), Ok(Rate { events: 1, per: SimDuration::from_secs(2) }));
         assert_eq!(rate("3/100ms"), Ok(Rate { events: 3, per: SimDuration::from_millis(100) }));
+        assert_eq!(rate_or_zero("0/s"), Ok(Rate { events: 0, per: second }));
+        assert_eq!(rate_or_zero("0.0/s").unwrap().events, 0);
         for text in ["200", "0/s", "/s", "x/s", "5/parsec", "1/0s"] {
             assert!(rate(text).is_err(), "{text}");
         }

@@ -112,6 +112,11 @@ pub(crate) fn parse_value(text: &str) -> Result<Value, String> {
     serde_yaml::from_str::<Tree>(text).map(|tree| tree.0).map_err(|error| error.to_string())
 }
 
+/// The value as YAML in block style.
+pub(crate) fn to_text(value: &Value) -> String {
+    serde_yaml::to_string(value).expect("a JSON value has text keys only, so it can be written as YAML")
+}
+
 fn problem_of(text: &str, error: &serde_yaml::Error) -> Problem {
     let message = error.to_string();
     let place = error.location().map(|at| byte_offset(text, at.line(), at.column()));

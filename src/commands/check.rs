@@ -33,7 +33,7 @@ pub(super) fn execute(args: &CheckArgs) -> Result<(), Failure> {
 
 fn check_file(path: &Path, args: &CheckArgs) -> Result<Checked, Failure> {
     let (source, base) = session::read_source(path)?;
-    let overrides = Overrides { seed: None, set: args.set.clone(), strict: args.strict };
+    let overrides = Overrides { set: args.set.clone(), strict: args.strict, ..Overrides::default() };
     Ok(scenarios::check(source, &base, &session::read_disk, &overrides, &session::metrics()))
 }
 

@@ -5,9 +5,10 @@ use std::io::Write;
 use std::path::Path;
 
 use reports::report::{Expectation, Renderer, Report, ReportInput, RunReport, renderer};
-use scenarios::Scenario;
+use scenarios::{Arm, Overrides, Scenario};
 use sim_core::trace::Level;
 
+use super::run::no_such_arm;
 use crate::args::{CompareArgs, OutputArgs, Switch, TraceForm, TraceLevel};
 use crate::experiment::{self, Settings, Unit};
 use crate::failure::Failure;
@@ -17,9 +18,18 @@ use crate::session::{self, Input};
 
 pub(super) fn execute(args: &CompareArgs) -> Result<(), Failure> {
     let renderer = find_renderer(&args.format, &[])?;
-    let input = session::load(&args.scenario)?;
+    let overrides =
+        Overrides { variants: args.variants.clone(), arms: args.arms.clone(), ..session::overrides(&args.scenario) };
+    let input = session::load_with(&args.scenario, overrides)?;
+    check_arms(&input.scenario()?, &args.arms)?;
     let report = run_arms(&input, None, &args.output, args.scenario.quiet)?;
     deliver(&report, renderer, args.output.output.as_deref())
+}
+
+fn check_arms(scenario: &Scenario, asked: &[String]) -> Result<(), Failure> {
+    let known: Vec<&str> = scenario.file_arms.iter().map(String::as_str).collect();
+    let missing = asked.iter().find(|name| !known.contains(&name.as_str()));
+    missing.map_or(Ok(()), |name| Err(no_such_arm(name, &known)))
 }
 
 /// The report format that was asked for; `others` are names that the command knows besides.
@@ -89,27 +99,33 @@ fn trace_level(level: TraceLevel) -> Level {
 }
 
 fn report_input(scenario: &Scenario, names: &[&str], runs: Vec<RunReport>) -> ReportInput {
-    let chosen = scenario.arms.iter().filter(|arm| names.contains(&arm.name.as_str()));
-    let settings: BTreeMap<_, _> = chosen.map(|arm| (arm.name.clone(), arm.settings.clone())).collect();
-    let applies = |arm: &Option<String>| arm.as_deref().is_none_or(|arm| names.contains(&arm));
-    let expectations = scenario.expectations.iter().filter(|expectation| applies(&expectation.arm));
+    let chosen: Vec<&Arm> = scenario.arms.iter().filter(|arm| names.contains(&arm.name.as_str())).collect();
+    let settings: BTreeMap<_, _> = chosen.iter().map(|arm| (arm.name.clone(), arm.settings.clone())).collect();
+    let levels = |arm: &Arm| std::iter::once(arm.base.clone()).chain(arm.levels.clone()).collect();
+    let levels: BTreeMap<_, Vec<String>> = chosen.iter().map(|arm| (arm.name.clone(), levels(arm))).collect();
     ReportInput {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         scenario: scenario.name.clone(),
         scenario_digest: blake3::hash(scenario.effective.as_bytes()).to_hex().to_string(),
         runs,
         settings,
-        expectations: expectations
-            .map(|given| Expectation {
-                metric: given.metric.clone(),
-                arm: given.arm.clone(),
-                traffic: given.traffic.clone(),
-                fault: given.fault.clone(),
-                min: given.min,
-                max: given.max,
-            })
-            .collect(),
+        levels,
+        expectations: scenario.expectations.iter().flat_map(|given| expectations(given, &chosen)).collect(),
     }
+}
+
+/// An expectation of an arm holds in all its variants.
+fn expectations(given: &scenarios::Expectation, chosen: &[&Arm]) -> Vec<Expectation> {
+    let in_arm = |arm: Option<String>| Expectation {
+        metric: given.metric.clone(),
+        arm,
+        traffic: given.traffic.clone(),
+        fault: given.fault.clone(),
+        min: given.min,
+        max: given.max,
+    };
+    let Some(base) = &given.arm else { return vec![in_arm(None)] };
+    chosen.iter().filter(|arm| arm.base == *base).map(|arm| in_arm(Some(arm.name.clone()))).collect()
 }
 
 /// Writes the report to `-o DIR` and to standard output; only then an expectation may fail the command.

@@ -2,8 +2,11 @@
 
 mod check;
 mod compare;
+mod completions;
 mod diff;
+mod expose;
 mod get;
+mod man;
 mod run;
 mod schema;
 mod verify;
@@ -20,6 +23,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Get(args) => get::execute(args),
         Command::Verify(args) => verify::execute(args),
         Command::Diff(args) => diff::execute(args),
+        Command::Expose(args) => expose::execute(args),
         Command::Schema => schema::execute(),
+        Command::Completions(args) => completions::execute(args),
+        Command::Man(args) => man::execute(args),
     }
 }

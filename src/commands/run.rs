@@ -35,10 +35,12 @@ pub(super) fn choose_arm(scenario: &Scenario, wanted: Option<&str>) -> Result<St
     let Some(wanted) = wanted else {
         return names.first().map(|name| (*name).to_owned()).ok_or(Failure::Invalid);
     };
-    if names.contains(&wanted) {
-        return Ok(wanted.to_owned());
-    }
-    Err(Failure::Usage(format!("the scenario has no arm `{wanted}`; it has {}", names.join(", "))))
+    if names.contains(&wanted) { Ok(wanted.to_owned()) } else { Err(no_such_arm(wanted, &names)) }
+}
+
+/// An arm was asked for that the scenario does not have.
+pub(super) fn no_such_arm(wanted: &str, names: &[&str]) -> Failure {
+    Failure::Usage(format!("the scenario has no arm `{wanted}`; it has {}", names.join(", ")))
 }
 
 fn tell_story(scenario: &Scenario, arm: &str) -> Result<(), Failure> {

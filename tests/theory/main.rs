@@ -8,6 +8,7 @@
     reason = "tests fail loudly, print their figures, count below 2^53 and look at few record kinds"
 )]
 
+mod arrivals;
 mod lab;
 mod mm1;
 mod node_death;

@@ -40,17 +40,25 @@ pub struct SettingsDifference {
     pub values: [String; 2],
 }
 
-/// Each pair of arms once, in order.
-fn pairs(arms: &[String]) -> impl Iterator<Item = (&String, &String)> {
-    arms.iter().enumerate().flat_map(|(index, first)| arms[index + 1..].iter().map(move |second| (first, second)))
+/// Each arm's level of every factor.
+type Levels = BTreeMap<String, Vec<String>>;
+
+/// Each pair of arms that differ in one factor once, in order.
+fn pairs<'a>(arms: &'a [String], levels: &'a Levels) -> impl Iterator<Item = (&'a String, &'a String)> {
+    let all = arms.iter().enumerate();
+    let all = all.flat_map(|(index, first)| arms[index + 1..].iter().map(move |second| (first, second)));
+    all.filter(|(first, second)| match (levels.get(*first), levels.get(*second)) {
+        (Some(mine), Some(theirs)) => mine.iter().zip(theirs).filter(|(mine, theirs)| mine != theirs).count() == 1,
+        _ => true,
+    })
 }
 
 /// Every metric for each pair of arms.
-pub(super) fn between(arms: &[String], runs: &[RunReport]) -> Vec<Difference> {
+pub(super) fn between(arms: &[String], runs: &[RunReport], levels: &Levels) -> Vec<Difference> {
     let mut differences = Vec::new();
     let traffic = names(runs, |run| run.metrics.traffic.iter().map(|traffic| traffic.name.clone()).collect());
     let faults = names(runs, |run| run.metrics.faults.clone());
-    for (first, second) in pairs(arms) {
+    for (first, second) in pairs(arms, levels) {
         let paired = pair_runs(first, second, runs);
         for metric in METRICS {
             for (traffic, fault) in selectors(metric.scope, &traffic, &faults) {
@@ -139,10 +147,11 @@ fn student_t(freedom: usize) -> f64 {
 pub(super) fn of_settings(
     arms: &[String],
     settings: &BTreeMap<String, BTreeMap<String, String>>,
+    levels: &Levels,
 ) -> Vec<SettingsDifference> {
     let none = BTreeMap::new();
     let mut differences = Vec::new();
-    for (first, second) in pairs(arms) {
+    for (first, second) in pairs(arms, levels) {
         let (mine, theirs) = (settings.get(first).unwrap_or(&none), settings.get(second).unwrap_or(&none));
         let paths: BTreeSet<&String> = mine.keys().chain(theirs.keys()).collect();
         for path in paths {

@@ -93,6 +93,9 @@ pub struct ReportInput {
     pub runs: Vec<RunReport>,
     /// Settings of each arm, path to value.
     pub settings: BTreeMap<String, BTreeMap<String, String>>,
+    /// Each arm's level of every factor: the arm of the file, then the value of each path that varies. Arms are
+    /// compared when they differ in one factor; an arm without levels is compared with all others.
+    pub levels: BTreeMap<String, Vec<String>>,
     /// The scenario's expectations.
     pub expectations: Vec<Expectation>,
 }
@@ -125,8 +128,8 @@ impl Report {
             schema_version: SCHEMA_VERSION,
             podwire: input.version,
             scenario: ScenarioName { name: input.scenario, digest: input.scenario_digest },
-            differences: differences::between(&arms, &input.runs),
-            settings_differences: differences::of_settings(&arms, &input.settings),
+            differences: differences::between(&arms, &input.runs, &input.levels),
+            settings_differences: differences::of_settings(&arms, &input.settings, &input.levels),
             expectations: expectations::check(&input.expectations, &arms, &input.runs),
             runs: input.runs,
         }

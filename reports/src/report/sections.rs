@@ -265,13 +265,18 @@ fn over_seeds(report: &Report) -> Section {
 
 fn settings(report: &Report) -> Section {
     let mut section = Section::new("Settings that differ", Table::new(&[]));
+    // Pairs of variants often differ in the same way, which is told once.
+    let mut told: Vec<(Vec<String>, Vec<String>)> = Vec::new();
     for pair in report.settings_differences.chunk_by(|one, other| one.arms == other.arms) {
         let Some(SettingsDifference { arms, .. }) = pair.first() else { continue };
-        section.notes.push(format!("{} against {}:", arms[0], arms[1]));
-        for group in pair.chunk_by(belong_together) {
-            section.notes.extend(describe_settings(group));
+        let heading = format!("{} against {}:", arms[0], arms[1]);
+        let lines: Vec<String> = pair.chunk_by(belong_together).flat_map(describe_settings).collect();
+        match told.iter_mut().find(|(_, known)| *known == lines) {
+            Some((headings, _)) => headings.push(heading),
+            None => told.push((vec![heading], lines)),
         }
     }
+    section.notes.extend(told.into_iter().flat_map(|(headings, lines)| [headings, lines].concat()));
     section
 }
 

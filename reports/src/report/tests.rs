@@ -41,6 +41,7 @@ fn report(seeds: u64) -> Report {
         scenario_digest: "cd".repeat(32),
         runs: runs.collect(),
         settings: [("docker-static".to_owned(), setting("static")), ("service".to_owned(), service)].into(),
+        levels: BTreeMap::new(),
         expectations: vec![
             Expectation {
                 metric: "request_success_rate".into(),

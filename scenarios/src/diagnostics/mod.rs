@@ -193,6 +193,22 @@ impl Sink {
         self.items.push(diagnostic);
     }
 
+    /// Reports something at a byte offset and length of a source that is not YAML.
+    pub(crate) fn at(
+        &mut self,
+        code: &'static Code,
+        source: usize,
+        span: (usize, usize),
+        message: impl Into<String>,
+        help: &str,
+    ) {
+        let help = Some(help.to_owned()).filter(|help| !help.is_empty());
+        let diagnostic = self.build(code, source, Some(span), message.into(), help);
+        if !self.items.contains(&diagnostic) {
+            self.items.push(diagnostic);
+        }
+    }
+
     /// True when something makes the scenario unusable.
     pub(crate) fn has_errors(&self) -> bool {
         self.items.iter().any(|item| item.severity == Severity::Error)

@@ -132,7 +132,9 @@ fn import_service(
         restart_policy: restart(service, place, sink),
         unreachable_toleration: Some(DEFAULT_TOLERATION),
         template_hash: template_hash(definition.unwrap_or(&Value::Null)),
+        own_labels: labels.clone(),
         selector: Vec::new(),
+        selector_expressions: false,
         selector_place: place.clone(),
         node_name: None,
         published: Some(publish),
@@ -181,6 +183,7 @@ fn cluster_service(
         cluster_ip: None,
         publish_not_ready_addresses: false,
         external_policy_local: false,
+        labels: selector.clone(),
         selector,
         ports: ports.iter().map(port).collect(),
     }

@@ -1,5 +1,6 @@
 //! From the draft and one arm's settings to a model: every name becomes a number, or an error at its place.
 
+mod arrival_file;
 mod calls;
 mod faults;
 mod parts;
@@ -10,6 +11,9 @@ mod topology;
 mod traffic;
 mod workloads;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{Service, ServicePort, Workload};
 use sim_core::model::{Model, ModelParts};
@@ -19,6 +23,7 @@ use crate::arms::ArmPlan;
 use crate::diagnostics::codes::{BAD_VALUE, INVALID_MODEL};
 use crate::diagnostics::{Place, Sink};
 use crate::draft::Draft;
+use crate::load::Files;
 use crate::schema::Spec;
 use crate::schema::settings::{
     ClusterSpec, DockerSpec, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec,
@@ -35,6 +40,14 @@ pub(crate) struct Lowering<'a> {
     pub(crate) place: Place,
     pub(crate) plan: &'a ArmPlan,
     pub(crate) sink: &'a mut Sink,
+    /// Reads the files that the scenario names beside its includes.
+    pub(crate) files: &'a dyn Files,
+    /// The folder that they are relative to.
+    pub(crate) base: &'a Path,
+    /// Those that were read, by name, with the numbers of their sources; `None` for one that cannot be read.
+    pub(crate) attached: &'a mut BTreeMap<String, Option<usize>>,
+    /// The traffic source that is being lowered; a file of arrivals may hold those of others, too.
+    pub(crate) traffic: String,
 }
 
 /// What is known once nodes, workloads and Services have their numbers.

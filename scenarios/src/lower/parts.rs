@@ -1,11 +1,15 @@
 //! Replaceable parts: `kind` is looked up in a registry, the other keys are checked against its parameters.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
+use sim_core::kernel::time::SimDuration;
 use sim_core::model::ids::WorkloadId;
 use sim_core::model::parameters::{Argument, Arguments, Parameter, ParameterKind, Spec, Victim, find};
+use sim_core::model::units::Rate;
 use sim_core::workload::distribution::DISTRIBUTIONS;
 
-use super::{Lowering, Tables, refs};
+use super::{Lowering, Tables, arrival_file, refs};
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, MISSING_KEY, NEVER_HAPPENS, UNKNOWN_KEY, UNKNOWN_KIND, WRONG_TYPE};
 use crate::nearest::{did_you_mean, nearest};
@@ -60,7 +64,8 @@ pub(super) fn build<T>(
     }
     let built = (spec.build)(&arguments);
     if built.is_none() {
-        ctx.sink.report(BAD_VALUE, &place.key(), format!("the values of {what} {kind} do not fit together"));
+        let message = format!("the values of {what} {kind} do not fit together");
+        ctx.sink.help(BAD_VALUE, &place.key(), message, spec.summary);
     }
     built.map(|built| (spec.name, built))
 }
@@ -80,6 +85,24 @@ fn argument(
         ParameterKind::Rate => {
             let text = scalar(ctx, value, place)?;
             ctx.read(Some(&text), place, units::rate).map(Argument::Rate)
+        }
+        ParameterKind::RateOrZero => {
+            let text = scalar(ctx, value, place)?;
+            ctx.read(Some(&text), place, units::rate_or_zero).map(Argument::Rate)
+        }
+        ParameterKind::Choice { names } => {
+            let text = scalar(ctx, value, place)?;
+            let found = names.iter().copied().find(|name| *name == text);
+            if found.is_none() {
+                let help = did_you_mean(&text, names.iter().copied());
+                ctx.sink.help(BAD_VALUE, place, format!("`{text}` is no {}", parameter.name), &help);
+            }
+            found.map(Argument::Choice)
+        }
+        ParameterKind::Steps => steps(ctx, value, place).map(Argument::Steps),
+        ParameterKind::ArrivalFile => {
+            let path = scalar(ctx, value, place)?;
+            arrival_file::read(ctx, &path, place).map(Argument::Arrivals)
         }
         ParameterKind::Count { min } => {
             let count = value.as_u64().filter(|count| *count >= min);
@@ -103,6 +126,53 @@ fn argument(
             refs::link(&name, &tables?.topology, place, ctx.sink).map(|link| Argument::Victim(Victim::Link(link)))
         }
     }
+}
+
+/// `[{at: 0s, rate: 10/s}, {at: 60s, rate: 100/s}]`.
+fn steps(ctx: &mut Lowering<'_>, value: &Value, place: &Place) -> Option<Arc<[(SimDuration, Rate)]>> {
+    let Value::Array(items) = value else {
+        ctx.sink.report(WRONG_TYPE, place, "steps are a list: [{at: 0s, rate: 10/s}, ...]");
+        return None;
+    };
+    let mut steps: Vec<(SimDuration, Rate)> = Vec::new();
+    let mut complete = true;
+    for (index, item) in items.iter().enumerate() {
+        let at = place.item(index);
+        let step = step(ctx, item, &at);
+        complete &= step.is_some();
+        let late = step.is_some_and(|(time, _)| steps.last().is_some_and(|(before, _)| *before >= time));
+        if late {
+            ctx.sink.report(BAD_VALUE, &at.at("at"), "a step comes after the one before it");
+            complete = false;
+        }
+        steps.extend(step);
+    }
+    complete.then(|| steps.into())
+}
+
+fn step(ctx: &mut Lowering<'_>, item: &Value, place: &Place) -> Option<(SimDuration, Rate)> {
+    let Value::Object(step) = item else {
+        ctx.sink.report(WRONG_TYPE, place, "a step is a mapping: {at: 60s, rate: 100/s}");
+        return None;
+    };
+    for unknown in step.keys().filter(|key| !["rate", "at"].contains(&key.as_str())) {
+        let help = did_you_mean(unknown, ["rate", "at"]);
+        if let Some(name) = nearest(unknown, ["rate", "at"]) {
+            ctx.sink.meant(&place.at(name));
+        }
+        ctx.sink.help(UNKNOWN_KEY, &place.at(unknown).key(), format!("a step knows no `{unknown}`"), &help);
+    }
+    let mut text = |key: &str| {
+        let Some(value) = step.get(key) else {
+            ctx.sink.missing(place, key, format!("a step needs `{key}`"), "");
+            return None;
+        };
+        scalar(ctx, value, &place.at(key))
+    };
+    let (at, rate) = (text("at"), text("rate"));
+    let at = ctx.read(at.as_deref(), &place.at("at"), units::duration);
+    let rate = ctx.read(rate.as_deref(), &place.at("rate"), units::rate_or_zero);
+    Some((at?, rate?))
 }
 
 fn scalar(ctx: &mut Lowering<'_>, value: &Value, place: &Place) -> Option<String> {

@@ -1,5 +1,7 @@
 //! References of scenario files: `deployment/web`, `deployment/shop/web`, `service/web`, `pod/web-0`, node and link names.
 
+use std::collections::BTreeSet;
+
 use sim_core::model::application::WorkloadKind;
 use sim_core::model::ids::{LinkId, NodeId, WorkloadId};
 use sim_core::topology::{NodeRole, Topology};
@@ -10,7 +12,7 @@ use crate::draft::{Draft, DraftWorkload};
 use crate::nearest::did_you_mean;
 
 /// kubectl's names and short names of kinds.
-const KINDS: &[(&str, WorkloadKind)] = &[
+pub(crate) const KINDS: &[(&str, WorkloadKind)] = &[
     ("deployment", WorkloadKind::Deployment),
     ("deploy", WorkloadKind::Deployment),
     ("replicaset", WorkloadKind::ReplicaSet),
@@ -153,6 +155,18 @@ pub(crate) fn worker(text: &str, topology: &Topology, place: &Place, sink: &mut 
     let names: Vec<&str> = workers.map(|node| node.name.as_str()).take(12).collect();
     sink.help(UNKNOWN_NODE, place, format!("node `{text}` hosts no workload"), &format!("known: {}", names.join(", ")));
     None
+}
+
+/// The first worker of a zone, which stands for the zone.
+pub(crate) fn zone(text: &str, topology: &Topology, place: &Place, sink: &mut Sink) -> Option<NodeId> {
+    let mut workers = topology.with_role(NodeRole::Worker);
+    let found = workers.find(|worker| !text.is_empty() && topology.node(*worker).zone == text);
+    if found.is_none() {
+        let known: BTreeSet<&str> = topology.nodes().iter().map(|node| node.zone.as_str()).collect();
+        let help = did_you_mean(text, known.into_iter().filter(|zone| !zone.is_empty()));
+        sink.help(UNKNOWN_NODE, place, format!("there is no zone `{text}` with workers"), &help);
+    }
+    found
 }
 
 /// The number of a link.

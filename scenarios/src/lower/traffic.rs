@@ -44,6 +44,7 @@ fn source(ctx: &mut Lowering<'_>, tables: &Tables, given: &TrafficSpec, place: &
     }
     let from = given.from.as_deref().and_then(|text| origin(ctx, tables, text, &place.at("from")));
     let to = given.to.as_deref().and_then(|text| target(ctx, tables, text, &place.at("to")));
+    ctx.traffic = given.name.clone().unwrap_or_default();
     let arrivals = given.arrivals.as_ref().and_then(|part| {
         parts::build(ctx, Some(tables), ARRIVALS, "arrival process", &part.0, &[], &place.at("arrivals"))
     });
@@ -77,9 +78,12 @@ fn origin(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place: &Place) ->
         let outside = tables.topology.node(node).role == NodeRole::External;
         return Some(if outside { Origin::External(node) } else { Origin::Node(node) });
     }
+    if let Some(name) = text.strip_prefix("zone/") {
+        return refs::zone(name, &tables.topology, place, ctx.sink).map(Origin::Zone);
+    }
     if !text.contains('/') {
         let message = format!("`{text}` says no place where requests start");
-        let help = "write a workload such as deployment/NAME, or node/NAME, or external";
+        let help = "write a workload such as deployment/NAME, or node/NAME, or zone/NAME, or external";
         ctx.sink.help(BAD_VALUE, place, message, help);
         return None;
     }

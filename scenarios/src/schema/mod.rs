@@ -264,7 +264,7 @@ pub struct TrafficSpec {
     /// Its name, unique.
     #[schemars(required)]
     pub name: Option<String>,
-    /// `deployment/NAME` (any workload), `node/NAME` or `external`.
+    /// `deployment/NAME` (any workload), `node/NAME`, `zone/NAME` or `external`.
     #[schemars(required)]
     pub from: Option<String>,
     /// `service/NAME:PORT`, or `pod/NAME:PORT`, or `deployment/NAME#INDEX:PORT`.

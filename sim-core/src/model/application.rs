@@ -51,6 +51,17 @@ pub enum Protocol {
     Sctp,
 }
 
+impl Protocol {
+    /// The name in manifests.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Sctp => "SCTP",
+        }
+    }
+}
+
 /// A port that a container listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerPort {
@@ -283,6 +294,8 @@ pub enum Origin {
     Workload(WorkloadId),
     /// On a node itself.
     Node(NodeId),
+    /// On all workers of this node's zone, in turn.
+    Zone(NodeId),
     /// On the node outside.
     External(NodeId),
 }

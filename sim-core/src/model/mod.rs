@@ -210,7 +210,7 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
 /// The longest length a model may hold, so that sums of times never overflow.
 const LONGEST: SimDuration = SimDuration::from_secs(366 * 86_400);
 /// The largest message in bytes: 1 TiB.
-const LARGEST_MESSAGE: u64 = 1 << 40;
+pub const LARGEST_MESSAGE: u64 = 1 << 40;
 
 fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     let (cluster, docker, transport) = (&parts.cluster, &parts.docker, &parts.transport);
@@ -299,7 +299,9 @@ fn check_sources(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     for source in &parts.sources {
         let from = match source.from {
             Origin::Workload(workload) => workload.index() < parts.workloads.len(),
-            Origin::Node(node) | Origin::External(node) => node.index() < parts.topology.nodes().len(),
+            Origin::Node(node) | Origin::Zone(node) | Origin::External(node) => {
+                node.index() < parts.topology.nodes().len()
+            }
         };
         if !from {
             complain(problems, format!("traffic {} starts at something that does not exist", source.name));

@@ -1,9 +1,11 @@
 //! How replaceable parts describe themselves: a `Spec` names a part, its parameters and how to build it.
 //! A registry is a slice of specs; scenario files, documentation and errors ask it instead of listing names.
 
+use std::sync::Arc;
+
 use crate::kernel::time::SimDuration;
 use crate::model::ids::{LinkId, NodeId, WorkloadId};
-use crate::model::units::Rate;
+use crate::model::units::{PlannedArrival, Rate};
 use crate::workload::distribution::Distribution;
 
 /// What a parameter's value looks like in a scenario file.
@@ -13,6 +15,17 @@ pub enum ParameterKind {
     Duration,
     /// Arrivals per time such as `200/s`.
     Rate,
+    /// Arrivals per time, or `0/s`.
+    RateOrZero,
+    /// One of these names.
+    Choice {
+        /// The names.
+        names: &'static [&'static str],
+    },
+    /// A list of `{at, rate}`, by time.
+    Steps,
+    /// A CSV file of arrivals.
+    ArrivalFile,
     /// A whole number, at least the given minimum.
     Count {
         /// The least value allowed.
@@ -65,12 +78,18 @@ pub enum Victim {
 }
 
 /// A parameter's value.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Argument {
     /// A length of time.
     Duration(SimDuration),
     /// A rate.
     Rate(Rate),
+    /// A name from a choice.
+    Choice(&'static str),
+    /// Rates from given times on, by time.
+    Steps(Arc<[(SimDuration, Rate)]>),
+    /// Planned arrivals, by time.
+    Arrivals(Arc<[PlannedArrival]>),
     /// A whole number.
     Count(u64),
     /// A distribution of durations.
@@ -94,7 +113,7 @@ impl Arguments {
 
     /// The value of a parameter.
     pub fn get(&self, name: &str) -> Option<Argument> {
-        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
     }
 
     /// A duration, if it was given.
@@ -106,6 +125,24 @@ impl Arguments {
     /// A rate, if it was given.
     pub fn rate(&self, name: &str) -> Option<Rate> {
         let Argument::Rate(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A name from a choice, if it was given.
+    pub fn choice(&self, name: &str) -> Option<&'static str> {
+        let Argument::Choice(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// Steps of a rate, if they were given.
+    pub fn steps(&self, name: &str) -> Option<Arc<[(SimDuration, Rate)]>> {
+        let Argument::Steps(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// Planned arrivals, if they were given.
+    pub fn arrivals(&self, name: &str) -> Option<Arc<[PlannedArrival]>> {
+        let Argument::Arrivals(value) = self.get(name)? else { return None };
         Some(value)
     }
 

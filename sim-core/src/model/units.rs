@@ -1,11 +1,11 @@
-//! Quantities with units: rates of arrivals and of bits. Knows only time.
+//! Quantities with units: rates of arrivals and of bits, planned arrivals. Knows only time.
 
 use crate::kernel::time::SimDuration;
 
 /// Arrivals per time, kept exact: `events` in each `per`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many, at least 1.
+    /// How many, at least 1, but where a parameter allows 0.
     pub events: u64,
     /// In which time, at least 1 ns.
     pub per: SimDuration,
@@ -17,6 +17,15 @@ impl Rate {
     pub fn mean_gap_nanos(self) -> f64 {
         self.per.as_nanos() as f64 / self.events as f64
     }
+}
+
+/// An arrival that was written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlannedArrival {
+    /// After the source's start.
+    pub at: SimDuration,
+    /// Payload of the request in bytes; `None` leaves it to the source.
+    pub bytes: Option<u64>,
 }
 
 /// Bits per second of a link, at least 1.

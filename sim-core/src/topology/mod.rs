@@ -188,6 +188,12 @@ impl Topology {
         matching.map(|(index, _)| NodeId::from_index(index))
     }
 
+    /// All workers in the zone of a node.
+    pub fn zone_of(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let zone = self.node(node).zone.as_str();
+        self.with_role(NodeRole::Worker).filter(move |worker| self.node(*worker).zone == zone)
+    }
+
     fn check_connected(&self) -> Result<(), TopologyError> {
         if self.nodes.is_empty() {
             return Ok(());

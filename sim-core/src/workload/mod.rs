@@ -3,3 +3,4 @@
 
 pub mod arrivals;
 pub mod distribution;
+pub mod spacing;

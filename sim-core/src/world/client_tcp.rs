@@ -78,9 +78,9 @@ impl World {
 
     /// Sends a request's data and arms its retransmission.
     fn transmit_request(&mut self, exchange: u32) {
-        let Exchange { source, connection, client_attempt, sent_at, .. } = self.exchanges[exchange];
+        let Exchange { source, number, connection, client_attempt, sent_at, .. } = self.exchanges[exchange];
         let connection = connection.expect("a request is sent on a connection");
-        let sending = self.sending_time(self.paths[source as usize].request_train);
+        let sending = self.sending_time(self.request_train(source, number));
         let base = self.connections[connection].base_timeout;
         let wait = retransmission::timeout(base, u32::from(client_attempt)) + sending;
         // The kernel does not let its timer run past TCP_USER_TIMEOUT (`tcp_clamp_rto_to_user_timeout`).

@@ -33,9 +33,18 @@ impl World {
     /// Clients that are nodes themselves start with the run.
     pub(super) fn start_node_clients(&mut self, cause: RecordId) {
         for source in 0..self.model.sources.len() {
-            if let Origin::Node(node) | Origin::External(node) = self.model.sources[source].from {
+            for node in self.client_nodes(source) {
                 self.add_client(source, Client::Node(node), None, node, cause);
             }
+        }
+    }
+
+    /// The nodes that are clients of a source themselves.
+    fn client_nodes(&self, source: usize) -> Vec<NodeId> {
+        match self.model.sources[source].from {
+            Origin::Workload(_) => Vec::new(),
+            Origin::Node(node) | Origin::External(node) => vec![node],
+            Origin::Zone(node) => self.model.topology.zone_of(node).collect(),
         }
     }
 
@@ -89,6 +98,9 @@ impl World {
         let address = address.unwrap_or_else(|| self.model.topology.node(node).address);
         let ordinal = pod.map_or(0, |pod| u64::from(self.pods[pod.index()].ordinal));
         let key = self.edge_key(edge).part("client", ordinal);
+        // The clients of a zone are told apart by their nodes' names.
+        let of_zone = self.model.sources.get(edge).is_some_and(|source| matches!(source.from, Origin::Zone(_)));
+        let key = if of_zone { key.with(self.nodes[node.index()].key) } else { key };
         let index = self.clients.len();
         self.clients.push(ClientState {
             edge: u32::try_from(edge).expect("calls number below 2^32"),

@@ -1,6 +1,7 @@
 //! The state of a run and the one exhaustive match over events; the only place that schedules.
 //! Every other room decides from plain data; here decisions become changes, records and new events.
 
+mod arrivals;
 mod attempts;
 mod client_tcp;
 mod clients;

@@ -137,7 +137,10 @@ impl World {
 
     fn train_of(&self, packet: Packet) -> Train {
         match packet.kind {
-            SegmentKind::Request => self.paths[self.exchanges[packet.subject].source as usize].request_train,
+            SegmentKind::Request => {
+                let exchange = &self.exchanges[packet.subject];
+                self.request_train(exchange.source, exchange.number)
+            }
             SegmentKind::Response => self.paths[self.exchanges[packet.subject].source as usize].response_train,
             SegmentKind::Syn
             | SegmentKind::SynAck

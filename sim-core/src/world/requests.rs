@@ -10,7 +10,7 @@ use crate::model::ids::{PodId, SourceId};
 use crate::trace::fields::Client;
 use crate::trace::words::Outcome;
 use crate::trace::{Body, RecordId};
-use crate::workload::arrivals::{Gap, Pacing};
+use crate::workload::arrivals::Pacing;
 
 /// What a request is when it arrives.
 #[derive(Clone, Copy, Debug)]
@@ -43,14 +43,7 @@ impl World {
     }
 
     fn schedule_arrival(&mut self, source: usize) {
-        let state = &mut self.sources[source];
-        let draw = self.draws.read(&mut state.arrivals, state.next_number);
-        let definition = &self.model.sources[source];
-        let time = match definition.arrivals.gap(state.next_number, draw) {
-            Gap::Relative(gap) => state.last_arrival.saturating_add(gap),
-            Gap::SinceStart(gap) => (SimTime::ZERO + definition.start).saturating_add(gap),
-        };
-        if time < SimTime::ZERO + definition.stop {
+        if let Some(time) = self.next_arrival(source) {
             let source = u32::try_from(source).expect("sources number below 2^32");
             self.agenda.at(time, EventClass::Workload, Event::Arrival { source });
         }
@@ -60,7 +53,7 @@ impl World {
         let state = &mut self.sources[source].users[user];
         let draw = self.draws.read(&mut state.thinks, state.made);
         let definition = &self.model.sources[source];
-        let (Gap::Relative(gap) | Gap::SinceStart(gap)) = definition.arrivals.gap(state.made, draw);
+        let gap = definition.arrivals.gap(state.made, draw).pause();
         let begin = self.agenda.now().max(SimTime::ZERO + definition.start);
         // Nobody asks again in no time: a request that fails at once would be made for ever in one instant.
         let time = begin.saturating_add(gap.max(self.model.transport.loopback_latency));
@@ -106,7 +99,7 @@ impl World {
             source: SourceId(source),
             number,
             client: client.map_or(Client::None, |index| self.clients[index as usize].client),
-            request_bytes: call.request_bytes,
+            request_bytes: self.request_bytes(source, number),
             response_bytes: call.response_bytes,
             demand: demand.as_nanos(),
         };

@@ -310,6 +310,7 @@ fn source_state(source: &Source) -> SourceState {
         arrivals: Stream::new(key, "arrival"),
         next_number: 0,
         last_arrival: SimTime::ZERO + source.start,
+        work: 0,
         live: Vec::new(),
         users: (0..users).map(user).collect(),
     }

@@ -42,6 +42,8 @@ pub(super) struct SourceState {
     pub next_number: u64,
     /// When the last one arrived.
     pub last_arrival: SimTime,
+    /// Where the last one lies in the integrated rate, in billionths of an arrival.
+    pub work: u64,
     /// Clients that can make requests now, by number.
     pub live: Vec<u32>,
     /// Closed-loop users.

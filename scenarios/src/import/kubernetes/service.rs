@@ -19,7 +19,8 @@ pub(crate) fn import(object: &Value, place: &Place, draft: &mut Draft, sink: &mu
     ignore_all(&decoded.unknown, place, sink);
     let spec = decoded.value.spec.unwrap_or_default();
     let spec_place = place.at("spec");
-    let Some((name, namespace)) = identity(decoded.value.metadata.as_ref(), place, sink) else { return };
+    let meta = decoded.value.metadata;
+    let Some((name, namespace)) = identity(meta.as_ref(), place, sink) else { return };
     let (kind, cluster_ip) = kind(&spec, &spec_place, sink);
     let ports: Vec<DraftServicePort> = spec
         .ports
@@ -43,6 +44,7 @@ pub(crate) fn import(object: &Value, place: &Place, draft: &mut Draft, sink: &mu
         cluster_ip,
         publish_not_ready_addresses: boolean(spec.publish_not_ready_addresses, &at, sink),
         external_policy_local: spec.external_traffic_policy.as_deref() == Some("Local"),
+        labels: meta.unwrap_or_default().labels.0.into_iter().collect(),
         selector: spec.selector.0.into_iter().collect(),
         ports,
     });

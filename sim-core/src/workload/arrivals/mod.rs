@@ -2,7 +2,11 @@
 
 mod closed_loop;
 mod constant;
+mod csv;
 mod poisson;
+mod ramp;
+mod sinusoid;
+mod step;
 
 use crate::kernel::time::SimDuration;
 use crate::model::parameters::Spec;
@@ -28,6 +32,17 @@ pub trait ArrivalProcess: std::fmt::Debug + Send + Sync {
     /// Closed loop: the `number`-th think time of a user.
     fn gap(&self, number: u64, draw: u64) -> Gap;
 
+    /// Of a process that gives [`Gap::Work`]: from the source's start to the instant at which the integrated rate
+    /// reaches `work` billionths of an arrival; `None` when it never does.
+    fn reaches(&self, _work: u64) -> Option<SimDuration> {
+        None
+    }
+
+    /// Payload of request `number` in bytes, where the process says it and not the source.
+    fn request_bytes(&self, _number: u64) -> Option<u64> {
+        None
+    }
+
     /// A copy, so that a world can be forked.
     fn boxed_clone(&self) -> Box<dyn ArrivalProcess>;
 }
@@ -39,6 +54,20 @@ pub enum Gap {
     Relative(SimDuration),
     /// So long after the source's start, exactly.
     SinceStart(SimDuration),
+    /// So much further in the integrated rate, in billionths of an arrival; [`ArrivalProcess::reaches`] has the time.
+    Work(u64),
+    /// There are no more.
+    Never,
+}
+
+impl Gap {
+    /// The length of a pause between two requests of a closed loop.
+    pub fn pause(self) -> SimDuration {
+        match self {
+            Self::Relative(length) | Self::SinceStart(length) => length,
+            Self::Work(_) | Self::Never => SimDuration::from_nanos(u64::MAX),
+        }
+    }
 }
 
 impl Clone for Box<dyn ArrivalProcess> {
@@ -48,4 +77,5 @@ impl Clone for Box<dyn ArrivalProcess> {
 }
 
 /// Every arrival process that scenario files can name.
-pub const ARRIVALS: &[Spec<Box<dyn ArrivalProcess>>] = &[poisson::SPEC, constant::SPEC, closed_loop::SPEC];
+pub const ARRIVALS: &[Spec<Box<dyn ArrivalProcess>>] =
+    &[poisson::SPEC, constant::SPEC, ramp::SPEC, step::SPEC, sinusoid::SPEC, csv::SPEC, closed_loop::SPEC];
