@@ -215,7 +215,12 @@ impl TraceSink for Timeline {
             | Body::ConnectionClosed { .. }
             | Body::SegmentSent { .. }
             | Body::SegmentDropped { .. }
-            | Body::SegmentReceived { .. } => {}
+            | Body::SegmentReceived { .. }
+            | Body::SocketOpened { .. }
+            | Body::BackendOffered { .. }
+            | Body::BackendChosen { .. }
+            | Body::AddressTranslated { .. }
+            | Body::ConntrackEntered { .. } => {}
             _ => {
                 self.names.learn(record);
                 self.known.insert(record.id, (record.body.kind(), record.time.as_nanos()));

@@ -68,7 +68,12 @@ pub(super) fn what(body: &Body, names: &Names) -> String {
         | Body::ConnectionClosed { .. }
         | Body::SegmentSent { .. }
         | Body::SegmentDropped { .. }
-        | Body::SegmentReceived { .. } => String::new(),
+        | Body::SegmentReceived { .. }
+        | Body::SocketOpened { .. }
+        | Body::BackendOffered { .. }
+        | Body::BackendChosen { .. }
+        | Body::AddressTranslated { .. }
+        | Body::ConntrackEntered { .. } => String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crate::kernel::draws::EntityKey;
 use crate::kernel::time::SimDuration;
 use crate::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use crate::workload::arrivals::ArrivalProcess;
@@ -262,6 +263,13 @@ impl Service {
 pub enum Origin {
     /// In the live pods of a workload, in turn.
     Workload(WorkloadId),
+    /// In one pod of a workload, while it lives.
+    Pod {
+        /// The workload.
+        workload: WorkloadId,
+        /// Which of its pods, as its `pod-created` record numbers it.
+        ordinal: u32,
+    },
     /// On a node itself.
     Node(NodeId),
     /// On the node outside.
@@ -280,6 +288,13 @@ pub enum Target {
         /// Which of its initial pods, from 0.
         ordinal: u32,
         /// The container port.
+        port: u16,
+    },
+    /// An address and a port, whatever stands behind them when a request is made.
+    Address {
+        /// The address.
+        address: IpAddr,
+        /// The port.
         port: u16,
     },
 }
@@ -307,4 +322,11 @@ pub struct Source {
     pub connect_timeout: Option<SimDuration>,
     /// The client gives a request up this long after its intended arrival; `None` waits for ever.
     pub timeout: Option<SimDuration>,
+}
+
+impl Source {
+    /// The stable name that its draws and its flows' ways are keyed by.
+    pub fn key(&self) -> EntityKey {
+        EntityKey::of("traffic").part(&self.name, 0)
+    }
 }

@@ -4,6 +4,7 @@
 pub mod application;
 pub mod ids;
 pub mod parameters;
+pub mod probe;
 pub mod settings;
 pub mod units;
 
@@ -87,6 +88,8 @@ impl std::error::Error for ModelError {}
 #[derive(Clone, Debug)]
 pub struct Model {
     parts: ModelParts,
+    /// The source that is a probe.
+    probe: Option<SourceId>,
 }
 
 impl std::ops::Deref for Model {
@@ -107,13 +110,13 @@ impl Model {
         check_services(&parts, &mut problems);
         check_sources(&parts, &mut problems);
         check_faults(&parts, &mut problems);
-        if problems.is_empty() { Ok(Self { parts }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { parts, probe: None }) } else { Err(problems) }
     }
 
     /// The same model under another seed.
     #[must_use]
     pub fn with_seed(&self, seed: u64) -> Self {
-        Self { parts: ModelParts { seed, ..self.parts.clone() } }
+        Self { parts: ModelParts { seed, ..self.parts.clone() }, probe: self.probe }
     }
 
     /// The workload of this number.
@@ -268,12 +271,13 @@ fn check_services(parts: &ModelParts, problems: &mut Vec<ModelError>) {
 fn check_sources(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     for source in &parts.sources {
         let from = match source.from {
-            Origin::Workload(workload) => workload.index() < parts.workloads.len(),
+            Origin::Workload(workload) | Origin::Pod { workload, .. } => workload.index() < parts.workloads.len(),
             Origin::Node(node) | Origin::External(node) => node.index() < parts.topology.nodes().len(),
         };
         let to = match source.to {
             Target::Service(port) => port.index() < parts.service_ports.len(),
             Target::Pod { workload, .. } => workload.index() < parts.workloads.len(),
+            Target::Address { .. } => true,
         };
         if !from || !to {
             complain(problems, format!("traffic {} starts or ends at something that does not exist", source.name));

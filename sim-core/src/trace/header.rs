@@ -347,7 +347,7 @@ fn source_names(model: &Model) -> Vec<SourceName> {
         name: source.name.clone(),
         service_port: match source.to {
             Target::Service(port) => Some(port.0),
-            Target::Pod { .. } => None,
+            Target::Pod { .. } | Target::Address { .. } => None,
         },
     };
     model.sources.iter().map(name).collect()

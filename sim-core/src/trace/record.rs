@@ -3,36 +3,17 @@
 use std::net::IpAddr;
 
 use super::fields::{Client, Encoder, Field, FieldType, Suffix, Value};
+pub use super::level::{KindInfo, Level};
 use super::record_macro::records;
-use super::words::{DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind};
+use super::words::{
+    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind, TranslationRule,
+};
 use crate::kernel::time::SimTime;
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
 use crate::model::settings::Subnet;
 
 /// The number of a record, from 1 in order of emission, the same at every level; 0 means none.
 pub type RecordId = u64;
-
-/// How much of a run a trace holds; each level holds the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Faults, control plane, requests.
-    Request,
-    /// And connections. The digest is over this level.
-    Connection,
-    /// And TCP segments.
-    Segment,
-}
-
-impl Level {
-    /// The name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Connection => "connection",
-            Self::Segment => "segment",
-        }
-    }
-}
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,21 +28,6 @@ pub struct Record {
     pub because: RecordId,
     /// What.
     pub body: Body,
-}
-
-/// A record kind, as documentation and readers see it.
-#[derive(Clone, Copy, Debug)]
-pub struct KindInfo {
-    /// Code in the canonical encoding.
-    pub code: u8,
-    /// Name in JSONL.
-    pub name: &'static str,
-    /// Level from which on a trace holds it.
-    pub level: Level,
-    /// What it says.
-    pub doc: &'static str,
-    /// Fields in order: name and type.
-    pub fields: &'static [(&'static str, FieldType)],
 }
 
 records! {
@@ -439,5 +405,82 @@ records! {
     Request LimitReached = 44 "limit-reached" {
         /// The limit's value.
         limit: u64,
+    }
+    /// A probe's client has its socket: its kernel chose the source address.
+    Segment SocketOpened = 50 "socket-opened" {
+        /// For which source.
+        source: SourceId,
+        /// For which request of it.
+        number: u64,
+        /// On which node.
+        node: NodeId,
+        /// The source address.
+        address: IpAddr,
+        /// The source port.
+        port: u16,
+    }
+    /// A backend that a probe's connection may be sent to. `because` is the list or rule version that holds it.
+    Segment BackendOffered = 51 "backend-offered" {
+        /// For which source.
+        source: SourceId,
+        /// For which request of it.
+        number: u64,
+        /// The node on which the choice is made.
+        node: NodeId,
+        /// Its place in the list, from 0.
+        place: u32,
+        /// Which pod.
+        pod: PodId,
+        /// Its address.
+        address: IpAddr,
+        /// Its port.
+        port: u16,
+    }
+    /// The backend that a probe's connection is sent to. `because` is the list or rule version that chose.
+    Segment BackendChosen = 52 "backend-chosen" {
+        /// For which source.
+        source: SourceId,
+        /// For which request of it.
+        number: u64,
+        /// The node on which the choice is made.
+        node: NodeId,
+        /// How.
+        rule: ChoiceRule,
+        /// Its place in the list, from 0.
+        place: u32,
+        /// How many there were to choose from.
+        candidates: u32,
+    }
+    /// A node replaces an address of a probe's first SYN; the way back undoes it.
+    Segment AddressTranslated = 53 "address-translated" {
+        /// For which source.
+        source: SourceId,
+        /// For which request of it.
+        number: u64,
+        /// Which node.
+        node: NodeId,
+        /// By which rule.
+        rule: TranslationRule,
+        /// Which address.
+        part: AddressPart,
+        /// The address that stood there.
+        from: IpAddr,
+        /// The port that stood there.
+        from_port: u16,
+        /// The address that stands there now.
+        to: IpAddr,
+        /// The port that stands there now.
+        to_port: u16,
+    }
+    /// A node's conntrack follows a probe's connection.
+    Segment ConntrackEntered = 54 "conntrack-entered" {
+        /// For which source.
+        source: SourceId,
+        /// For which request of it.
+        number: u64,
+        /// Which node.
+        node: NodeId,
+        /// Entries it makes.
+        entries: u8,
     }
 }

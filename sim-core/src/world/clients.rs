@@ -17,8 +17,8 @@ use crate::trace::{Body, RecordId};
 /// How a client comes to know addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Knowledge {
-    /// One clusterIP.
-    ClusterIp,
+    /// One address, perhaps a clusterIP.
+    OneAddress,
     /// The addresses of all nodes, for their node ports.
     NodePorts,
     /// A list that never changes.
@@ -41,7 +41,7 @@ impl World {
     pub(super) fn start_pod_clients(&mut self, pod: PodId, cause: RecordId) {
         let workload = self.pods[pod.index()].workload;
         for source in 0..self.model.sources.len() {
-            if self.model.sources[source].from != Origin::Workload(workload) {
+            if !self.starts_in(source, workload, self.pods[pod.index()].ordinal) {
                 continue;
             }
             let node = self.pods[pod.index()].node.expect("a running pod has a node");
@@ -93,7 +93,7 @@ impl World {
         live.push(number);
         live.sort_unstable();
         match self.knowledge(source, self.clients[index].node) {
-            Knowledge::ClusterIp => {
+            Knowledge::OneAddress => {
                 let node = self.clients[index].node;
                 self.nodes[node.index()].serves_clients = true;
                 self.configure(index, Arc::from([]), 1, 0, cause);
@@ -116,10 +116,14 @@ impl World {
     }
 
     fn knowledge(&self, source: usize, node: NodeId) -> Knowledge {
-        let Target::Service(port) = self.model.sources[source].to else { return Knowledge::Fixed };
+        let port = match self.model.sources[source].to {
+            Target::Service(port) => port,
+            Target::Pod { .. } => return Knowledge::Fixed,
+            Target::Address { .. } => return Knowledge::OneAddress,
+        };
         let outside = self.model.topology.node(node).role == NodeRole::External;
         match (&self.model.discovery, self.model.address_model) {
-            (Discovery::Service, _) if !outside => Knowledge::ClusterIp,
+            (Discovery::Service, _) if !outside => Knowledge::OneAddress,
             (_, AddressModelKind::FlatPodIp) if outside => Knowledge::NodePorts,
             (Discovery::Registry(_), _) => Knowledge::Registry(port),
             (Discovery::Static | Discovery::PodIp | Discovery::Service, _) => Knowledge::Fixed,
@@ -161,6 +165,7 @@ impl World {
                 backends.iter().map(|(workload, port)| (*workload, *port, None)).collect()
             }
             Target::Pod { workload, ordinal, port } => vec![(workload, port, Some(ordinal))],
+            Target::Address { .. } => Vec::new(),
         };
         let mut planned = Vec::new();
         for (workload, port, ordinal) in targets {

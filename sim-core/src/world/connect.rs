@@ -30,30 +30,31 @@ const REACHABLE_SPREAD: SimDuration = SimDuration::from_secs(30);
 
 /// Where a client's SYN goes.
 #[derive(Clone, Copy, Debug)]
-struct Dial {
-    address: IpAddr,
-    port: u16,
+pub(super) struct Dial {
+    pub address: IpAddr,
+    pub port: u16,
     /// Address and port at the pod, after translation.
-    target: (IpAddr, u16),
+    pub target: (IpAddr, u16),
     /// The pod chosen, unless the far node decides.
-    pod: Option<PodId>,
-    server_node: NodeId,
-    via: Option<NodeId>,
-    way: Way,
+    pub pod: Option<PodId>,
+    pub server_node: NodeId,
+    pub via: Option<NodeId>,
+    pub way: Way,
     /// The list or rule version that chose.
-    because: RecordId,
+    pub because: RecordId,
     /// Nobody answers ARP for the address; why.
-    unowned: Option<RecordId>,
+    pub unowned: Option<RecordId>,
 }
 
 /// What becomes of an attempt to find a backend.
 #[derive(Clone, Copy, Debug)]
-enum Resolution {
+pub(super) enum Resolution {
     Dial(Dial),
-    /// The node's own rules reject the connection.
+    /// The client's own node ends the attempt at once.
     Rejected {
         address: IpAddr,
         port: u16,
+        outcome: Outcome,
         because: RecordId,
     },
     /// The client knows no address.
@@ -66,14 +67,18 @@ impl World {
         let Request { source, number, client, .. } = self.requests[request];
         match self.resolve(source, number, client) {
             Resolution::Dial(dial) => self.dial(request, dial),
-            Resolution::Rejected { address, port, because } => self.rejected(request, address, port, because),
+            Resolution::Rejected { address, port, outcome, because } => {
+                self.rejected(request, (address, port), outcome, because);
+            }
             Resolution::NoAddress(because) => self.end_request(request, Outcome::NoAddress, None, because),
         }
     }
 
     fn resolve(&mut self, source: u32, number: u64, client: u32) -> Resolution {
-        let Target::Service(port) = self.model.sources[source as usize].to else {
-            return self.resolve_list(source, number, client);
+        let port = match self.model.sources[source as usize].to {
+            Target::Service(port) => port,
+            Target::Pod { .. } => return self.resolve_list(source, number, client),
+            Target::Address { address, port } => return self.resolve_address(source, number, client, (address, port)),
         };
         if self.model.address_model == AddressModelKind::FlatPodIp {
             let node = self.clients[client as usize].node;
@@ -88,7 +93,13 @@ impl World {
     }
 
     /// Through the clusterIP: the client's own node chooses.
-    fn resolve_cluster_ip(&mut self, source: u32, number: u64, client: u32, port: ServicePortId) -> Resolution {
+    pub(super) fn resolve_cluster_ip(
+        &mut self,
+        source: u32,
+        number: u64,
+        client: u32,
+        port: ServicePortId,
+    ) -> Resolution {
         let node = self.clients[client as usize].node;
         let from_node = matches!(self.clients[client as usize].client, Client::Node(_));
         let service_port = self.model.service_port(port);
@@ -98,9 +109,14 @@ impl World {
         };
         let (chosen, because) = self.choose_endpoint(node, port, source, number);
         let Some(backend) = chosen else {
-            return Resolution::Rejected { address, port: dialled, because };
+            return Resolution::Rejected { address, port: dialled, outcome: Outcome::ConnectionRefused, because };
         };
-        let way = if from_node { Way::ClusterIpFromNode } else { Way::ClusterIpFromPod };
+        let hairpin = self.clients[client as usize].pod == Some(backend.pod);
+        let way = match (from_node, hairpin) {
+            (true, _) => Way::ClusterIpFromNode,
+            (false, true) => Way::ClusterIpToItself,
+            (false, false) => Way::ClusterIpFromPod,
+        };
         Resolution::Dial(self.dial_of_pod(backend, (address, dialled), way, because))
     }
 
@@ -128,7 +144,7 @@ impl World {
     /// The node port's node chooses a pod for a connection; false when there is none.
     pub(super) fn choose_behind_front(&mut self, node: NodeId, connection: u32) -> bool {
         let Connection { source, number, .. } = self.connections[connection];
-        let Target::Service(port) = self.model.sources[source as usize].to else { return false };
+        let Some(port) = self.dialled_service_port(source) else { return false };
         let (chosen, because) = self.choose_endpoint(node, port, source, number);
         let state = &mut self.connections[connection];
         let Some(Backend { pod, address, port }) = chosen else {
@@ -171,7 +187,7 @@ impl World {
         let draw = self.pick_draw(source, number);
         let algorithm = match self.model.sources[source as usize].to {
             Target::Service(port) => self.algorithm_of(port),
-            Target::Pod { .. } => "round-robin",
+            Target::Pod { .. } | Target::Address { .. } => "round-robin",
         };
         let state = &mut self.clients[client as usize];
         let because = state.list_record;
@@ -193,7 +209,7 @@ impl World {
         Resolution::Dial(dial)
     }
 
-    fn dial_of_pod(&self, backend: Backend, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
+    pub(super) fn dial_of_pod(&self, backend: Backend, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
         let server_node = self.pods[backend.pod.index()].node.expect("a dialled pod has a node");
         let ((address, port), pod) = (dialled, Some(backend.pod));
         let target = (backend.address, backend.port);
@@ -206,7 +222,7 @@ impl World {
         let Backend { pod, address, port } = backend;
         let host = self.pods[pod.index()].node.expect("a dialled container has a host");
         if address != self.model.topology.node(host).address {
-            return self.dial_private(client.node, backend, because);
+            return self.dial_private(client.node, (address, port), self.pods[pod.index()].record, because);
         }
         let way = match client.client {
             Client::Pod(_) if client.node == host => Way::PublishedOnOwnHost,
@@ -217,16 +233,23 @@ impl World {
         Dial { address, port, target, pod: None, server_node: host, via: None, way, because, unowned: None }
     }
 
-    /// A host-private address (A3): the container of the client's own host that has it, or nobody.
-    fn dial_private(&self, node: NodeId, backend: Backend, because: RecordId) -> Dial {
-        let Backend { pod: meant, address, port } = backend;
+    /// A host-private address (A3): the container of the client's own host that has it, or nobody; `meant` is the record
+    /// that explains why the container it was meant for is not here.
+    pub(super) fn dial_private(
+        &self,
+        node: NodeId,
+        (address, port): (IpAddr, u16),
+        meant: RecordId,
+        because: RecordId,
+    ) -> Dial {
         let local = self.pods.iter().position(|pod| {
             pod.node == Some(node) && pod.address == Some(address) && pod.state != super::state::PodState::Gone
         });
-        let unowned = local.is_none().then_some(self.pods[meant.index()].record);
+        let unowned = local.is_none().then_some(meant);
+        let way = if unowned.is_some() { Way::Unowned } else { Way::Direct };
         let pod = local.map(PodId::from_index);
         let target = (address, port);
-        Dial { address, port, target, pod, server_node: node, via: None, way: Way::Direct, because, unowned }
+        Dial { address, port, target, pod, server_node: node, via: None, way, because, unowned }
     }
 
     /// Opens the connection: a local port, the record, the first SYN.
@@ -266,6 +289,7 @@ impl World {
             client_attempt: 0,
             server_attempt: 0,
             request_arrived: false,
+            way: dial.way,
             arp_at_client: dial.unowned.is_some(),
             freed: false,
             in_flight: 0,
@@ -289,6 +313,7 @@ impl World {
         if self.connections.live() > self.model.limits.connections as usize {
             self.reach_limit(u64::from(self.model.limits.connections));
         }
+        self.tell_dial(connection);
         self.begin_handshake(connection, dial);
     }
 
@@ -327,8 +352,8 @@ impl World {
         }
     }
 
-    /// REJECT on the client's own node: refused at once, as a non-blocking client sees it (C.3).
-    fn rejected(&mut self, request: u32, address: IpAddr, port: u16, because: RecordId) {
+    /// The client's own node says no at once, as a non-blocking client sees it: REJECT (C.3), or no route.
+    fn rejected(&mut self, request: u32, (address, port): (IpAddr, u16), outcome: Outcome, because: RecordId) {
         let Request { source, number, record, .. } = self.requests[request];
         let now = self.agenda.now();
         let body = Body::ConnectionOpened {
@@ -342,7 +367,6 @@ impl World {
             translations: 0,
         };
         let opened = self.journal.write(now, record, because, body);
-        let outcome = Outcome::ConnectionRefused;
         self.journal.write(now, opened, because, Body::ConnectionClosed { source: SourceId(source), number, outcome });
         self.end_request(request, outcome, None, because);
     }
@@ -391,7 +415,7 @@ impl World {
     }
 
     /// The Service's algorithm, or what the proxy mode does by itself.
-    fn algorithm_of(&self, port: ServicePortId) -> &'static str {
+    pub(super) fn algorithm_of(&self, port: ServicePortId) -> &'static str {
         let service = self.model.service(self.model.service_port(port).service);
         find(BALANCERS, &service.algorithm).map_or(
             match self.model.cluster.proxy_mode {
@@ -407,6 +431,7 @@ impl World {
         match self.model.sources[source as usize].to {
             Target::Service(port) => self.model.service_port(port).backends.first().map(|(workload, _)| *workload),
             Target::Pod { workload, .. } => Some(workload),
+            Target::Address { address, port } => self.workload_behind(source, address, port),
         }
     }
 
@@ -417,6 +442,8 @@ impl World {
                 self.model.service_port(port).backends.iter().any(|(backend, _)| *backend == workload)
             }
             Target::Pod { workload: wanted, .. } => wanted == workload,
+            // Whoever answers at an address is the one that was meant.
+            Target::Address { .. } => true,
         }
     }
 }

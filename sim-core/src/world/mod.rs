@@ -1,6 +1,7 @@
 //! The state of a run and the one exhaustive match over events; the only place that schedules.
 //! Every other room decides from plain data; here decisions become changes, records and new events.
 
+mod addresses;
 mod client_tcp;
 mod clients;
 mod connect;
@@ -20,6 +21,7 @@ mod server_tcp;
 mod setup;
 mod slab;
 mod state;
+mod translations;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

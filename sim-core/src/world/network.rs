@@ -158,6 +158,9 @@ impl World {
     fn pass_front(&mut self, node: NodeId, packet: Packet) {
         let chosen = packet.flags & TO_CLIENT != 0 || self.connections[packet.connection].pod.is_some();
         if chosen || self.choose_behind_front(node, packet.connection) {
+            if !chosen {
+                self.tell_front(node, packet.connection);
+            }
             return self.forward(VertexId(node.0), packet, Origin::Elsewhere);
         }
         // No endpoint: the front rejects, and the refusal goes back to the client.

@@ -8,6 +8,7 @@ use crate::addressing::port_mapping::DockerHost;
 use crate::balancing::LoadBalancer;
 use crate::control::leases::Lease;
 use crate::control::versions::{Backend, ProxyMark};
+use crate::dataplane::translation::Way;
 use crate::kernel::draws::{EntityKey, Stream};
 use crate::kernel::queue::EventId;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -259,6 +260,8 @@ pub(super) struct Connection {
     pub client_attempt: u8,
     pub server_attempt: u8,
     pub request_arrived: bool,
+    /// The way it takes, which decides about its addresses.
+    pub way: Way,
     /// ARP that failed or runs was started by the client's own node.
     pub arp_at_client: bool,
     /// The place is free for another connection.
