@@ -25,6 +25,7 @@ mod yaml;
 pub use diagnostics::{Diagnostic, Severity, Source, render};
 pub use expectations::{BoundUnit, Expectation, Metric};
 pub use load::{Arm, Checked, Files, Loaded, Scenario, check, load};
+pub use nearest::did_you_mean;
 pub use overrides::Overrides;
 pub use tables::{Table, format_tables};
 

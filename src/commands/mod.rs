@@ -2,6 +2,7 @@
 
 mod check;
 mod compare;
+mod curl;
 mod diff;
 mod get;
 mod run;
@@ -18,6 +19,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Compare(args) => compare::execute(args),
         Command::Check(args) => check::execute(args),
         Command::Get(args) => get::execute(args),
+        Command::Curl(args) => curl::execute(args),
         Command::Verify(args) => verify::execute(args),
         Command::Diff(args) => diff::execute(args),
         Command::Schema => schema::execute(),

@@ -7,8 +7,8 @@ use super::{Model, ModelError};
 use crate::kernel::time::SimDuration;
 use crate::workload::arrivals::{ArrivalProcess, Gap, Pacing};
 
-/// The name of the source that a probe is.
-pub const PROBE: &str = "podwire-curl";
+/// How the name of the source that a probe is begins; its time follows, so that each time has draws of its own.
+const PROBE: &str = "podwire-curl@";
 
 /// One request at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Model {
         let Probe { from, to, at, request_bytes, response_bytes, connect_timeout, timeout } = *probe;
         let mut parts = self.parts.clone();
         parts.sources.push(Source {
-            name: PROBE.to_owned(),
+            name: format!("{PROBE}{at}"),
             from,
             to,
             arrivals: Box::new(Once),
