@@ -39,7 +39,7 @@ pub(super) fn execute(args: &CurlArgs) -> Result<(), Failure> {
     let start = curl::start(&args.from, &places).map_err(|error| usage("--from", error))?;
     let goal = curl::goal(&args.target, &start, &places).map_err(|error| usage("TARGET", error))?;
     let shown = Shown { unit, args, start, goal, at };
-    let connection = shown.connect(connect_timeout, timeout)?;
+    let connection = shown.connect(&places, connect_timeout, timeout)?;
     let text = match args.format {
         CheckFormat::Text => connection.text(),
         CheckFormat::Json => connection.json(),
@@ -59,13 +59,17 @@ struct Shown<'a> {
 
 impl Shown<'_> {
     /// Runs the arm with the connection as one more request, to the request's end.
-    fn connect(self, connect_timeout: Option<SimDuration>, timeout: SimDuration) -> Result<Connection, Failure> {
+    fn connect(
+        self,
+        places: &Places,
+        connect_timeout: Option<SimDuration>,
+        timeout: SimDuration,
+    ) -> Result<Connection, Failure> {
         let Self { unit, args, start, goal, at } = self;
         let (model, begin) = (&unit.arm.model, SimTime::ZERO + at);
         let Some(to) = goal.target else {
-            let watch = Watch::new(&unit.header(), sim_core::model::ids::SourceId(0));
             let lookup = goal.lookup.ok_or_else(|| Failure::Usage(format!("TARGET: `{}` is none", args.target)))?;
-            return Ok(curl::unresolved(&start, &args.target, begin, lookup, &watch));
+            return Ok(curl::unresolved(&start, &args.target, begin, lookup, places));
         };
         let probe = Probe {
             from: start.origin,

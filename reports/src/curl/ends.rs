@@ -78,7 +78,8 @@ pub fn start(text: &str, places: &Places) -> Result<Start, EndError> {
         return other(format!("`{text}` is no place; write deployment/NAME[#i], pod/NAME, node/NAME or external"));
     };
     let name = places.names.pod(pod);
-    let state = places.pods.get(pod.0).filter(|pod| pod.runs());
+    let up = |pod: &&Pod| pod.node.and_then(|node| places.nodes.get(node.0)).is_some_and(|node| !node.down);
+    let state = places.pods.get(pod.0).filter(|pod| pod.runs()).filter(up);
     let Some((state, (workload, ordinal))) = state.and_then(|state| Some((state, state.of?))) else {
         return other(format!("pod `{name}` does not run at {}, so nothing can start there", places.until));
     };
@@ -221,7 +222,11 @@ fn pod(text: &str, places: &Places) -> Result<Option<PodId>, EndError> {
     let pods: Vec<PodId> = places.existing().filter(of_workload).map(|(pod, _)| pod).collect();
     match pods.get(place) {
         Some(pod) => Ok(Some(*pod)),
-        None => other(format!("{kind}/{reference} has {} pods at {}, so none is #{place}", pods.len(), places.until)),
+        None => {
+            let (count, at) = (pods.len(), places.until);
+            let plural = if count == 1 { "" } else { "s" };
+            other(format!("{kind}/{reference} has {count} pod{plural} at {at}, so none is #{place}"))
+        }
     }
 }
 

@@ -93,8 +93,11 @@ impl<'a> Page<'a> {
         }
         let counts: Vec<String> = connection.conntrack.iter().map(|node| node.entries.to_string()).collect();
         let nodes: Vec<&str> = connection.conntrack.iter().map(|node| node.node.as_str()).collect();
-        let entries =
-            if counts.is_empty() { "0".to_owned() } else { format!("{} ({})", counts.join("+"), nodes.join(", ")) };
+        let state = if connection.server_sees.is_none() { ", SYN_SENT" } else { "" };
+        let entries = match counts.as_slice() {
+            [] => "0".to_owned(),
+            counts => format!("{} ({}){state}", counts.join("+"), nodes.join(", ")),
+        };
         self.wrapped("conntrack    ", &entries);
         let mut result = match connection.took {
             Some(took) => format!("{} after {}", ending(connection.outcome), time(took)),
