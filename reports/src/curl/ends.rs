@@ -220,14 +220,12 @@ fn pod(text: &str, places: &Places) -> Result<Option<PodId>, EndError> {
     let of_workload =
         |(_, pod): &(PodId, &Pod)| !pod.deleted && pod.of.is_some_and(|(workload, _)| workload.index() == wanted);
     let pods: Vec<PodId> = places.existing().filter(of_workload).map(|(pod, _)| pod).collect();
-    match pods.get(place) {
-        Some(pod) => Ok(Some(*pod)),
-        None => {
-            let (count, at) = (pods.len(), places.until);
-            let plural = if count == 1 { "" } else { "s" };
-            other(format!("{kind}/{reference} has {count} pod{plural} at {at}, so none is #{place}"))
-        }
+    if let Some(pod) = pods.get(place) {
+        return Ok(Some(*pod));
     }
+    let (count, at) = (pods.len(), places.until);
+    let plural = if count == 1 { "" } else { "s" };
+    other(format!("{kind}/{reference} has {count} pod{plural} at {at}, so none is #{place}"))
 }
 
 /// What one dials to reach a pod: its address, or its host's with the published port, or its private one.
