@@ -306,6 +306,7 @@ fn records(model: &sim_core::model::Model, level: Level) -> Vec<Record> {
 }
 
 /// Arrivals with size and demand, and the backends that connections were sent to, of all sources but `probe`.
+#[allow(clippy::wildcard_enum_match_arm, reason = "two kinds tell what was drawn")]
 fn of_others(records: &[Record], probe: SourceId) -> Vec<String> {
     let told = records.iter().filter_map(|record| match record.body {
         Body::RequestArrived { source, .. } if source != probe => Some(format!("{} {:?}", record.time, record.body)),

@@ -261,8 +261,9 @@ mod tests {
     fn seen(flow: &Flow) -> (String, [u8; 3]) {
         let passages = passages(flow);
         let all = [&passages.client, &passages.front, &passages.server];
-        let sources = all.iter().flat_map(|passage| &passage.rewrites).filter(|rewrite| rewrite.part == Part::Source);
-        let source = sources.last().map_or(passages.source, |rewrite| rewrite.to);
+        let mut sources =
+            all.iter().flat_map(|passage| &passage.rewrites).filter(|rewrite| rewrite.part == Part::Source);
+        let source = sources.next_back().map_or(passages.source, |rewrite| rewrite.to);
         (source.to_string(), all.map(|passage| passage.entries))
     }
 
