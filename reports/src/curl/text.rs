@@ -237,7 +237,12 @@ fn translated(rule: &str, part: &str, from: SocketAddr, to: SocketAddr) -> Vec<S
 fn sent(syns: &[Syn]) -> String {
     let times: Vec<String> = syns.iter().map(|syn| time(syn.at)).collect();
     let mut reasons: Vec<&str> = syns.iter().filter_map(|syn| syn.dropped).collect();
+    let count = reasons.len();
     reasons.dedup();
-    let lost = if reasons.is_empty() { String::new() } else { format!(", dropped ({})", reasons.join(", ")) };
+    let lost = match (count, reasons.join(", ")) {
+        (0, _) => String::new(),
+        (count, reasons) if count == syns.len() => format!(", dropped ({reasons})"),
+        (count, reasons) => format!(", {count} of {} dropped ({reasons})", syns.len()),
+    };
     format!("SYN at {}{lost}", times.join(" "))
 }
