@@ -26,6 +26,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Show pods, services, endpoints or nodes at a time, as kubectl would
     Get(GetArgs),
+    /// Make one connection in a running scenario and show it hop by hop
+    Curl(CurlArgs),
     /// Run every arm twice and compare the traces
     Verify(VerifyArgs),
     /// Compare two traces and show where they part
@@ -167,6 +169,34 @@ pub struct GetArgs {
     pub at: String,
 }
 
+/// `podwire curl`.
+#[derive(Debug, ClapArgs)]
+pub struct CurlArgs {
+    /// The scenario
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Where it goes: service/NAME:PORT, a Service's name, pod/NAME:PORT, deployment/NAME#i:PORT, node/NAME:PORT or IP:PORT
+    pub target: String,
+    /// Where it starts: deployment/NAME[#i], pod/NAME, node/NAME or external
+    #[arg(long, value_name = "PLACE")]
+    pub from: String,
+    /// At this time after the start
+    #[arg(long, value_name = "TIME")]
+    pub at: String,
+    /// In this arm instead of the first flat-pod-ip one
+    #[arg(long, value_name = "NAME")]
+    pub arm: Option<String>,
+    /// Give connecting up after this time [default: as long as the kernel tries]
+    #[arg(long, value_name = "TIME")]
+    pub connect_timeout: Option<String>,
+    /// Give the request up after this time
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    pub max_time: String,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+}
+
 /// `podwire verify`.
 #[derive(Debug, ClapArgs)]
 pub struct VerifyArgs {
@@ -253,7 +283,7 @@ pub enum Switch {
     Off,
 }
 
-/// Form of what `check` found.
+/// Form of what `check` found, or of what `curl` saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CheckFormat {
     /// For people

@@ -14,6 +14,7 @@ use reports::metrics::spec::Scope;
 use scenarios::{Loaded, Overrides, Source};
 
 const FORMAT: &str = "docs/scenario-format.md";
+const CURL: &str = "docs/one-connection.md";
 const DOCUMENTS: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
@@ -23,6 +24,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/models.md",
     "docs/trace-format.md",
     "docs/validation.md",
+    CURL,
 ];
 /// Folders whose paths a document may name.
 const ROOTS: &[&str] = &["src/", "sim-core/", "scenarios/", "reports/", "benches/", "tests/", "docs/", ".ci/"];
@@ -403,14 +405,16 @@ fn with_fresh_outputs(readme: &str) -> (String, usize) {
 }
 
 #[test]
-fn the_readme_shows_what_the_program_prints() {
-    let before = text("README.md");
-    let (after, count) = with_fresh_outputs(&before);
-    assert_eq!(count, 2);
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(root().join("README.md"), after).unwrap();
-        return;
+fn documents_show_what_the_program_prints() {
+    for (name, outputs) in [("README.md", 2), (CURL, 3)] {
+        let before = text(name);
+        let (after, count) = with_fresh_outputs(&before);
+        assert_eq!(count, outputs, "{name}");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(root().join(name), after).unwrap();
+            continue;
+        }
+        let differing = before.lines().zip(after.lines()).find(|(old, new)| old != new);
+        assert!(before == after, "{name} is stale: UPDATE_DOCS=1 cargo test --test docs\n{differing:#?}");
     }
-    let differing = before.lines().zip(after.lines()).find(|(old, new)| old != new);
-    assert!(before == after, "README.md is stale: UPDATE_DOCS=1 cargo test --test docs\n{differing:#?}");
 }

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use sim_core::trace::fields::FieldType;
 use sim_core::trace::record::KINDS;
-use sim_core::trace::words::{DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind};
+use sim_core::trace::words::{
+    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind, TranslationRule,
+};
 
 /// The tables of record kinds, field types and word lists, in Markdown.
 pub fn format_table() -> String {
@@ -57,6 +59,9 @@ fn word_lists() -> Vec<(&'static str, Vec<String>)> {
         ("DeleteReason", list(DeleteReason::ALL.iter().map(|word| (word.code(), word.word())).collect())),
         ("SegmentKind", list(SegmentKind::ALL.iter().map(|word| (word.code(), word.word())).collect())),
         ("DropReason", list(DropReason::ALL.iter().map(|word| (word.code(), word.word())).collect())),
+        ("ChoiceRule", list(ChoiceRule::ALL.iter().map(|word| (word.code(), word.word())).collect())),
+        ("TranslationRule", list(TranslationRule::ALL.iter().map(|word| (word.code(), word.word())).collect())),
+        ("AddressPart", list(AddressPart::ALL.iter().map(|word| (word.code(), word.word())).collect())),
     ]
 }
 

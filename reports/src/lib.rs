@@ -3,6 +3,7 @@
 //! Records and the header are the only input; no part of this crate ever sees the engine's state (law 6).
 //! Files that people hand in may hold anything, so reading never panics and no identifier indexes a table unchecked.
 
+pub mod curl;
 pub mod diff;
 mod format_docs;
 mod id_map;

@@ -204,7 +204,9 @@ pub(crate) fn value(field_type: FieldType, variant: u8) -> Value {
 }
 
 fn word(list: &str, variant: u8) -> &'static str {
-    use sim_core::trace::words::{DeleteReason, DropReason, ExitReason, PendingReason, SegmentKind};
+    use sim_core::trace::words::{
+        AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, PendingReason, SegmentKind, TranslationRule,
+    };
     match list {
         "Outcome" => Outcome::from_code(variant).unwrap().word(),
         "ExitReason" => ExitReason::from_code(variant).unwrap().word(),
@@ -212,6 +214,9 @@ fn word(list: &str, variant: u8) -> &'static str {
         "DeleteReason" => DeleteReason::from_code(variant).unwrap().word(),
         "SegmentKind" => SegmentKind::from_code(variant).unwrap().word(),
         "DropReason" => DropReason::from_code(variant).unwrap().word(),
+        "ChoiceRule" => ChoiceRule::from_code(variant).unwrap().word(),
+        "TranslationRule" => TranslationRule::from_code(variant).unwrap().word(),
+        "AddressPart" => AddressPart::from_code(variant).unwrap().word(),
         other => panic!("a word list without values here: {other}"),
     }
 }

@@ -28,6 +28,7 @@ pub use diagnostics::{Diagnostic, Severity, Source, render};
 pub use expectations::{BoundUnit, Expectation, Metric};
 pub use expose::ExposeRequest;
 pub use load::{Arm, Checked, Files, Loaded, Scenario, check, expose, load};
+pub use nearest::did_you_mean;
 pub use overrides::Overrides;
 pub use tables::{Table, format_tables};
 

@@ -39,7 +39,7 @@ pub(super) fn execute(args: &GetArgs) -> Result<(), Failure> {
 }
 
 /// The arm that was asked for, or the first one with pods of its own addresses, or the first one.
-fn arm_to_show<'a>(scenario: &'a Scenario, wanted: Option<&str>) -> Result<&'a Arm, Failure> {
+pub(super) fn arm_to_show<'a>(scenario: &'a Scenario, wanted: Option<&str>) -> Result<&'a Arm, Failure> {
     let flat = scenario.arms.iter().find(|arm| arm.model.address_model == AddressModelKind::FlatPodIp);
     if let (None, Some(arm)) = (wanted, flat) {
         return Ok(arm);

@@ -3,6 +3,7 @@
 mod check;
 mod compare;
 mod completions;
+mod curl;
 mod diff;
 mod expose;
 mod get;
@@ -21,6 +22,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Compare(args) => compare::execute(args),
         Command::Check(args) => check::execute(args),
         Command::Get(args) => get::execute(args),
+        Command::Curl(args) => curl::execute(args),
         Command::Verify(args) => verify::execute(args),
         Command::Diff(args) => diff::execute(args),
         Command::Expose(args) => expose::execute(args),

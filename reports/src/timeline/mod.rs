@@ -1,7 +1,7 @@
 //! The story of a run in about 30 lines: what stood at the start, then what happened, when and why, with the failed
 //! requests in between summed up.
 
-mod words;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -215,7 +215,12 @@ impl TraceSink for Timeline {
             | Body::ConnectionClosed { .. }
             | Body::SegmentSent { .. }
             | Body::SegmentDropped { .. }
-            | Body::SegmentReceived { .. } => {}
+            | Body::SegmentReceived { .. }
+            | Body::SocketOpened { .. }
+            | Body::BackendOffered { .. }
+            | Body::BackendChosen { .. }
+            | Body::AddressTranslated { .. }
+            | Body::ConntrackEntered { .. } => {}
             _ => {
                 self.names.learn(record);
                 self.known.insert(record.id, (record.body.kind(), record.time.as_nanos()));

@@ -12,7 +12,7 @@ pub(super) fn seconds(ns: u64) -> String {
 }
 
 /// What a control-plane record says. The pattern is complete, so that a new kind asks for its words here.
-pub(super) fn what(body: &Body, names: &Names) -> String {
+pub(crate) fn what(body: &Body, names: &Names) -> String {
     match *body {
         Body::PlanApplied {} => "the initial plan".to_owned(),
         Body::FaultStarted { fault } => format!("{} begins", names.fault(fault)),
@@ -74,7 +74,12 @@ pub(super) fn what(body: &Body, names: &Names) -> String {
         | Body::ConnectionClosed { .. }
         | Body::SegmentSent { .. }
         | Body::SegmentDropped { .. }
-        | Body::SegmentReceived { .. } => String::new(),
+        | Body::SegmentReceived { .. }
+        | Body::SocketOpened { .. }
+        | Body::BackendOffered { .. }
+        | Body::BackendChosen { .. }
+        | Body::AddressTranslated { .. }
+        | Body::ConntrackEntered { .. } => String::new(),
     }
 }
 

@@ -7,7 +7,9 @@ use sim_core::kernel::time::SimTime;
 use sim_core::model::ids::PodId;
 use sim_core::model::settings::Subnet;
 use sim_core::trace::fields::{Client, FieldType, Suffix, Value};
-use sim_core::trace::words::{DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind};
+use sim_core::trace::words::{
+    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind, TranslationRule,
+};
 use sim_core::trace::{Body, Level, Record, TraceHeader};
 
 use super::error::TraceError;
@@ -139,6 +141,9 @@ fn word(list: &str, word: &str) -> Option<&'static str> {
         "DeleteReason" => DeleteReason::from_word(word).map(DeleteReason::word),
         "SegmentKind" => SegmentKind::from_word(word).map(SegmentKind::word),
         "DropReason" => DropReason::from_word(word).map(DropReason::word),
+        "ChoiceRule" => ChoiceRule::from_word(word).map(ChoiceRule::word),
+        "TranslationRule" => TranslationRule::from_word(word).map(TranslationRule::word),
+        "AddressPart" => AddressPart::from_word(word).map(AddressPart::word),
         _ => None,
     }
 }

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crate::kernel::draws::EntityKey;
 use crate::kernel::time::SimDuration;
 use crate::model::call::{Call, Step};
 use crate::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
@@ -292,6 +293,13 @@ impl Service {
 pub enum Origin {
     /// In the live pods of a workload, in turn.
     Workload(WorkloadId),
+    /// In one pod of a workload, while it lives.
+    Pod {
+        /// The workload.
+        workload: WorkloadId,
+        /// Which of its pods, as its `pod-created` record numbers it.
+        ordinal: u32,
+    },
     /// On a node itself.
     Node(NodeId),
     /// On all workers of this node's zone, in turn.
@@ -314,6 +322,13 @@ pub enum Target {
         /// The container port.
         port: u16,
     },
+    /// An address and a port, whatever stands behind them when a request is made.
+    Address {
+        /// The address.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+    },
 }
 
 /// A source of requests.
@@ -331,4 +346,11 @@ pub struct Source {
     pub start: SimDuration,
     /// End of arrivals, after the run's start.
     pub stop: SimDuration,
+}
+
+impl Source {
+    /// The stable name that its draws and its flows' ways are keyed by.
+    pub fn key(&self) -> EntityKey {
+        EntityKey::of("traffic").part(&self.name, 0)
+    }
 }

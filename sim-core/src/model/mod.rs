@@ -6,6 +6,7 @@ pub mod call;
 pub mod call_graph;
 pub mod ids;
 pub mod parameters;
+pub mod probe;
 pub mod settings;
 pub mod units;
 
@@ -92,6 +93,8 @@ impl std::error::Error for ModelError {}
 pub struct Model {
     parts: ModelParts,
     graph: CallGraph,
+    /// The source that is a probe.
+    probe: Option<SourceId>,
 }
 
 impl std::ops::Deref for Model {
@@ -117,7 +120,7 @@ impl Model {
             return Err(problems);
         }
         match CallGraph::new(&parts.sources, &parts.workloads, &parts.service_ports) {
-            Ok(graph) => Ok(Self { parts, graph }),
+            Ok(graph) => Ok(Self { parts, graph, probe: None }),
             Err(message) => Err(vec![ModelError { message }]),
         }
     }
@@ -135,7 +138,7 @@ impl Model {
     /// The same model under another seed.
     #[must_use]
     pub fn with_seed(&self, seed: u64) -> Self {
-        Self { parts: ModelParts { seed, ..self.parts.clone() }, graph: self.graph.clone() }
+        Self { parts: ModelParts { seed, ..self.parts.clone() }, graph: self.graph.clone(), probe: self.probe }
     }
 
     /// The workload of this number.
@@ -298,7 +301,7 @@ fn check_services(parts: &ModelParts, problems: &mut Vec<ModelError>) {
 fn check_sources(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     for source in &parts.sources {
         let from = match source.from {
-            Origin::Workload(workload) => workload.index() < parts.workloads.len(),
+            Origin::Workload(workload) | Origin::Pod { workload, .. } => workload.index() < parts.workloads.len(),
             Origin::Node(node) | Origin::Zone(node) | Origin::External(node) => {
                 node.index() < parts.topology.nodes().len()
             }
@@ -345,6 +348,7 @@ fn check_call(parts: &ModelParts, call: &Call, user: &str, problems: &mut Vec<Mo
     let exists = match call.to {
         Target::Service(port) => port.index() < parts.service_ports.len(),
         Target::Pod { workload, .. } => workload.index() < parts.workloads.len(),
+        Target::Address { .. } => true,
     };
     if !exists {
         complain(problems, format!("{user} ends at something that does not exist"));

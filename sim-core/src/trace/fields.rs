@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::words::{DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind};
+use super::words::{
+    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind, TranslationRule,
+};
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
 use crate::model::settings::Subnet;
 
@@ -265,7 +267,9 @@ macro_rules! word_fields {
     )*};
 }
 
-word_fields! { Outcome, ExitReason, PendingReason, DeleteReason, SegmentKind, DropReason, }
+word_fields! {
+    Outcome, ExitReason, PendingReason, DeleteReason, SegmentKind, DropReason, ChoiceRule, TranslationRule, AddressPart,
+}
 
 impl Field for Client {
     const TYPE: FieldType = FieldType::Client;

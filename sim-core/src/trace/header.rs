@@ -372,7 +372,7 @@ fn service_port_names(model: &Model) -> Vec<ServicePortName> {
 fn port_of(target: Target) -> Option<u32> {
     match target {
         Target::Service(port) => Some(port.0),
-        Target::Pod { .. } => None,
+        Target::Pod { .. } | Target::Address { .. } => None,
     }
 }
 

@@ -4,6 +4,7 @@
 mod encoding;
 pub mod fields;
 pub mod header;
+pub mod level;
 pub mod record;
 mod record_macro;
 pub mod words;

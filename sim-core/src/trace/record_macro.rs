@@ -3,12 +3,12 @@
 
 macro_rules! records {
     ($($(#[doc = $doc:literal])+ $level:ident $name:ident = $code:literal $word:literal {
-        $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)*
+        $($field:ident: $type:ty => $field_doc:literal,)*
     })*) => {
         /// What a record says.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Body {
-            $($(#[doc = $doc])+ $name { $($(#[doc = $field_doc])+ $field: $type,)* },)*
+            $($(#[doc = $doc])+ $name { $(#[doc = $field_doc] $field: $type,)* },)*
         }
 
         /// All record kinds by code.

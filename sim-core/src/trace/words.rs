@@ -166,4 +166,40 @@ words! {
         /// The socket is gone.
         NoSocket = 6 "no-socket",
     }
+
+    /// Who chooses among the backends of a list.
+    ChoiceRule {
+        /// kube-proxy in iptables mode: a chain of `-m statistic --mode random` rules (C.2).
+        IptablesStatistic = 0 "iptables-statistic",
+        /// kube-proxy in nftables mode: `numgen random mod n` over a verdict map (C.4).
+        NftablesNumgen = 1 "nftables-numgen",
+        /// Another algorithm of the Service, on the node.
+        Algorithm = 2 "algorithm",
+        /// The client itself, from the addresses it knows.
+        ClientList = 3 "client-list",
+    }
+
+    /// The rule that replaces an address.
+    TranslationRule {
+        /// kube-proxy sends the packet to the chosen endpoint.
+        ServiceDnat = 0 "kube-proxy-dnat",
+        /// kube-proxy masquerades, with a random port.
+        ServiceMasquerade = 1 "kube-proxy-masquerade",
+        /// The network plugin masquerades what leaves the pod network, with a random port.
+        PodMasquerade = 2 "pod-masquerade",
+        /// Docker sends the packet to the container behind a published port.
+        DockerDnat = 3 "docker-dnat",
+        /// Docker masquerades what leaves the bridge; the port stays.
+        DockerMasquerade = 4 "docker-masquerade",
+        /// docker-proxy makes another connection to the container.
+        DockerProxy = 5 "docker-proxy",
+    }
+
+    /// Which address of a packet.
+    AddressPart {
+        /// Where it comes from.
+        Source = 0 "source",
+        /// Where it goes.
+        Destination = 1 "destination",
+    }
 }

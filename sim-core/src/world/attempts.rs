@@ -226,16 +226,15 @@ impl World {
         let Some(connection) = self.exchanges[exchange].connection else {
             return self.leave_pool_queue(exchange);
         };
-        if let Some(timer) = self.exchanges[exchange].client_timer.take() {
-            self.agenda.disarm(timer);
-        }
         match self.connections[connection].client_end {
             ClientEnd::SynSent if self.connections[connection].active == 0 => {
                 self.close_client(connection, Outcome::ConnectTimeout);
             }
-            // An answer may come late; on a connection of several streams it is thrown away then.
+            // An answer may come late; on a connection of several streams it is thrown away then. What was sent is still
+            // TCP's to deliver, so its retransmission goes on.
             ClientEnd::Established if self.is_multiplexed(connection) => self.stream_ends(connection),
             ClientEnd::Established => {
+                self.disarm_request(exchange);
                 self.retire(connection);
                 self.client_sends_fin(connection, true);
             }

@@ -19,8 +19,8 @@ use crate::trace::{Body, RecordId};
 /// How a client comes to know addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Knowledge {
-    /// One clusterIP.
-    ClusterIp,
+    /// One address, perhaps a clusterIP.
+    OneAddress,
     /// The addresses of all nodes, for their node ports.
     NodePorts,
     /// A list that never changes.
@@ -42,7 +42,7 @@ impl World {
     /// The nodes that are clients of a source themselves.
     fn client_nodes(&self, source: usize) -> Vec<NodeId> {
         match self.model.sources[source].from {
-            Origin::Workload(_) => Vec::new(),
+            Origin::Workload(_) | Origin::Pod { .. } => Vec::new(),
             Origin::Node(node) | Origin::External(node) => vec![node],
             Origin::Zone(node) => self.model.topology.zone_of(node).collect(),
         }
@@ -53,7 +53,7 @@ impl World {
         let workload = self.pods[pod.index()].workload;
         let node = self.pods[pod.index()].node.expect("a running pod has a node");
         for source in 0..self.model.sources.len() {
-            if self.model.sources[source].from != Origin::Workload(workload) {
+            if !self.starts_in(source, workload, self.pods[pod.index()].ordinal) {
                 continue;
             }
             let known =
@@ -156,7 +156,7 @@ impl World {
             live.sort_unstable();
         }
         match self.knowledge(edge, self.clients[index].node) {
-            Knowledge::ClusterIp => {
+            Knowledge::OneAddress => {
                 let node = self.clients[index].node;
                 self.nodes[node.index()].serves_clients = true;
                 self.configure(index, Arc::from([]), 1, 0, cause);
@@ -179,10 +179,14 @@ impl World {
     }
 
     fn knowledge(&self, edge: usize, node: NodeId) -> Knowledge {
-        let Target::Service(port) = self.target_of(edge) else { return Knowledge::Fixed };
+        let port = match self.target_of(edge) {
+            Target::Service(port) => port,
+            Target::Pod { .. } => return Knowledge::Fixed,
+            Target::Address { .. } => return Knowledge::OneAddress,
+        };
         let outside = self.model.topology.node(node).role == NodeRole::External;
         match (&self.model.discovery, self.model.address_model) {
-            (Discovery::Service, _) if !outside => Knowledge::ClusterIp,
+            (Discovery::Service, _) if !outside => Knowledge::OneAddress,
             (_, AddressModelKind::FlatPodIp) if outside => Knowledge::NodePorts,
             (Discovery::Registry(_), _) => Knowledge::Registry(port),
             (Discovery::Static | Discovery::PodIp | Discovery::Service, _) => Knowledge::Fixed,
@@ -224,6 +228,7 @@ impl World {
                 backends.iter().map(|(workload, port)| (*workload, *port, None)).collect()
             }
             Target::Pod { workload, ordinal, port } => vec![(workload, port, Some(ordinal))],
+            Target::Address { .. } => Vec::new(),
         };
         let mut planned = Vec::new();
         for (workload, port, ordinal) in targets {

@@ -33,20 +33,30 @@ const REACHABLE_SPREAD: SimDuration = SimDuration::from_secs(30);
 
 /// Where a client's SYN goes.
 #[derive(Clone, Copy, Debug)]
-struct Dial {
+pub(super) struct Dial {
     /// Address and port that the client dials.
-    dialled: (IpAddr, u16),
+    pub dialled: (IpAddr, u16),
     /// Address and port at the pod, after translation.
-    target: (IpAddr, u16),
+    pub target: (IpAddr, u16),
     /// The pod chosen, unless the far node decides.
-    pod: Option<PodId>,
-    server_node: NodeId,
-    via: Option<NodeId>,
-    way: Way,
+    pub pod: Option<PodId>,
+    pub server_node: NodeId,
+    pub via: Option<NodeId>,
+    pub way: Way,
     /// The list or rule version that chose.
-    because: RecordId,
+    pub because: RecordId,
     /// Nobody answers ARP for the address; why.
-    unowned: Option<RecordId>,
+    pub unowned: Option<RecordId>,
+}
+
+/// Where an address leads that is dialled as such.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Resolution {
+    Dial(Dial),
+    /// To a Service, through its clusterIP.
+    Service(ServicePortId),
+    /// The client's own node ends the attempt at once.
+    Rejected(Outcome),
 }
 
 impl World {
@@ -73,8 +83,10 @@ impl World {
     /// The address that an attempt is meant for, or why there is none.
     fn aim(&mut self, exchange: u32) -> Result<Aim, (Outcome, RecordId)> {
         let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
-        let Target::Service(port) = self.model.call_of(SourceId(source)).to else {
-            return self.aim_at_list(source, number, attempt, client);
+        let port = match self.model.call_of(SourceId(source)).to {
+            Target::Service(port) => port,
+            Target::Pod { .. } => return self.aim_at_list(source, number, attempt, client),
+            Target::Address { address, port } => return Ok(Aim::Address { address: (address, port) }),
         };
         if self.model.address_model == AddressModelKind::FlatPodIp {
             let node = self.clients[client as usize].node;
@@ -120,7 +132,7 @@ impl World {
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
         let algorithm = match self.model.call_of(SourceId(source)).to {
             Target::Service(port) => self.algorithm_of(port),
-            Target::Pod { .. } => "round-robin",
+            Target::Pod { .. } | Target::Address { .. } => "round-robin",
         };
         let state = &mut self.clients[client as usize];
         let because = state.list_record;
@@ -144,6 +156,11 @@ impl World {
         let client = self.exchanges[exchange].client;
         match aim {
             Aim::ClusterIp { port, address } => self.dial_cluster_ip(exchange, port, address),
+            Aim::Address { address } => match self.resolve_address(client, address) {
+                Resolution::Dial(dial) => self.open(exchange, dial),
+                Resolution::Service(port) => self.dial_cluster_ip(exchange, port, address),
+                Resolution::Rejected(outcome) => self.rejected(exchange, address, outcome, 0),
+            },
             Aim::NodePort { front, address } => {
                 let dial = Dial {
                     dialled: address,
@@ -173,8 +190,15 @@ impl World {
         let node = self.clients[client as usize].node;
         let from_node = matches!(self.clients[client as usize].client, Client::Node(_));
         let (chosen, because) = self.choose_endpoint(node, port, source, number, attempt);
-        let Some(backend) = chosen else { return self.rejected(exchange, address, because) };
-        let way = if from_node { Way::ClusterIpFromNode } else { Way::ClusterIpFromPod };
+        let Some(backend) = chosen else {
+            return self.rejected(exchange, address, Outcome::ConnectionRefused, because);
+        };
+        let hairpin = self.clients[client as usize].pod == Some(backend.pod);
+        let way = match (from_node, hairpin) {
+            (true, _) => Way::ClusterIpFromNode,
+            (false, true) => Way::ClusterIpToItself,
+            (false, false) => Way::ClusterIpFromPod,
+        };
         let dial = self.dial_of_pod(backend, address, way, because);
         self.open(exchange, dial);
     }
@@ -182,7 +206,7 @@ impl World {
     /// The node port's node chooses a pod for a connection; false when there is none.
     pub(super) fn choose_behind_front(&mut self, node: NodeId, connection: u32) -> bool {
         let Connection { source, number, attempt, .. } = self.connections[connection];
-        let Target::Service(port) = self.model.call_of(SourceId(source)).to else { return false };
+        let Some(port) = self.dialled_service_port(source) else { return false };
         let (chosen, because) = self.choose_endpoint(node, port, source, number, attempt);
         let state = &mut self.connections[connection];
         let Some(Backend { pod, address, port }) = chosen else {
@@ -221,7 +245,7 @@ impl World {
         (Some(snapshot.backends[place]), snapshot.record)
     }
 
-    fn dial_of_pod(&self, backend: Backend, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
+    pub(super) fn dial_of_pod(&self, backend: Backend, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
         let server_node = self.pods[backend.pod.index()].node.expect("a dialled pod has a node");
         let target = (backend.address, backend.port);
         Dial { dialled, target, pod: Some(backend.pod), server_node, via: None, way, because, unowned: None }
@@ -233,7 +257,7 @@ impl World {
         let Backend { pod, address, port } = backend;
         let host = self.pods[pod.index()].node.expect("a dialled container has a host");
         if address != self.model.topology.node(host).address {
-            return self.dial_private(client.node, backend, because);
+            return self.dial_private(client.node, (address, port), self.pods[pod.index()].record, because);
         }
         let way = match client.client {
             Client::Pod(_) if client.node == host => Way::PublishedOnOwnHost,
@@ -244,16 +268,23 @@ impl World {
         Dial { dialled, target: dialled, pod: None, server_node: host, via: None, way, because, unowned: None }
     }
 
-    /// A host-private address (A3): the container of the client's own host that has it, or nobody.
-    fn dial_private(&self, node: NodeId, backend: Backend, because: RecordId) -> Dial {
-        let Backend { pod: meant, address, port } = backend;
+    /// A host-private address (A3): the container of the client's own host that has it, or nobody; `meant` is the record
+    /// that explains why the container it was meant for is not here.
+    pub(super) fn dial_private(
+        &self,
+        node: NodeId,
+        (address, port): (IpAddr, u16),
+        meant: RecordId,
+        because: RecordId,
+    ) -> Dial {
         let local = self.pods.iter().position(|pod| {
             pod.node == Some(node) && pod.address == Some(address) && pod.state != super::state::PodState::Gone
         });
-        let unowned = local.is_none().then_some(self.pods[meant.index()].record);
+        let unowned = local.is_none().then_some(meant);
+        let way = if unowned.is_some() { Way::Unowned } else { Way::Direct };
         let pod = local.map(PodId::from_index);
         let dialled = (address, port);
-        Dial { dialled, target: dialled, pod, server_node: node, via: None, way: Way::Direct, because, unowned }
+        Dial { dialled, target: dialled, pod, server_node: node, via: None, way, because, unowned }
     }
 
     /// Opens the connection: a local port, the record, the first SYN.
@@ -286,6 +317,7 @@ impl World {
         }
         self.join_pool(connection);
         self.assign(exchange, connection);
+        self.tell_dial(connection);
         self.begin_handshake(connection, dial);
     }
 
@@ -301,6 +333,7 @@ impl World {
             client_node: self.clients[client as usize].node,
             server_node: dial.server_node,
             via: dial.via,
+            way: dial.way,
             pod: dial.pod,
             address: dial.dialled.0,
             port: dial.dialled.1,
@@ -380,7 +413,7 @@ impl World {
 
     /// REJECT on the client's own node: a non-blocking client is refused at once; a blocking one loses the first
     /// error, and its second SYN brings another (C.3, linux-kernel section 3).
-    fn rejected(&mut self, exchange: u32, (address, port): (IpAddr, u16), because: RecordId) {
+    fn rejected(&mut self, exchange: u32, (address, port): (IpAddr, u16), outcome: Outcome, because: RecordId) {
         let Exchange { source, number, record, .. } = self.exchanges[exchange];
         let body = Body::ConnectionOpened {
             source: SourceId(source),
@@ -396,20 +429,20 @@ impl World {
         self.exchanges[exchange].rejected = opened;
         self.exchanges[exchange].failed_because = because;
         match self.connections_of(exchange).connect {
-            Connect::NonBlocking => self.rejection_seen(exchange),
-            Connect::Blocking => {
+            // What has no route is told by the call itself, blocking or not.
+            Connect::Blocking if outcome == Outcome::ConnectionRefused => {
                 let wait = syn::syn_timeout(0, self.model.transport.tcp_syn_linear_timeouts);
                 let timer = self.agenda.arm(wait, EventClass::Transport, Timer::Rejected { exchange });
                 self.exchanges[exchange].client_timer = Some(timer);
             }
+            Connect::NonBlocking | Connect::Blocking => self.rejection_seen(exchange, outcome),
         }
     }
 
     /// The client sees that its own node rejects the connection.
-    pub(super) fn rejection_seen(&mut self, exchange: u32) {
+    pub(super) fn rejection_seen(&mut self, exchange: u32, outcome: Outcome) {
         let Exchange { source, number, rejected, failed_because, .. } = self.exchanges[exchange];
         self.exchanges[exchange].client_timer = None;
-        let outcome = Outcome::ConnectionRefused;
         let body = Body::ConnectionClosed { source: SourceId(source), number, outcome };
         self.journal.write(self.agenda.now(), rejected, failed_because, body);
         self.attempt_ends(exchange, outcome, None, failed_because);
@@ -435,7 +468,7 @@ impl World {
     }
 
     /// The Service's algorithm, or what the proxy mode does by itself.
-    fn algorithm_of(&self, port: ServicePortId) -> &'static str {
+    pub(super) fn algorithm_of(&self, port: ServicePortId) -> &'static str {
         let service = self.model.service(self.model.service_port(port).service);
         find(BALANCERS, &service.algorithm).map_or(
             match self.model.cluster.proxy_mode {
@@ -453,6 +486,8 @@ impl World {
                 self.model.service_port(port).backends.iter().any(|(backend, _)| *backend == workload)
             }
             Target::Pod { workload: wanted, .. } => wanted == workload,
+            // Whoever answers at an address is the one that was meant.
+            Target::Address { .. } => true,
         }
     }
 }

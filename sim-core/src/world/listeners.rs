@@ -14,7 +14,7 @@ impl World {
         match (self.model.address_model, pod) {
             (AddressModelKind::PortMapping, None) => self.behind_host_port(node, port),
             (_, Some(pod)) => self.at_pod_address(pod, connection),
-            (AddressModelKind::FlatPodIp, None) => Listener::Refuses(0),
+            (AddressModelKind::FlatPodIp, None) => self.at_node(node, connection),
         }
     }
 

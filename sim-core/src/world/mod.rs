@@ -1,6 +1,7 @@
 //! The state of a run and the one exhaustive match over events; the only place that schedules.
 //! Every other room decides from plain data; here decisions become changes, records and new events.
 
+mod addresses;
 mod arrivals;
 mod attempts;
 mod client_tcp;
@@ -27,6 +28,7 @@ mod setup;
 mod slab;
 mod state;
 mod traffic;
+mod translations;
 mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -47,6 +49,7 @@ use crate::model::ids::{NodeId, PodId, ServicePortId};
 use crate::model::units::Bandwidth;
 use crate::topology::routes::Routes;
 use crate::trace::fields::Client;
+use crate::trace::words::Outcome;
 use crate::trace::{Body, RecordId, TraceSink};
 use direction::DirectionState;
 use event::{Control, Event, Timer};
@@ -235,7 +238,7 @@ impl World {
             Timer::ConnectDeadline { connection } => self.connect_deadline(connection),
             Timer::AttemptTimeout { exchange } => self.attempt_timeout(exchange),
             Timer::Hedge { request } => self.hedge_due(request),
-            Timer::Rejected { exchange } => self.rejection_seen(exchange),
+            Timer::Rejected { exchange } => self.rejection_seen(exchange, Outcome::ConnectionRefused),
             Timer::Idle { connection } => self.idle_for_too_long(connection),
         }
     }

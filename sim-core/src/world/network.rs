@@ -203,6 +203,9 @@ impl World {
         let connection = self.connection_of(packet);
         let chosen = packet.flags & TO_CLIENT != 0 || self.connections[connection].pod.is_some();
         if chosen || self.choose_behind_front(node, connection) {
+            if !chosen {
+                self.tell_front(node, connection);
+            }
             return self.forward(VertexId(node.0), packet, Origin::Elsewhere);
         }
         // No endpoint: the front rejects, and the refusal goes back to the client.

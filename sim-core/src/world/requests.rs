@@ -6,11 +6,13 @@ use super::path_draws::Purpose;
 use super::traffic::{Ended, Request};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::{SimDuration, SimTime};
+use crate::model::application::Target;
 use crate::model::ids::{PodId, SourceId};
 use crate::trace::fields::Client;
 use crate::trace::words::Outcome;
 use crate::trace::{Body, RecordId};
 use crate::workload::arrivals::Pacing;
+use crate::workload::distribution::Distribution;
 
 /// What a request is when it arrives.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +95,7 @@ impl World {
     pub(super) fn begin_request(&mut self, arrival: Arrival) {
         let Arrival { source, number, client, cause, frame, .. } = arrival;
         let draw = self.draw_of(source, number, 0, Purpose::Demand);
-        let demand = self.paths[source as usize].service_time.sample(draw);
+        let demand = self.service_time_of(source).sample(draw);
         let call = self.model.call_of(SourceId(source));
         let body = Body::RequestArrived {
             source: SourceId(source),
@@ -218,7 +220,17 @@ impl World {
             return demand;
         }
         let draw = self.draw_of(source, number, attempt, Purpose::Demand);
-        self.paths[source as usize].service_time.sample(draw)
+        self.service_time_of(source).sample(draw)
+    }
+
+    /// The service times of the workload that a path's requests are meant for.
+    fn service_time_of(&self, source: u32) -> Distribution {
+        if let Target::Address { address, port } = self.model.call_of(SourceId(source)).to
+            && let Some(workload) = self.workload_behind(source, address, port)
+        {
+            return self.model.workload(workload).behaviour.service_time;
+        }
+        self.paths[source as usize].service_time
     }
 
     /// Why a source has no client: the last thing that took one away.

@@ -88,6 +88,7 @@ impl World {
         state.server_end = ServerEnd::SynReceived;
         state.server_attempt = 0;
         state.server_sent = now;
+        self.tell_server(connection);
         self.send_syn_ack(connection);
     }
 

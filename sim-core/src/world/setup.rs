@@ -291,7 +291,7 @@ fn node_state(model: &Model, draws: &mut Draws, name: &str) -> NodeState {
 }
 
 fn source_state(source: &Source) -> SourceState {
-    let key = EntityKey::of("traffic").part(&source.name, 0);
+    let key = source.key();
     let users = match source.arrivals.pacing() {
         Pacing::Open => 0,
         Pacing::Closed { users } => users,

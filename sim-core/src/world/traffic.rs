@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::balancing::LoadBalancer;
 use crate::control::versions::Backend;
+use crate::dataplane::translation::Way;
 use crate::kernel::draws::{EntityKey, Stream};
 use crate::kernel::queue::EventId;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -154,6 +155,8 @@ pub(super) enum ServerSide {
 pub(super) enum Aim {
     /// A Service's clusterIP and port.
     ClusterIp { port: ServicePortId, address: (IpAddr, u16) },
+    /// An address that is dialled as such.
+    Address { address: (IpAddr, u16) },
     /// A node port of this node.
     NodePort { front: NodeId, address: (IpAddr, u16) },
     /// An address of the client's own list, and the record that gave it the list.
@@ -164,7 +167,7 @@ impl Aim {
     /// The address and port that the client dials.
     pub(super) const fn dialled(self) -> (IpAddr, u16) {
         match self {
-            Self::ClusterIp { address, .. } | Self::NodePort { address, .. } => address,
+            Self::ClusterIp { address, .. } | Self::NodePort { address, .. } | Self::Address { address } => address,
             Self::Listed { backend, .. } => (backend.address, backend.port),
         }
     }
@@ -282,6 +285,7 @@ pub(super) struct Connection {
     pub client_node: NodeId,
     pub server_node: NodeId,
     pub via: Option<NodeId>,
+    pub way: Way,
     pub pod: Option<PodId>,
     /// The dialled address and port.
     pub address: IpAddr,

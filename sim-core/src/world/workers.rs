@@ -164,13 +164,11 @@ impl World {
     fn free_exchange_if_done(&mut self, exchange: u32) {
         let state = &self.exchanges[exchange];
         let server_done = matches!(state.server_side, ServerSide::None | ServerSide::Done);
-        if state.freed || state.request.is_some() || !server_done || state.in_flight > 0 || state.frames > 0 {
+        let held = state.request.is_some() || state.client_timer.is_some() || state.frames > 0;
+        if state.freed || held || !server_done || state.in_flight > 0 {
             return;
         }
-        let (connection, after, timer) = (state.connection, state.next, state.client_timer);
-        if let Some(timer) = timer {
-            self.agenda.disarm(timer);
-        }
+        let (connection, after) = (state.connection, state.next);
         self.exchanges[exchange].freed = true;
         self.exchanges.remove(exchange);
         let Some(connection) = connection else { return };

@@ -1,0 +1,202 @@
+//! Where an address leads: to a pod, a Service, a port of a node, or nowhere (linux-kernel section 2, A17-A23, C.6).
+
+use std::net::IpAddr;
+
+use super::World;
+use super::connect::{Dial, Resolution};
+use super::server_tcp::Listener;
+use super::state::PodState;
+use crate::control::versions::Backend;
+use crate::dataplane::translation::Way;
+use crate::model::application::{Origin, Target};
+use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
+use crate::model::settings::{AddressModelKind, ProxyMode, Subnet};
+use crate::topology::NodeRole;
+use crate::trace::words::Outcome;
+
+impl World {
+    /// A client dials an address.
+    pub(super) fn resolve_address(&self, client: u32, dialled: (IpAddr, u16)) -> Resolution {
+        match self.model.address_model {
+            AddressModelKind::FlatPodIp => self.resolve_flat(client, dialled),
+            AddressModelKind::PortMapping => self.resolve_mapped(client, dialled),
+        }
+    }
+
+    fn resolve_flat(&self, client: u32, dialled: (IpAddr, u16)) -> Resolution {
+        let (address, port) = dialled;
+        if let Some(node) = self.node_at(address) {
+            return Resolution::Dial(self.dial_of_node(client, node, dialled));
+        }
+        if self.is_outside(client) {
+            return NO_ROUTE;
+        }
+        if self.cluster_ips.contains(&Some(address)) {
+            return match self.service_port_at(address, port) {
+                Some(port) => Resolution::Service(port),
+                // nftables rejects what a clusterIP does not offer; iptables knows no rule for it (C.3).
+                None if self.model.cluster.proxy_mode == ProxyMode::Nftables => {
+                    Resolution::Rejected(Outcome::ConnectionRefused)
+                }
+                None => NO_ROUTE,
+            };
+        }
+        let nodes = (0..self.nodes.len()).map(NodeId::from_index);
+        let home = nodes.into_iter().find(|node| self.bridge_subnet(*node).is_some_and(|own| holds(own, address)));
+        home.map_or(NO_ROUTE, |home| Resolution::Dial(self.dial_in_subnet(client, home, dialled)))
+    }
+
+    /// A node's own address and port: a Service's node port, or a port on which nothing listens.
+    fn dial_of_node(&self, client: u32, node: NodeId, (address, port): (IpAddr, u16)) -> Dial {
+        let state = &self.clients[client as usize];
+        let hidden = state.pod.is_some() && state.node != node;
+        let node_port = self.topology_role(node) != NodeRole::External && self.node_ports.contains(&Some(port));
+        let way = match (node_port, hidden) {
+            (true, true) => Way::NodePortFromPod,
+            (true, false) => Way::NodePort,
+            (false, true) => Way::PodToNode,
+            (false, false) => Way::Direct,
+        };
+        let via = node_port.then_some(node);
+        let dialled = (address, port);
+        Dial { dialled, target: dialled, pod: None, server_node: node, via, way, because: 0, unowned: None }
+    }
+
+    /// An address of a node's podCIDR: the node itself, a pod, or nobody.
+    fn dial_in_subnet(&self, client: u32, home: NodeId, dialled: (IpAddr, u16)) -> Dial {
+        let address = dialled.0;
+        if self.bridge(home) == Some(address) {
+            return self.dial_of_node(client, home, dialled);
+        }
+        if let Some(pod) = self.pod_at(home, address) {
+            return self.dial_of_pod(Backend { pod, address, port: dialled.1 }, dialled, Way::Direct, 0);
+        }
+        let own = home == self.clients[client as usize].node;
+        let (way, unowned) = if own { (Way::Unowned, Some(0)) } else { (Way::Direct, None) };
+        Dial { dialled, target: dialled, pod: None, server_node: home, via: None, way, because: 0, unowned }
+    }
+
+    fn resolve_mapped(&self, client: u32, dialled: (IpAddr, u16)) -> Resolution {
+        let address = dialled.0;
+        let state = &self.clients[client as usize];
+        let outside = self.is_outside(client);
+        let own_bridge = !outside && self.bridge(state.node) == Some(address);
+        let host = if own_bridge { Some(state.node) } else { self.node_at(address) };
+        if let Some(host) = host {
+            let way = match state.pod {
+                Some(_) if state.node == host => Way::PublishedOnOwnHost,
+                Some(_) => Way::PublishedFromContainer,
+                None => Way::PublishedFromNode,
+            };
+            let (target, because) = (dialled, 0);
+            let dial = Dial { dialled, target, pod: None, server_node: host, via: None, way, because, unowned: None };
+            return Resolution::Dial(dial);
+        }
+        if outside || !holds(self.model.docker.bridge_subnet, address) {
+            return NO_ROUTE;
+        }
+        Resolution::Dial(self.dial_private(state.node, dialled, 0, 0))
+    }
+
+    /// What a SYN finds at an address of a node that no pod has: a closed port of the node, or nobody.
+    pub(super) fn at_node(&self, node: NodeId, connection: u32) -> Listener {
+        let target = self.connections[connection].target;
+        let own = self.model.topology.node(node).address == target || self.bridge(node) == Some(target);
+        if own { Listener::Refuses(0) } else { Listener::NoHost(0) }
+    }
+
+    /// The Service port that a source dials: by name, by clusterIP or by node port.
+    pub(super) fn dialled_service_port(&self, source: u32) -> Option<ServicePortId> {
+        match self.model.call_of(SourceId(source)).to {
+            Target::Service(port) => Some(port),
+            Target::Pod { .. } => None,
+            Target::Address { address, port } if self.node_at(address).is_some() || self.is_bridge(address) => {
+                let place = self.node_ports.iter().position(|node_port| *node_port == Some(port));
+                place.map(ServicePortId::from_index)
+            }
+            Target::Address { address, port } => self.service_port_at(address, port),
+        }
+    }
+
+    /// The workload that a source's address leads to now, if any.
+    pub(super) fn workload_behind(&self, source: u32, address: IpAddr, port: u16) -> Option<WorkloadId> {
+        if let Some(service_port) = self.dialled_service_port(source) {
+            return self.model.service_port(service_port).backends.first().map(|(workload, _)| *workload);
+        }
+        let edge = self.model.graph().paths[source as usize].edge;
+        let client = self.clients.iter().find(|client| client.edge == edge && client.alive)?;
+        let docker = self.model.address_model == AddressModelKind::PortMapping;
+        let host = self.node_at(address).or((self.bridge(client.node) == Some(address)).then_some(client.node));
+        let pod = match host {
+            Some(host) => self.nodes[host.index()].docker.mapping(port).map(|mapping| mapping.pod),
+            None if docker => self.pod_at(client.node, address),
+            None => (0..self.nodes.len()).find_map(|node| self.pod_at(NodeId::from_index(node), address)),
+        };
+        pod.map(|pod| self.pods[pod.index()].workload)
+    }
+
+    /// True when requests of a source start in this pod of a workload.
+    pub(super) fn starts_in(&self, source: usize, workload: WorkloadId, ordinal: u32) -> bool {
+        match self.model.sources[source].from {
+            Origin::Workload(from) => from == workload,
+            Origin::Pod { workload: from, ordinal: one } => from == workload && one == ordinal,
+            Origin::Node(_) | Origin::Zone(_) | Origin::External(_) => false,
+        }
+    }
+
+    /// The block that a node's pods get their addresses from.
+    pub(super) fn bridge_subnet(&self, node: NodeId) -> Option<Subnet> {
+        if self.topology_role(node) == NodeRole::External {
+            return None;
+        }
+        match self.model.address_model {
+            AddressModelKind::FlatPodIp => self.flat.pod_cidr(node),
+            AddressModelKind::PortMapping => Some(self.model.docker.bridge_subnet),
+        }
+    }
+
+    /// The address of a node's bridge: the first one of the block (cni0, docker0).
+    pub(super) fn bridge(&self, node: NodeId) -> Option<IpAddr> {
+        self.bridge_subnet(node).map(|subnet| subnet.nth(1))
+    }
+
+    fn is_bridge(&self, address: IpAddr) -> bool {
+        (0..self.nodes.len()).any(|node| self.bridge(NodeId::from_index(node)) == Some(address))
+    }
+
+    fn topology_role(&self, node: NodeId) -> NodeRole {
+        self.model.topology.node(node).role
+    }
+
+    fn is_outside(&self, client: u32) -> bool {
+        self.topology_role(self.clients[client as usize].node) == NodeRole::External
+    }
+
+    fn node_at(&self, address: IpAddr) -> Option<NodeId> {
+        self.model.topology.nodes().iter().position(|node| node.address == address).map(NodeId::from_index)
+    }
+
+    fn service_port_at(&self, address: IpAddr, port: u16) -> Option<ServicePortId> {
+        let here = |wanted: &crate::model::application::ServicePort| {
+            self.cluster_ips[wanted.service.index()] == Some(address) && wanted.port == port
+        };
+        self.model.service_ports.iter().position(here).map(ServicePortId::from_index)
+    }
+
+    /// The pod of a node that has an address now.
+    fn pod_at(&self, node: NodeId, address: IpAddr) -> Option<PodId> {
+        let here = |pod: &super::state::Pod| {
+            pod.node == Some(node) && pod.address == Some(address) && pod.state != PodState::Gone
+        };
+        self.pods.iter().position(here).map(PodId::from_index)
+    }
+}
+
+/// No route leads to the address, and the kernel says so at once.
+const NO_ROUTE: Resolution = Resolution::Rejected(Outcome::NetworkUnreachable);
+
+/// True when a block holds an address.
+fn holds(subnet: Subnet, address: IpAddr) -> bool {
+    let (IpAddr::V4(first), IpAddr::V4(address)) = (subnet.address, address) else { return false };
+    u64::from(u32::from(address).wrapping_sub(u32::from(first))) < subnet.size()
+}
