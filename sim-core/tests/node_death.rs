@@ -11,6 +11,7 @@ use sim_core::model::application::{
     ServicePort, Source, Target, Workload, WorkloadKind,
 };
 use sim_core::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
+use sim_core::model::lifecycle::{Termination, Updates};
 use sim_core::model::parameters::{Argument, Arguments, Victim, find};
 use sim_core::model::settings::{
     AddressModelKind, ClusterSettings, Discovery, DockerSettings, Limits, RegistrySettings, Rescheduler,
@@ -50,6 +51,8 @@ fn workload(name: &str, replicas: u32, placement: &[u32], port: Option<u16>) -> 
             startup: SimDuration::from_secs(3),
             ..Behaviour::default()
         },
+        updates: Updates::default(),
+        termination: Termination::default(),
     }
 }
 
@@ -134,6 +137,7 @@ fn model(address_model: AddressModelKind, discovery: Discovery, seed: u64) -> Mo
         service_ports: vec![service_port()],
         sources: vec![source()],
         faults: vec![lost_node()],
+        actions: Vec::new(),
     };
     Model::new(parts).unwrap()
 }

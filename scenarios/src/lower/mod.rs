@@ -1,5 +1,6 @@
 //! From the draft and one arm's settings to a model: every name becomes a number, or an error at its place.
 
+mod actions;
 mod faults;
 mod parts;
 pub(crate) mod refs;
@@ -85,6 +86,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let tables = Tables { topology, workloads, services, service_ports, duration };
     let sources = traffic::lower(ctx, &tables);
     let faults = faults::lower(ctx, &tables);
+    let actions = actions::lower(ctx, &tables);
     if ctx.sink.has_errors() {
         return None;
     }
@@ -107,6 +109,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
         service_ports,
         sources,
         faults,
+        actions,
     };
     match Model::new(parts) {
         Ok(model) => Some(model),

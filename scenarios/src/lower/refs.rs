@@ -4,7 +4,9 @@ use sim_core::model::application::WorkloadKind;
 use sim_core::model::ids::{LinkId, NodeId, WorkloadId};
 use sim_core::topology::{NodeRole, Topology};
 
-use crate::diagnostics::codes::{AMBIGUOUS, UNKNOWN_LINK, UNKNOWN_NODE, UNKNOWN_SERVICE, UNKNOWN_WORKLOAD};
+use crate::diagnostics::codes::{
+    AMBIGUOUS, UNKNOWN_LINK, UNKNOWN_NODE, UNKNOWN_SERVICE, UNKNOWN_WORKLOAD, UNKNOWN_ZONE,
+};
 use crate::diagnostics::{Place, Sink};
 use crate::draft::{Draft, DraftWorkload};
 use crate::nearest::did_you_mean;
@@ -153,6 +155,22 @@ pub(crate) fn worker(text: &str, topology: &Topology, place: &Place, sink: &mut 
     let names: Vec<&str> = workers.map(|node| node.name.as_str()).take(12).collect();
     sink.help(UNKNOWN_NODE, place, format!("node `{text}` hosts no workload"), &format!("known: {}", names.join(", ")));
     None
+}
+
+/// Some worker in a zone, which stands for all of them.
+pub(crate) fn zone(text: &str, topology: &Topology, place: &Place, sink: &mut Sink) -> Option<NodeId> {
+    let mut workers = topology.with_role(NodeRole::Worker);
+    let found = workers.find(|node| topology.node(*node).zone == text);
+    if found.is_none() {
+        let mut zones: Vec<&str> =
+            topology.with_role(NodeRole::Worker).map(|node| topology.node(node).zone.as_str()).collect();
+        zones.sort_unstable();
+        zones.dedup();
+        zones.retain(|zone| !zone.is_empty());
+        let help = did_you_mean(text, zones);
+        sink.help(UNKNOWN_ZONE, place, format!("there is no zone `{text}` with a worker node"), &help);
+    }
+    found
 }
 
 /// The number of a link.

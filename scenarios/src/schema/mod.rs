@@ -76,6 +76,8 @@ pub struct Spec {
     pub traffic: List<TrafficSpec>,
     /// What breaks.
     pub faults: List<FaultSpec>,
+    /// What is changed on purpose.
+    pub actions: List<ActionSpec>,
     /// What must hold; a run that breaks one exits with 99.
     pub expect: List<ExpectSpec>,
     /// Settings of Kubernetes.
@@ -239,6 +241,20 @@ pub struct BehaviourSpec {
     pub backlog: Option<u32>,
     /// From starting a container to its listening.
     pub startup: Option<DurationText>,
+    /// How long the preStop hook runs (the manifest's).
+    pub pre_stop_sleep: Option<DurationText>,
+    /// What a server does on SIGTERM.
+    pub shutdown: Option<ShutdownSpec>,
+}
+
+/// What a server does on SIGTERM.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ShutdownSpec {
+    /// It listens no more and finishes what it serves (true), or exits at once.
+    pub drain: Option<Flag>,
+    /// It exits after this time even if requests have not ended (waits for SIGKILL).
+    pub timeout: Option<DurationText>,
 }
 
 /// What a scenario adds to a Service.
@@ -291,6 +307,10 @@ pub struct PayloadSpec {
 #[derive(Clone, Debug, Default)]
 pub struct FaultSpec(pub serde_json::Map<String, Value>);
 
+/// An action: `name`, `at` or `after`, `kind`, and what it changes under the keys that its kind asks for.
+#[derive(Clone, Debug, Default)]
+pub struct ActionSpec(pub serde_json::Map<String, Value>);
+
 /// A threshold.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -302,7 +322,7 @@ pub struct ExpectSpec {
     pub arm: Option<String>,
     /// Of this traffic source (of all together when absent).
     pub traffic: Option<String>,
-    /// After this fault.
+    /// After this fault or action.
     pub fault: Option<String>,
     /// The least value allowed: a number, or a duration.
     pub min: Option<BoundText>,

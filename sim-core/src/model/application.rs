@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::kernel::time::SimDuration;
 use crate::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
+use crate::model::lifecycle::{Shutdown, Termination, Updates};
 use crate::workload::arrivals::ArrivalProcess;
 use crate::workload::distribution::Distribution;
 
@@ -132,16 +133,20 @@ pub struct Behaviour {
     pub backlog: u32,
     /// From starting a container to its listening.
     pub startup: SimDuration,
+    /// What it does when it is asked to stop.
+    pub shutdown: Shutdown,
 }
 
 impl Default for Behaviour {
-    /// 1 ms constant service, unlimited concurrency, backlog 4096 (`net.core.somaxconn` since Linux 5.4), 1 s startup.
+    /// 1 ms constant service, unlimited concurrency, backlog 4096 (`net.core.somaxconn` since Linux 5.4), 1 s startup,
+    /// draining at its end.
     fn default() -> Self {
         Self {
             service_time: Distribution::Constant(SimDuration::from_millis(1)),
             concurrency: None,
             backlog: 4_096,
             startup: SimDuration::from_secs(1),
+            shutdown: Shutdown::default(),
         }
     }
 }
@@ -173,6 +178,10 @@ pub struct Workload {
     pub publish: Vec<Publish>,
     /// How its processes behave.
     pub behaviour: Behaviour,
+    /// How its pods are replaced by newer ones.
+    pub updates: Updates,
+    /// How its pods stop in a cluster.
+    pub termination: Termination,
 }
 
 impl Workload {

@@ -2,7 +2,7 @@
 //! A registry is a slice of specs; scenario files, documentation and errors ask it instead of listing names.
 
 use crate::kernel::time::SimDuration;
-use crate::model::ids::{LinkId, NodeId, WorkloadId};
+use crate::model::ids::{LinkId, NodeId, ServiceId, WorkloadId};
 use crate::model::units::Rate;
 use crate::workload::distribution::Distribution;
 
@@ -26,6 +26,14 @@ pub enum ParameterKind {
     Pod,
     /// A link, by name.
     Link,
+    /// A zone, by name.
+    Zone,
+    /// A workload, by reference.
+    Workload,
+    /// A Service, by name.
+    Service,
+    /// Any text.
+    Text,
 }
 
 /// A parameter of a replaceable part.
@@ -62,10 +70,12 @@ pub enum Victim {
     },
     /// This link.
     Link(LinkId),
+    /// Every worker in the zone of this one.
+    ZoneOf(NodeId),
 }
 
 /// A parameter's value.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Argument {
     /// A length of time.
     Duration(SimDuration),
@@ -77,6 +87,12 @@ pub enum Argument {
     Distribution(Distribution),
     /// A victim.
     Victim(Victim),
+    /// A workload.
+    Workload(WorkloadId),
+    /// A Service.
+    Service(ServiceId),
+    /// A text.
+    Text(String),
 }
 
 /// Values by parameter name, already checked against a spec.
@@ -94,7 +110,7 @@ impl Arguments {
 
     /// The value of a parameter.
     pub fn get(&self, name: &str) -> Option<Argument> {
-        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
     }
 
     /// A duration, if it was given.
@@ -124,6 +140,24 @@ impl Arguments {
     /// A victim, if it was given.
     pub fn victim(&self, name: &str) -> Option<Victim> {
         let Argument::Victim(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A workload, if it was given.
+    pub fn workload(&self, name: &str) -> Option<WorkloadId> {
+        let Argument::Workload(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A Service, if it was given.
+    pub fn service(&self, name: &str) -> Option<ServiceId> {
+        let Argument::Service(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A text, if it was given.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let Argument::Text(value) = self.get(name)? else { return None };
         Some(value)
     }
 }

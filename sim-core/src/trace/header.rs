@@ -1,6 +1,6 @@
 //! The head of a trace: what was run, and the names behind the numbers in its records.
 
-use super::fields::{Field, Suffix};
+use super::fields::{Field, Suffix, TemplateHash};
 use crate::kernel::time::SimDuration;
 use crate::model::Model;
 use crate::model::application::{Target, WorkloadKind};
@@ -108,7 +108,7 @@ pub struct TraceHeader {
     pub service_ports: Vec<ServicePortName>,
     /// Sources by number.
     pub sources: Vec<SourceName>,
-    /// Faults by number.
+    /// Faults by number, and after them the actions.
     pub faults: Vec<String>,
 }
 
@@ -132,7 +132,7 @@ impl TraceHeader {
             services: service_names(model),
             service_ports: service_port_names(model),
             sources: source_names(model),
-            faults: model.faults.iter().map(|fault| fault.name.clone()).collect(),
+            faults: disturbance_names(model),
         }
     }
 
@@ -148,6 +148,13 @@ impl TraceHeader {
             name.clone()
         } else {
             format!("{name}-{suffix}")
+        }
+    }
+
+    /// From here on pods of a workload are named with this template hash.
+    pub fn use_template(&mut self, workload: WorkloadId, hash: TemplateHash) {
+        if let Some(owner) = self.workloads.get_mut(workload.index()) {
+            hash.as_str().clone_into(&mut owner.template_hash);
         }
     }
 
@@ -340,6 +347,12 @@ fn service_port_names(model: &Model) -> Vec<ServicePortName> {
         workloads: port.backends.iter().map(|(workload, _)| workload.0).collect(),
     };
     model.service_ports.iter().map(name).collect()
+}
+
+/// Faults, and after them actions.
+fn disturbance_names(model: &Model) -> Vec<String> {
+    let faults = model.faults.iter().map(|fault| fault.name.clone());
+    faults.chain(model.actions.iter().map(|action| action.name.clone())).collect()
 }
 
 fn source_names(model: &Model) -> Vec<SourceName> {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::fields::{Client, Encoder, Field, FieldType, Suffix, Value};
+use super::fields::{Client, Encoder, Field, FieldType, Suffix, TemplateHash, Value};
 use super::record_macro::records;
 use super::words::{DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind};
 use crate::kernel::time::SimTime;
@@ -439,5 +439,51 @@ records! {
     Request LimitReached = 44 "limit-reached" {
         /// The limit's value.
         limit: u64,
+    }
+    /// A planned action begins: a root.
+    Request ActionStarted = 60 "action-started" {
+        /// Which action.
+        action: FaultId,
+    }
+    /// Everything that an action asked for is done.
+    Request ActionCompleted = 61 "action-completed" {
+        /// Which action.
+        action: FaultId,
+    }
+    /// A pod's processes are asked to stop: SIGTERM.
+    Request StopSignal = 62 "stop-signal" {
+        /// Which pod.
+        pod: PodId,
+    }
+    /// A node takes no new pods.
+    Request NodeCordoned = 63 "node-cordoned" {
+        /// Which node.
+        node: NodeId,
+    }
+    /// A node takes new pods again.
+    Request NodeUncordoned = 64 "node-uncordoned" {
+        /// Which node.
+        node: NodeId,
+    }
+    /// A Service is deleted: its name, its clusterIP and its node ports mean nothing any more.
+    Request ServiceDeleted = 65 "service-deleted" {
+        /// Which Service.
+        service: ServiceId,
+    }
+    /// The names of pods made from here on carry this hash, until another such record of their workload.
+    Request TemplateUsed = 66 "template-used" {
+        /// Whose pods.
+        workload: WorkloadId,
+        /// The hash of their template.
+        hash: TemplateHash,
+    }
+    /// A workload's pods of one template are to be so many: the size of a ReplicaSet, for a Deployment.
+    Request ReplicasWanted = 67 "replicas-wanted" {
+        /// Whose pods.
+        workload: WorkloadId,
+        /// Which template, counted from 0 over the run.
+        revision: u32,
+        /// How many.
+        replicas: u32,
     }
 }

@@ -58,6 +58,8 @@ enum Resolution {
     },
     /// The client knows no address.
     NoAddress(RecordId),
+    /// The name of the Service means nothing any more.
+    NoName(RecordId),
 }
 
 impl World {
@@ -68,6 +70,7 @@ impl World {
             Resolution::Dial(dial) => self.dial(request, dial),
             Resolution::Rejected { address, port, because } => self.rejected(request, address, port, because),
             Resolution::NoAddress(because) => self.end_request(request, Outcome::NoAddress, None, because),
+            Resolution::NoName(because) => self.end_request(request, Outcome::DnsError, None, because),
         }
     }
 
@@ -92,10 +95,16 @@ impl World {
         let node = self.clients[client as usize].node;
         let from_node = matches!(self.clients[client as usize].client, Client::Node(_));
         let service_port = self.model.service_port(port);
-        let dialled = service_port.port;
-        let Some(address) = self.cluster_ips[service_port.service.index()] else {
+        let (service, dialled) = (service_port.service, service_port.port);
+        if let Some(deleted) = self.deleted_service(service) {
+            return Resolution::NoName(deleted);
+        }
+        let Some(address) = self.cluster_ips[service.index()] else {
             return Resolution::NoAddress(0);
         };
+        if let Some(because) = self.rules_unknown_on(node, port) {
+            return Resolution::Dial(dial_into_nothing(node, (address, dialled), because));
+        }
         let (chosen, because) = self.choose_endpoint(node, port, source, number);
         let Some(backend) = chosen else {
             return Resolution::Rejected { address, port: dialled, because };
@@ -106,7 +115,7 @@ impl World {
 
     /// Through a node port: the client takes any node, which chooses when the SYN reaches it.
     fn resolve_node_port(&mut self, source: u32, number: u64, port: ServicePortId) -> Resolution {
-        let Some(node_port) = self.node_ports[port.index()] else { return Resolution::NoAddress(0) };
+        let Some(node_port) = self.written_node_ports[port.index()] else { return Resolution::NoAddress(0) };
         let draw = self.front_draw(source, number);
         let fronts = &self.fronts;
         let place = usize::try_from(below(draw, fronts.len() as u64)).expect("a place in a table");
@@ -129,6 +138,10 @@ impl World {
     pub(super) fn choose_behind_front(&mut self, node: NodeId, connection: u32) -> bool {
         let Connection { source, number, .. } = self.connections[connection];
         let Target::Service(port) = self.model.sources[source as usize].to else { return false };
+        if let Some(because) = self.node_port_closed(node, port, self.connections[connection].port) {
+            self.connections[connection].because = because;
+            return false;
+        }
         let (chosen, because) = self.choose_endpoint(node, port, source, number);
         let state = &mut self.connections[connection];
         let Some(Backend { pod, address, port }) = chosen else {
@@ -419,6 +432,13 @@ impl World {
             Target::Pod { workload: wanted, .. } => wanted == workload,
         }
     }
+}
+
+/// To an address that the client's own node has no rule for: the packet leaves, and nothing comes back.
+fn dial_into_nothing(node: NodeId, dialled: (IpAddr, u16), because: RecordId) -> Dial {
+    let (address, port) = dialled;
+    let way = Way::Direct;
+    Dial { address, port, target: dialled, pod: None, server_node: node, via: None, way, because, unowned: None }
 }
 
 fn new_balancer(name: &str) -> Box<dyn crate::balancing::LoadBalancer> {

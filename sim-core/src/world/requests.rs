@@ -129,7 +129,7 @@ impl World {
 
     /// Ends a request; its connection, if any, lives on without it.
     pub(super) fn end_request(&mut self, request: u32, outcome: Outcome, pod: Option<PodId>, because: RecordId) {
-        let Request { source, number, record, connection, deadline, .. } = self.requests[request].clone();
+        let Request { source, number, client, record, connection, deadline, .. } = self.requests[request].clone();
         if let Some(timer) = deadline {
             self.agenda.disarm(timer);
         }
@@ -144,6 +144,7 @@ impl World {
         // A request-level trace must not refer to connections, so the request itself is the cause.
         self.journal.write(now, record, because, body);
         self.requests.remove(request);
+        self.client_finished(client);
         self.user_goes_on(source, number);
     }
 

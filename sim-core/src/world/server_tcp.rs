@@ -25,6 +25,8 @@ pub(super) enum Listener {
     Refuses(RecordId),
     /// Nobody owns the address: ARP fails.
     NoHost(RecordId),
+    /// Nothing comes back.
+    Silent(RecordId),
 }
 
 impl World {
@@ -72,6 +74,10 @@ impl World {
                 self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
             }
             Listener::NoHost(because) => self.start_arp(connection, because),
+            Listener::Silent(because) => {
+                self.connections[connection].in_flight += 1;
+                self.drop_packet(packet, DropReason::NoHost, because);
+            }
         }
     }
 
@@ -232,6 +238,7 @@ impl World {
         self.send_server_data(connection, SegmentKind::Response);
         self.pods[pod.index()].server.busy -= 1;
         self.accept(pod);
+        self.drain_goes_on(pod);
     }
 
     fn send_server_data(&mut self, connection: u32, kind: SegmentKind) {
@@ -324,6 +331,7 @@ impl World {
                 self.pods[pod.index()].server.busy -= 1;
                 self.connections[connection].server_end = ServerEnd::Closed;
                 self.accept(pod);
+                self.drain_goes_on(pod);
             }
             ServerEnd::None
             | ServerEnd::SynReceived
