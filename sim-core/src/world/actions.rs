@@ -64,7 +64,9 @@ impl World {
                 self.roll_out(workload, &stamp, record)
             }
             Change::Scale { workload, replicas } => {
-                self.controllers[workload.index()].replicas = replicas;
+                let controller = &mut self.controllers[workload.index()];
+                controller.replicas = replicas;
+                controller.resized = true;
                 self.ask_controller(workload, record);
                 Some(Goal::Scaled(workload))
             }

@@ -44,6 +44,8 @@ pub(super) struct Controller {
     pub trigger: RecordId,
     /// The template whose hash new pods' names carry now.
     named: u32,
+    /// Somebody has asked for another number of containers (port mapping).
+    pub resized: bool,
     /// The container that is being replaced, or that replaces one (port mapping).
     pub swapping: Option<PodId>,
 }
@@ -53,7 +55,7 @@ impl Controller {
     pub(super) fn new(workload: &Workload) -> Self {
         let hash = TemplateHash::of(&workload.template_hash);
         let first = Template { hash, wanted: 0, record: 0, fresh: false, batch: 1, sync_planned: false };
-        Self { replicas: 0, templates: vec![first], changed: 0, trigger: 0, named: 0, swapping: None }
+        Self { replicas: 0, templates: vec![first], changed: 0, trigger: 0, named: 0, resized: false, swapping: None }
     }
 
     /// So many pods stand at the start.
@@ -264,7 +266,10 @@ impl World {
         let controller = &self.controllers[workload.index()];
         let mut pods = self.active_pods(workload);
         let newest = pods.all(|pod| self.pods[pod.index()].revision == controller.newest() && self.is_available(pod));
-        newest && self.active_pods(workload).count() == controller.replicas as usize && controller.swapping.is_none()
+        // Plain Docker replaces only what is there.
+        let complete = self.model.address_model == AddressModelKind::PortMapping
+            || self.active_pods(workload).count() == controller.replicas as usize;
+        newest && complete && controller.swapping.is_none()
     }
 
     /// As many pods as wanted are there, and the ones that are not have gone.

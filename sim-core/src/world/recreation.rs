@@ -10,7 +10,9 @@ use crate::trace::words::DeleteReason;
 impl World {
     /// The next step for a workload's containers; the next one is touched when the last one listens again.
     pub(super) fn recreate_in_turn(&mut self, workload: WorkloadId) {
-        self.settle_number(workload);
+        if std::mem::replace(&mut self.controllers[workload.index()].resized, false) {
+            self.settle_number(workload);
+        }
         if self.controllers[workload.index()].swapping.is_some_and(|pod| self.is_under_way(pod)) {
             return;
         }
@@ -33,8 +35,9 @@ impl World {
         let state = &self.pods[pod.index()];
         match state.state {
             PodState::Gone | PodState::Lost | PodState::Pending => false,
-            PodState::Running => state.deleted,
-            PodState::Bound | PodState::Starting | PodState::Waiting | PodState::Draining => true,
+            // One that died by itself is left to its restart policy.
+            PodState::Running | PodState::Waiting => state.deleted,
+            PodState::Bound | PodState::Starting | PodState::Draining => true,
         }
     }
 
@@ -51,7 +54,7 @@ impl World {
         true
     }
 
-    /// As many containers as wanted: new ones go where the scheduler's rule puts them, the last ones go first.
+    /// As many containers as asked for: new ones go where the scheduler's rule puts them, the last ones go first.
     fn settle_number(&mut self, workload: WorkloadId) {
         let controller = &self.controllers[workload.index()];
         let (wanted, newest) = (controller.replicas as usize, controller.newest());
