@@ -357,3 +357,70 @@ fn the_level_of_a_written_trace_changes_neither_report_nor_digest() {
     assert!(request == connection, "request and connection differ");
     assert!(segment == connection, "segment and connection differ");
 }
+
+/// The library's rollout, whose arms differ in their hooks alone.
+fn rollout(set: &[(&str, &str)]) -> Scenario {
+    let text = std::fs::read_to_string(library().join("rollout-under-load.yaml")).unwrap();
+    load(&text, set)
+}
+
+#[test]
+fn a_world_forked_within_a_rollout_goes_on_as_the_whole_one_does() {
+    let scenario = rollout(&[]);
+    for (arm, second) in [(0, 21), (1, 22), (2, 30)] {
+        let mut world = World::new(Arc::new(scenario.arms[arm].model.clone()), Level::Connection);
+        let mut own = Vec::new();
+        world.run_until(SimTime::from_nanos(second * 1_000_000_000 + 55_000_000), &mut own);
+        let mut fork = world.clone();
+        let mut forked = own.clone();
+        world.run(&mut own);
+        fork.run(&mut forked);
+        assert!(own == forked, "arm {arm}: a fork goes its own way");
+        assert!(own == world_records(&scenario, arm, Level::Connection, 1), "arm {arm}");
+    }
+}
+
+#[test]
+fn an_action_moves_no_arrival_size_or_demand_and_no_other_workloads_names() {
+    let with = rollout(&[]);
+    let without = rollout(&[("actions", "[]"), ("expect", "[]")]);
+    let names = |scenario: &Scenario| -> Vec<_> {
+        let made = world_records(scenario, 0, Level::Request, 1).into_iter().filter_map(|record| match record.body {
+            Body::PodCreated { workload, ordinal, suffix, .. } => Some((workload, ordinal, suffix)),
+            _ => None,
+        });
+        made.collect()
+    };
+    assert!(roots_of_arm(&with, 0) == roots_of_arm(&without, 0));
+    let (many, few) = (names(&with), names(&without));
+    assert!(many.len() > few.len() && many.starts_with(&few));
+}
+
+#[test]
+fn a_saved_rollout_names_its_pods_as_its_run_did() {
+    let scenario = rollout(&[]);
+    let header = Unit { scenario: &scenario, arm: &scenario.arms[0] }.header();
+    let own = run(&scenario, 0, Level::Connection);
+    let mut jsonl = JsonlWriter::new(Vec::new(), &header, Level::Connection).unwrap();
+    own.records.iter().for_each(|record| jsonl.record(record));
+    let saved = TraceReader::open(jsonl.finish().unwrap().as_slice()).unwrap().map(Result::unwrap).collect::<Vec<_>>();
+    assert!(saved == own.records);
+    assert_eq!(metrics_of(&header, saved), own.report.metrics);
+    let outage = own.report.metrics.outages.iter().find(|outage| outage.fault == "release").unwrap();
+    assert!(outage.ended && outage.stages.client.is_some(), "{outage:?}");
+}
+
+#[test]
+fn no_record_of_an_action_refers_to_a_record_of_a_finer_level() {
+    let scenario = rollout(&[("duration", "70s"), ("topology.links.loss", "1%")]);
+    let records = world_records(&scenario, 0, Level::Segment, 1);
+    let levels: BTreeMap<u64, Level> = records.iter().map(|record| (record.id, record.body.level())).collect();
+    for record in &records {
+        for other in [record.cause, record.because].into_iter().filter(|other| *other != 0) {
+            assert!(levels[&other] <= record.body.level(), "{record:?}");
+        }
+    }
+    let roots = ["plan-applied", "action-started", "request-arrived"];
+    let causes = records.iter().filter(|record| record.cause == 0).map(|record| record.body.kind());
+    assert!(causes.into_iter().all(|kind| roots.contains(&kind)));
+}

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use sim_core::actions::ACTIONS;
 use sim_core::balancing::BALANCERS;
 use sim_core::faults::FAULTS;
 use sim_core::workload::arrivals::ARRIVALS;
@@ -155,9 +156,9 @@ fn used_by(room: &str, parts: usize) -> BTreeSet<String> {
 #[test]
 fn the_arrows_between_the_rooms_of_the_core_are_these() {
     // The registries' value types (a fault kind, a balancer, an arrival process) are part of a model.
-    let arrows: [(&str, &[&str]); 11] = [
+    let arrows: [(&str, &[&str]); 12] = [
         ("kernel", &[]),
-        ("model", &["balancing", "faults", "kernel", "topology", "workload"]),
+        ("model", &["actions", "balancing", "faults", "kernel", "topology", "workload"]),
         ("topology", &["kernel", "model"]),
         ("balancing", &["model"]),
         ("dataplane", &["kernel", "model"]),
@@ -165,6 +166,7 @@ fn the_arrows_between_the_rooms_of_the_core_are_these() {
         ("transport", &["kernel"]),
         ("workload", &["kernel", "model"]),
         ("faults", &["kernel", "model"]),
+        ("actions", &["model"]),
         ("control", &["kernel", "model", "trace"]),
         ("trace", &["kernel", "model", "topology"]),
     ];
@@ -190,6 +192,7 @@ fn lower_rooms_see_only_the_plain_parts_of_the_model() {
     assert_eq!(of("topology", "model"), set(&["model::ids", "model::units"]));
     assert_eq!(of("balancing", "model"), set(&["model::parameters"]));
     assert_eq!(of("faults", "model"), set(&["model::parameters"]));
+    assert_eq!(of("actions", "model"), set(&["model::ids", "model::parameters"]));
     assert_eq!(of("workload", "model"), set(&["model::parameters", "model::units"]));
     assert_eq!(of("model", "workload"), set(&["workload::arrivals", "workload::distribution"]));
     assert_eq!(of("control", "trace"), set(&["trace::RecordId", "trace::fields", "trace::words"]));
@@ -253,6 +256,7 @@ fn every_file_of_a_registry_folder_is_registered() {
     let registries = [
         ("sim-core/src/balancing", BALANCERS.len()),
         ("sim-core/src/faults", FAULTS.len()),
+        ("sim-core/src/actions", ACTIONS.len()),
         ("sim-core/src/workload/arrivals", ARRIVALS.len()),
     ];
     for (folder, registered) in registries {
@@ -282,6 +286,7 @@ fn every_registered_name_is_used_by_a_library_scenario() {
     assert!(text.contains("kind: poisson"));
     let mut missing = Vec::new();
     let kinds = FAULTS.iter().map(|spec| spec.name).chain(ARRIVALS.iter().map(|spec| spec.name));
+    let kinds = kinds.chain(ACTIONS.iter().map(|spec| spec.name));
     for name in kinds {
         if !text.contains(&format!("kind: {name},")) && !text.contains(&format!("kind: {name}}}")) {
             missing.push(format!("kind: {name}"));

@@ -47,6 +47,7 @@ fn type_name(field_type: FieldType) -> &'static str {
         FieldType::Address => "address",
         FieldType::Subnet => "subnet",
         FieldType::Suffix => "suffix",
+        FieldType::TemplateHash => "template hash",
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sim_core::kernel::time::{SimDuration, SimTime};
 use sim_core::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
 use sim_core::model::settings::Subnet;
-use sim_core::trace::fields::{Client, FieldType, Suffix, Value};
+use sim_core::trace::fields::{Client, FieldType, Suffix, TemplateHash, Value};
 use sim_core::trace::header::{EdgeName, NodeName, ServiceName, ServicePortName, SourceName, WorkloadName};
 use sim_core::trace::record::KINDS;
 use sim_core::trace::words::Outcome;
@@ -199,6 +199,7 @@ pub(crate) fn value(field_type: FieldType, variant: u8) -> Value {
         FieldType::Client => Value::Client([Client::Node(NodeId(2)), Client::Pod(PodId(2))][usize::from(variant)]),
         FieldType::Address => Value::Address([ip("10.0.0.1"), ip("fd00::1")][usize::from(variant)]),
         FieldType::Subnet => Value::Subnet(Subnet::v4(10, variant, 0, 0, 24)),
+        FieldType::TemplateHash => Value::TemplateHash(TemplateHash::of(["5b56ccd65f", "d9f8"][usize::from(variant)])),
         FieldType::Suffix => Value::Suffix([Suffix::NONE, Suffix(*b"x2kz9")][usize::from(variant)]),
     }
 }

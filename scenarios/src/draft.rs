@@ -2,6 +2,7 @@
 
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{Container, Protocol, Publish, RestartPolicy, ServiceKind, WorkloadKind};
+use sim_core::model::lifecycle::{Termination, Updates};
 use std::net::IpAddr;
 
 use crate::diagnostics::Place;
@@ -30,6 +31,10 @@ pub(crate) struct DraftWorkload {
     pub(crate) template_hash: String,
     /// Labels of the object itself.
     pub(crate) own_labels: Vec<(String, String)>,
+    /// How it is updated.
+    pub(crate) updates: Updates,
+    /// How its pods stop.
+    pub(crate) termination: Termination,
     /// What its selector asks for that its own template must have.
     pub(crate) selector: Vec<(String, String)>,
     /// Its selector has `matchExpressions` too.

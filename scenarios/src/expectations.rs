@@ -39,7 +39,7 @@ pub struct Expectation {
     pub arm: Option<String>,
     /// Of this traffic source; of all together when absent.
     pub traffic: Option<String>,
-    /// After this fault.
+    /// After this fault or action.
     pub fault: Option<String>,
     /// The least value allowed, in `unit`.
     pub min: Option<f64>,
@@ -99,7 +99,9 @@ fn check_names(
 ) {
     let arms: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
     let traffic: Vec<&str> = spec.traffic.iter().filter_map(|(_, source)| source.name.as_deref()).collect();
-    let faults: Vec<&str> = spec.faults.iter().filter_map(|(_, fault)| fault.name()).collect();
+    // An action is followed like a fault.
+    let actions = spec.actions.iter().filter_map(|(_, action)| action.name());
+    let faults: Vec<&str> = spec.faults.iter().filter_map(|(_, fault)| fault.name()).chain(actions).collect();
     // An arm in error has no name here, and was reported already.
     let metrics: Vec<&str> = metrics.iter().map(|(name, _)| *name).collect();
     let all_arms = spec.arms.is_empty() || arms.len() == spec.arms.0.len();

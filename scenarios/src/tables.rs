@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use sim_core::actions::ACTIONS;
 use sim_core::balancing::BALANCERS;
 use sim_core::faults::FAULTS;
 use sim_core::model::parameters::{ParameterKind, Spec};
@@ -30,6 +31,7 @@ pub fn format_tables() -> Vec<Table> {
         Table { name: "distributions", markdown: registry(DISTRIBUTIONS) },
         Table { name: "balancers", markdown: registry(BALANCERS) },
         Table { name: "faults", markdown: registry(FAULTS) },
+        Table { name: "actions", markdown: registry(ACTIONS) },
         Table { name: "kubernetes", markdown: pairs("object", "keys that are modelled", types::SUPPORTED) },
         Table { name: "compose", markdown: pairs("mapping", "keys that are modelled", compose::SUPPORTED) },
         Table { name: "diagnostics", markdown: codes() },
@@ -87,6 +89,10 @@ fn kind_name(kind: ParameterKind) -> String {
         ParameterKind::Node => "node name, or {hosting, index}".to_owned(),
         ParameterKind::Pod => "pod name, or {of, index}".to_owned(),
         ParameterKind::Link => "link name".to_owned(),
+        ParameterKind::Zone => "zone name".to_owned(),
+        ParameterKind::Workload => "workload".to_owned(),
+        ParameterKind::Service => "Service name".to_owned(),
+        ParameterKind::Text => "text".to_owned(),
     }
 }
 

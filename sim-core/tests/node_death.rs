@@ -12,6 +12,7 @@ use sim_core::model::application::{
 };
 use sim_core::model::call::Call;
 use sim_core::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
+use sim_core::model::lifecycle::{Termination, Updates};
 use sim_core::model::parameters::{Argument, Arguments, Victim, find};
 use sim_core::model::settings::{
     AddressModelKind, ClusterSettings, Discovery, DockerSettings, Limits, RegistrySettings, Rescheduler,
@@ -52,6 +53,8 @@ fn workload(name: &str, replicas: u32, placement: &[u32], port: Option<u16>) -> 
             ..Behaviour::default()
         },
         calls: vec![],
+        updates: Updates::default(),
+        termination: Termination::default(),
     }
 }
 
@@ -136,6 +139,7 @@ fn model(address_model: AddressModelKind, discovery: Discovery, seed: u64) -> Mo
         service_ports: vec![service_port()],
         sources: vec![source()],
         faults: vec![lost_node()],
+        actions: Vec::new(),
     };
     Model::new(parts).unwrap()
 }

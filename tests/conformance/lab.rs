@@ -17,17 +17,34 @@ pub(crate) const ONE_SERVER: &str = "
 
 /// Runs one arm of a scenario whose `spec` goes on with `rest`; records of every level.
 pub(crate) fn run(arm: &str, rest: &str) -> Vec<Record> {
+    records_of(&world_of(&["run-my-nginx.yaml", "nginx-svc.yaml", "curl.yaml"], arm, rest, Level::Segment))
+}
+
+/// The same with other manifests of the folder beside this file, and a client to ask them.
+pub(crate) fn run_manifest(file: &str, arm: &str, rest: &str) -> Vec<Record> {
+    let file = format!("../../../tests/conformance/manifests/{file}");
+    records_of(&world_of(&[&file, "curl.yaml"], arm, rest, Level::Segment))
+}
+
+/// The world of one arm at its first instant.
+pub(crate) fn world_of(manifests: &[&str], arm: &str, rest: &str, level: Level) -> World {
+    let include: Vec<String> = manifests.iter().map(|name| format!("kubernetes/{name}")).collect();
     let text = format!(
         "apiVersion: podwire/v1\nkind: Scenario\nmetadata: {{name: case}}\nspec:\n  seed: 1\n  \
-         include: [kubernetes/run-my-nginx.yaml, kubernetes/nginx-svc.yaml, kubernetes/curl.yaml]\n  arms: [{arm}]\n{rest}"
+         include: [{}]\n  arms: [{arm}]\n{rest}",
+        include.join(", ")
     );
     let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library");
     let source = Source { name: "case".to_owned(), text };
     let loaded = podwire::session::load_text(source, &base, &Overrides::default());
     let problems = scenarios::render(&loaded.diagnostics, &loaded.sources, false);
     let scenario = loaded.scenario.unwrap_or_else(|| panic!("{problems}"));
+    World::new(Arc::new(scenario.arms[0].model.clone()), level)
+}
+
+fn records_of(world: &World) -> Vec<Record> {
     let mut records = Vec::new();
-    World::new(Arc::new(scenario.arms[0].model.clone()), Level::Segment).run(&mut records);
+    world.clone().run(&mut records);
     records
 }
 

@@ -9,4 +9,7 @@
 
 mod control;
 mod lab;
+mod rollout;
+mod services;
+mod termination;
 mod transport;

@@ -6,7 +6,7 @@ use sim_core::trace::words::Outcome;
 
 use crate::library::{self, Run};
 
-const SECOND: u64 = 1_000_000_000;
+pub(crate) const SECOND: u64 = 1_000_000_000;
 
 /// Address translations of each connection.
 fn translations(run: &Run) -> Vec<u8> {
@@ -18,12 +18,13 @@ fn translations(run: &Run) -> Vec<u8> {
 }
 
 /// Times of the records of one kind, in nanoseconds.
-fn times(run: &Run, kind: &str) -> Vec<u64> {
+pub(crate) fn times(run: &Run, kind: &str) -> Vec<u64> {
     let of_kind = run.records.iter().filter(|record| record.body.kind() == kind);
     of_kind.map(|record| record.time.as_nanos()).collect()
 }
 
-fn count(run: &Run, wanted: Outcome) -> usize {
+/// Requests that ended so.
+pub(crate) fn count(run: &Run, wanted: Outcome) -> usize {
     let ended = run.records.iter();
     ended.filter(|record| matches!(record.body, Body::RequestEnded { outcome, .. } if outcome == wanted)).count()
 }

@@ -12,6 +12,7 @@
 
 mod by_hand;
 mod by_hand_calls;
+mod by_hand_changes;
 mod library;
 
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Which faults stand in a record's causal chain (law 7). Only faults and control-plane records are remembered, and of
+//! Which faults and actions stand in a record's causal chain (law 7); an action counts as a fault here. Only faults and control-plane records are remembered, and of
 //! these only the ones behind a fault, so that millions of requests take no memory.
 
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ impl Chains {
     /// The faults in the chain of a control-plane or fault record, remembered for the records that follow.
     pub(crate) fn learn(&mut self, record: &Record) -> FaultSet {
         let mut set = self.of(record);
-        if let Body::FaultStarted { fault } = record.body {
+        if let Body::FaultStarted { fault } | Body::ActionStarted { action: fault } = record.body {
             let mut faults = self.sets[set.0 as usize].clone();
             faults.push(fault);
             set = self.intern(faults);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use sim_core::trace::fields::Client;
+use sim_core::trace::words::DeleteReason;
 use sim_core::trace::{Body, Record};
 
 use super::addressing::AddressingTally;
@@ -191,7 +192,7 @@ impl Facts {
     pub(crate) fn control(&mut self, record: &Record, faults: FaultSet) {
         let time = record.time.as_nanos();
         match record.body {
-            Body::FaultStarted { fault } => {
+            Body::FaultStarted { fault } | Body::ActionStarted { action: fault } => {
                 self.fault_starts.entry(fault.0).or_insert(time);
             }
             Body::LinkDown { link } => {
@@ -202,6 +203,8 @@ impl Facts {
             }
             Body::NodeNotReady { node } => self.lost(time, Lost::Node(node.0), faults),
             Body::PodNotReady { pod } => self.lost(time, Lost::Pod(pod.0), faults),
+            // Who asked for it knows at once.
+            Body::PodDeleted { pod, reason } if planned(reason) => self.lost(time, Lost::Pod(pod.0), faults),
             Body::CheckFailed { service_port, .. } => self.lost(time, Lost::Check(service_port.0), faults),
             Body::NodeRegistered { node, address, .. } => {
                 self.nodes.slot(node.0).address = Some(address);
@@ -313,6 +316,14 @@ impl PodFacts {
         if faults != FaultSet::EMPTY || self.death.is_none() {
             self.death = Some((faults, time));
         }
+    }
+}
+
+/// A deletion that an action asked for, however indirectly.
+fn planned(reason: DeleteReason) -> bool {
+    match reason {
+        DeleteReason::Requested | DeleteReason::ScaledDown | DeleteReason::Updated | DeleteReason::Drained => true,
+        DeleteReason::TaintEviction | DeleteReason::Fault | DeleteReason::HostLost | DeleteReason::Finalised => false,
     }
 }
 

@@ -88,6 +88,7 @@ struct Node {
     address: Option<IpAddr>,
     subnet: Option<Subnet>,
     not_ready: bool,
+    cordoned: bool,
 }
 
 /// The state of a run's objects at one time.
@@ -98,6 +99,7 @@ pub struct ClusterState {
     pods: IdMap<Pod>,
     nodes: IdMap<Node>,
     services: BTreeMap<ServiceId, (IpAddr, SimTime)>,
+    deleted_services: BTreeSet<ServiceId>,
     node_ports: BTreeMap<ServicePortId, u16>,
     endpoints: BTreeSet<(ServicePortId, IpAddr, u16, PodId)>,
 }
@@ -111,6 +113,7 @@ impl ClusterState {
             pods: IdMap::default(),
             nodes: IdMap::default(),
             services: BTreeMap::new(),
+            deleted_services: BTreeSet::new(),
             node_ports: BTreeMap::new(),
             endpoints: BTreeSet::new(),
         }
@@ -124,6 +127,13 @@ impl ClusterState {
             Resource::Endpoints => tables::endpoints(self, query),
             Resource::Nodes => tables::nodes(self, query),
         }
+    }
+
+    fn delete_service(&mut self, service: ServiceId) {
+        self.services.remove(&service);
+        self.deleted_services.insert(service);
+        let ports = &self.header.service_ports;
+        self.node_ports.retain(|port, _| ports.get(port.index()).is_none_or(|port| port.service != service.0));
     }
 
     fn container(&mut self, pod: PodId, container: u8) -> &mut Container {
@@ -185,11 +195,17 @@ impl TraceSink for ClusterState {
                     address: Some(address),
                     subnet: Some(subnet),
                     not_ready: node.not_ready,
+                    cordoned: node.cordoned,
                 };
             }
             Body::NodeNotReady { node } => self.nodes.slot(node.0).not_ready = true,
             Body::NodeReady { node } => self.nodes.slot(node.0).not_ready = false,
+            Body::NodeCordoned { node } => self.nodes.slot(node.0).cordoned = true,
+            Body::NodeUncordoned { node } => self.nodes.slot(node.0).cordoned = false,
+            Body::TemplateUsed { workload, hash } => self.header.use_template(workload, hash),
+            Body::ServiceDeleted { service } => self.delete_service(service),
             Body::ServiceCreated { service, cluster_ip } => {
+                self.deleted_services.remove(&service);
                 self.services.insert(service, (cluster_ip, record.time));
             }
             Body::NodePortAllocated { service_port, node_port } => {

@@ -121,7 +121,8 @@ pub(super) fn services(state: &ClusterState, query: &Query) -> Option<String> {
     let mut rows = Vec::new();
     for (service, number) in state.header.services.iter().zip(0_u32..) {
         // A Service's own labels are no part of a trace; its selector is what manifests repeat there.
-        if !in_namespace(query, &service.namespace) || !fits(query, &service.selector) {
+        let gone = state.deleted_services.contains(&ServiceId(number));
+        if gone || !in_namespace(query, &service.namespace) || !fits(query, &service.selector) {
             continue;
         }
         let created = state.services.get(&ServiceId(number));
@@ -156,7 +157,8 @@ fn ports(state: &ClusterState, service: u32) -> String {
 pub(super) fn endpoints(state: &ClusterState, query: &Query) -> Option<String> {
     let mut rows = Vec::new();
     for (service, number) in state.header.services.iter().zip(0_u32..) {
-        if !in_namespace(query, &service.namespace) || !fits(query, &service.selector) {
+        let gone = state.deleted_services.contains(&ServiceId(number));
+        if gone || !in_namespace(query, &service.namespace) || !fits(query, &service.selector) {
             continue;
         }
         let of_service = |port: &ServicePortId| {
@@ -188,9 +190,10 @@ pub(super) fn nodes(state: &ClusterState, query: &Query) -> Option<String> {
         let node = state.nodes.get(number).filter(|node| node.registered.is_some());
         let Some(node) = node.filter(|_| name.role != "external" && fits(query, &labels)) else { continue };
         let ready = if node.not_ready { "NotReady" } else { "Ready" };
+        let cordon = if node.cordoned { ",SchedulingDisabled" } else { "" };
         let role = if name.role == "worker" { "<none>" } else { &name.role };
         let since = node.registered.unwrap_or_default();
-        let mut row = vec![name.name.clone(), ready.to_owned(), role.to_owned(), age_of(state, since)];
+        let mut row = vec![name.name.clone(), format!("{ready}{cordon}"), role.to_owned(), age_of(state, since)];
         if query.wide {
             row.push(or_none(node.address.map(|address| address.to_string())));
             row.push(or_none(node.subnet.map(|subnet| subnet.to_string())));

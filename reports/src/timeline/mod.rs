@@ -160,7 +160,10 @@ impl Timeline {
             | Body::RegistryAdded { service_port, address, port, .. } => {
                 self.lists.entry(service_port).or_default().push(format!("{address}:{port}"));
             }
-            Body::PortConflict { .. } | Body::PodPending { .. } | Body::FaultStarted { .. } => self.tell(record),
+            Body::PortConflict { .. }
+            | Body::PodPending { .. }
+            | Body::FaultStarted { .. }
+            | Body::ActionStarted { .. } => self.tell(record),
             _ => {}
         }
     }

@@ -17,6 +17,15 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         Body::PlanApplied {} => "the initial plan".to_owned(),
         Body::FaultStarted { fault } => format!("{} begins", names.fault(fault)),
         Body::FaultEnded { fault } => format!("{} ends", names.fault(fault)),
+        Body::ActionStarted { action } => format!("{} begins", names.fault(action)),
+        Body::ActionCompleted { action } => format!("{} is done", names.fault(action)),
+        Body::NodeCordoned { node } => format!("{} takes no new pods", names.node(node)),
+        Body::NodeUncordoned { node } => format!("{} takes new pods again", names.node(node)),
+        Body::ServiceDeleted { service } => names.service(service),
+        Body::TemplateUsed { workload, hash } => format!("{} {}", names.workload(workload), hash.as_str()),
+        Body::ReplicasWanted { workload, revision, replicas } => {
+            format!("{} template {revision}: {replicas}", names.workload(workload))
+        }
         Body::NodeRegistered { node, address, subnet } => format!("{} {address}, {subnet}", names.node(node)),
         Body::NodeDown { node } => format!("{} stops", names.node(node)),
         Body::NodeUp { node } => format!("{} has booted", names.node(node)),
@@ -57,6 +66,7 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::PodNotReady { .. }
         | Body::PodDeleted { .. }
         | Body::PodGone { .. }
+        | Body::StopSignal { .. }
         | Body::PortPublished { .. }
         | Body::PortReleased { .. }
         | Body::PortConflict { .. } => of_pod(body, names),
@@ -106,6 +116,7 @@ fn of_pod(body: &Body, names: &Names) -> String {
         Body::ContainerStarted { pod, .. }
         | Body::PodReady { pod }
         | Body::PodNotReady { pod }
+        | Body::StopSignal { pod }
         | Body::PodGone { pod } => names.pod(pod),
         _ => String::new(),
     }
@@ -127,6 +138,7 @@ fn exited(reason: ExitReason) -> &'static str {
         ExitReason::AddressInUse => "its port is taken inside its pod (EADDRINUSE)",
         ExitReason::NodeDown => "its machine stopped",
         ExitReason::Removed => "its pod is removed",
+        ExitReason::Stopped => "it ended after SIGTERM",
     }
 }
 
@@ -136,5 +148,9 @@ fn deleted(reason: DeleteReason) -> &'static str {
         DeleteReason::Fault => "deleted by the fault",
         DeleteReason::HostLost => "given up with its host",
         DeleteReason::Finalised => "finished off when its machine came back",
+        DeleteReason::Requested => "somebody asked for it",
+        DeleteReason::ScaledDown => "its controller has too many",
+        DeleteReason::Updated => "a newer one takes its place",
+        DeleteReason::Drained => "its node is drained",
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use sim_core::kernel::time::SimTime;
 use sim_core::model::ids::PodId;
 use sim_core::model::settings::Subnet;
-use sim_core::trace::fields::{Client, FieldType, Suffix, Value};
+use sim_core::trace::fields::{Client, FieldType, Suffix, TemplateHash, Value};
 use sim_core::trace::words::{
     AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind, TranslationRule,
 };
@@ -130,6 +130,7 @@ fn value(json: &Scalar<'_>, field_type: FieldType, kind: &str, names: &Names) ->
         FieldType::Address => json.text()?.parse::<IpAddr>().ok().map(Value::Address),
         FieldType::Subnet => subnet(json.text()?).map(Value::Subnet),
         FieldType::Suffix => suffix(json).map(Value::Suffix),
+        FieldType::TemplateHash => Some(Value::TemplateHash(TemplateHash::of(json.text()?))),
     }
 }
 

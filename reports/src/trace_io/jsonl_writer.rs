@@ -156,6 +156,7 @@ fn push_field(out: &mut String, names: &Names, name: &str, value: Value) {
         Value::Address(address) => push_address(out, address),
         Value::Subnet(subnet) => push_text(out, &subnet.to_string()),
         // Letters stand for themselves; any other byte as the character of that number, so nothing is lost.
+        Value::TemplateHash(hash) => push_text(out, hash.as_str()),
         Value::Suffix(suffix) => push_text(out, &suffix.0.map(char::from).iter().collect::<String>()),
         // Things without a name.
         Value::Node(id) => push_text(out, &names.node(id)),

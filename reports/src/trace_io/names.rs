@@ -103,13 +103,16 @@ impl Names {
         }
     }
 
-    /// The header the names are from.
+    /// The header the names are from; its template hashes are those that new pods' names carry now.
     pub fn header(&self) -> &TraceHeader {
         &self.header
     }
 
     /// Learns a pod's name if `record` makes a pod.
     pub fn learn(&mut self, record: &Record) {
+        if let Body::TemplateUsed { workload, hash } = record.body {
+            self.header.use_template(workload, hash);
+        }
         if let Body::PodCreated { pod, workload, ordinal, suffix } = record.body {
             let namespace = self.header.workloads.get(workload.index()).map_or("default", |owner| &owner.namespace);
             let name = qualified(namespace, &self.header.pod_name(workload, ordinal, suffix));

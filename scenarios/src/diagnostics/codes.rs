@@ -35,7 +35,7 @@ codes! {
     MISSING_KEY = Error "E0203" "a required key is missing";
     UNKNOWN_PATH = Error "E0204" "a path to set leads nowhere";
     BAD_VALUE = Error "E0205" "a value that does not parse or is out of range";
-    UNKNOWN_KIND = Error "E0206" "an unknown algorithm, fault kind, arrival process, preset, ...";
+    UNKNOWN_KIND = Error "E0206" "an unknown algorithm, fault or action kind, arrival process, preset, ...";
     VERSION = Error "E0207" "an apiVersion that this podwire does not read";
     PORT_RANGE = Error "E0301" "a port outside 1..65535";
     DUPLICATE_NAME = Error "E0302" "two objects of one name";
@@ -46,8 +46,9 @@ codes! {
     UNKNOWN_SERVICE = Error "E0403" "no such Service";
     UNKNOWN_PORT = Error "E0404" "no such port";
     UNKNOWN_LINK = Error "E0405" "no such link";
-    UNKNOWN_NAME = Error "E0406" "an expectation of an unknown metric, arm, traffic or fault";
+    UNKNOWN_NAME = Error "E0406" "an unknown metric, arm, traffic, fault or action";
     AMBIGUOUS = Error "E0407" "a name that several namespaces hold";
+    UNKNOWN_ZONE = Error "E0408" "no such zone";
     NOT_MODELLED = Error "E0501" "a combination that is not modelled";
     DISCOVERY = Error "E0502" "a discovery that does not fit the address model";
     NEVER_HAPPENS = Error "E0503" "something planned for after the end of the run";
@@ -63,4 +64,5 @@ codes! {
     NO_EXPECTED_END = Warning "W0205" "a fault that outlasts the run";
     SKIPPED_KIND = Note "N0101" "a kind of object that podwire does not model";
     SKIPPED_SERVICE = Note "N0102" "a compose service that is not started";
+    NO_COUNTERPART = Note "N0103" "an action that has no counterpart under port mapping";
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sim_core::model::application::{
     Container, ContainerPort, HostPort, Protocol, Publish, RestartPolicy, ServiceKind, WorkloadKind,
 };
+use sim_core::model::lifecycle::{Termination, Updates};
 
 use super::ignore_all;
 use super::kubernetes::workload::DEFAULT_TOLERATION;
@@ -131,6 +132,8 @@ fn import_service(
         containers: vec![container(name, &ports)],
         restart_policy: restart(service, place, sink),
         unreachable_toleration: Some(DEFAULT_TOLERATION),
+        updates: Updates::default(),
+        termination: Termination::default(),
         template_hash: template_hash(definition.unwrap_or(&Value::Null)),
         own_labels: labels.clone(),
         selector: Vec::new(),

@@ -1,6 +1,6 @@
 //! The fault plan: what breaks, when, for how long, and whom it hits.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sim_core::faults::{Effect, FAULTS, FaultKind};
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::Fault;
@@ -45,8 +45,8 @@ impl FaultSpec {
 
 fn fault(ctx: &mut Lowering<'_>, tables: &Tables, given: &FaultSpec, place: &Place) -> Option<Fault> {
     let built = parts::build(ctx, Some(tables), FAULTS, "fault", &given.0, COMMON, place);
-    let at = length(ctx, given, "at", place);
-    let given_length = length(ctx, given, "for", place);
+    let at = length(ctx, &given.0, "at", place);
+    let given_length = length(ctx, &given.0, "for", place);
     if given.name().is_none() {
         ctx.sink.report(MISSING_KEY, place, "a fault needs a `name`, which the report shows");
     }
@@ -86,8 +86,14 @@ fn end(tables: &Tables) -> u64 {
     tables.duration.as_nanos()
 }
 
-fn length(ctx: &mut Lowering<'_>, given: &FaultSpec, key: &str, place: &Place) -> Option<SimDuration> {
-    let value = given.0.get(key).filter(|value| !value.is_null())?;
+/// The length of time under a key of a fault or action.
+pub(super) fn length(
+    ctx: &mut Lowering<'_>,
+    given: &Map<String, Value>,
+    key: &str,
+    place: &Place,
+) -> Option<SimDuration> {
+    let value = given.get(key).filter(|value| !value.is_null())?;
     let text = match value {
         Value::String(text) => from_text::<DurationText>(text),
         Value::Number(number) => Some(DurationText(number.to_string())),

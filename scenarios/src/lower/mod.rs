@@ -1,5 +1,6 @@
 //! From the draft and one arm's settings to a model: every name becomes a number, or an error at its place.
 
+mod actions;
 mod arrival_file;
 mod calls;
 mod faults;
@@ -100,6 +101,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     calls::lower(ctx, &mut tables);
     let sources = traffic::lower(ctx, &tables);
     let faults = faults::lower(ctx, &tables);
+    let actions = actions::lower(ctx, &tables);
     if ctx.sink.has_errors() {
         return None;
     }
@@ -122,6 +124,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
         service_ports,
         sources,
         faults,
+        actions,
     };
     match Model::new(parts) {
         Ok(model) => Some(model),

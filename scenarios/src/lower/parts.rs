@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use sim_core::kernel::time::SimDuration;
-use sim_core::model::ids::WorkloadId;
+use sim_core::model::ids::{ServiceId, WorkloadId};
 use sim_core::model::parameters::{Argument, Arguments, Parameter, ParameterKind, Spec, Victim, find};
 use sim_core::model::units::Rate;
 use sim_core::workload::distribution::DISTRIBUTIONS;
@@ -125,6 +125,21 @@ fn argument(
             let name = scalar(ctx, value, place)?;
             refs::link(&name, &tables?.topology, place, ctx.sink).map(|link| Argument::Victim(Victim::Link(link)))
         }
+        ParameterKind::Zone => {
+            let name = scalar(ctx, value, place)?;
+            refs::zone(&name, &tables?.topology, place, ctx.sink).map(|node| Argument::Victim(Victim::ZoneOf(node)))
+        }
+        ParameterKind::Workload => {
+            let name = scalar(ctx, value, place)?;
+            refs::workload(&name, ctx.draft, place, ctx.sink).map(Argument::Workload)
+        }
+        ParameterKind::Service => {
+            let name = scalar(ctx, value, place)?;
+            let name = name.strip_prefix("service/").unwrap_or(&name);
+            let found = refs::service(name, ctx.draft, place, ctx.sink);
+            found.map(|index| Argument::Service(ServiceId::from_index(index)))
+        }
+        ParameterKind::Text => scalar(ctx, value, place).map(Argument::Text),
     }
 }
 

@@ -6,7 +6,9 @@ use sim_core::model::application::WorkloadKind;
 use sim_core::model::ids::{LinkId, NodeId, WorkloadId};
 use sim_core::topology::{NodeRole, Topology};
 
-use crate::diagnostics::codes::{AMBIGUOUS, UNKNOWN_LINK, UNKNOWN_NODE, UNKNOWN_SERVICE, UNKNOWN_WORKLOAD};
+use crate::diagnostics::codes::{
+    AMBIGUOUS, UNKNOWN_LINK, UNKNOWN_NODE, UNKNOWN_SERVICE, UNKNOWN_WORKLOAD, UNKNOWN_ZONE,
+};
 use crate::diagnostics::{Place, Sink};
 use crate::draft::{Draft, DraftWorkload};
 use crate::nearest::did_you_mean;
@@ -164,7 +166,7 @@ pub(crate) fn zone(text: &str, topology: &Topology, place: &Place, sink: &mut Si
     if found.is_none() {
         let known: BTreeSet<&str> = topology.nodes().iter().map(|node| node.zone.as_str()).collect();
         let help = did_you_mean(text, known.into_iter().filter(|zone| !zone.is_empty()));
-        sink.help(UNKNOWN_NODE, place, format!("there is no zone `{text}` with workers"), &help);
+        sink.help(UNKNOWN_ZONE, place, format!("there is no zone `{text}` with workers"), &help);
     }
     found
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{
     Behaviour, HostPort, Protocol, Publish, RestartPolicy, WorkerModel, Workload, WorkloadKind,
 };
 use sim_core::model::ids::NodeId;
+use sim_core::model::lifecycle::{Shutdown, Termination};
 use sim_core::model::settings::AddressModelKind;
 use sim_core::topology::{NodeRole, Topology};
 use sim_core::workload::distribution::DISTRIBUTIONS;
@@ -23,14 +25,17 @@ struct Additions {
     placement: BTreeMap<usize, Vec<NodeId>>,
     replicas: BTreeMap<usize, u32>,
     behaviour: BTreeMap<usize, Behaviour>,
+    pre_stop: BTreeMap<usize, SimDuration>,
     publish: BTreeMap<usize, Vec<Publish>>,
 }
 
 pub(super) fn lower(ctx: &mut Lowering<'_>, topology: &Topology) -> Vec<Workload> {
+    let mut pre_stop = BTreeMap::new();
     let additions = Additions {
         placement: placement(ctx, topology),
         replicas: replicas(ctx),
-        behaviour: behaviour(ctx),
+        behaviour: behaviour(ctx, &mut pre_stop),
+        pre_stop,
         publish: publish(ctx),
     };
     let draft = ctx.draft;
@@ -75,6 +80,11 @@ fn workload(
         behaviour: additions.behaviour.get(&index).copied().unwrap_or_default(),
         // Calls need every target, so they are added once all are known.
         calls: Vec::new(),
+        updates: given.updates,
+        termination: Termination {
+            pre_stop: additions.pre_stop.get(&index).copied().unwrap_or(given.termination.pre_stop),
+            ..given.termination
+        },
     }
 }
 
@@ -125,13 +135,16 @@ fn replicas(ctx: &mut Lowering<'_>) -> BTreeMap<usize, u32> {
     all
 }
 
-fn behaviour(ctx: &mut Lowering<'_>) -> BTreeMap<usize, Behaviour> {
+/// Behaviours by workload, and the lengths of preStop hooks that stand beside them.
+fn behaviour(ctx: &mut Lowering<'_>, pre_stop: &mut BTreeMap<usize, SimDuration>) -> BTreeMap<usize, Behaviour> {
     let place = ctx.place.at("behaviour");
     let mut all = BTreeMap::new();
     for (reference, given) in &ctx.spec.behaviour.0 {
         let at = place.at(reference);
         let value = one_behaviour(ctx, given, &at);
+        let hook = ctx.optional_duration(given.pre_stop_sleep.as_ref(), &at.at("preStopSleep"));
         let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };
+        pre_stop.extend(hook.map(|hook| (workload.index(), hook)));
         once(ctx, &mut all, workload.index(), value, &at);
     }
     all
@@ -161,6 +174,16 @@ fn one_behaviour(ctx: &mut Lowering<'_>, given: &BehaviourSpec, place: &Place) -
             WorkerModel::Sync
         }
     };
+    if let Some(shutdown) = &given.shutdown {
+        let at = place.at("shutdown");
+        behaviour.shutdown = Shutdown {
+            drain: shutdown.drain.map_or(behaviour.shutdown.drain, |drain| drain.value),
+            timeout: ctx.optional_duration(shutdown.timeout.as_ref(), &at.at("timeout")),
+        };
+        if !behaviour.shutdown.drain && behaviour.shutdown.timeout.is_some() {
+            ctx.sink.report(UNUSED, &at.at("timeout"), "a server that does not drain exits at once");
+        }
+    }
     behaviour
 }
 

@@ -8,7 +8,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::values::{DurationText, List};
-use super::{CableSpec, FaultSpec, LinkProfileSpec, LinksSpec, NodeCount, NodeSpec, NodesSpec};
+use super::{ActionSpec, CableSpec, FaultSpec, LinkProfileSpec, LinksSpec, NodeCount, NodeSpec, NodesSpec};
 
 struct NodesVisitor;
 
@@ -117,6 +117,35 @@ impl JsonSchema for FaultSpec {
                 "at": duration,
                 "kind": { "type": "string", "description": "The fault kind." },
                 "for": duration,
+            },
+            "additionalProperties": true,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for ActionSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_json::Map::deserialize(deserializer).map(Self)
+    }
+}
+
+impl JsonSchema for ActionSpec {
+    fn schema_name() -> Cow<'static, str> {
+        "ActionSpec".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let duration = generator.subschema_for::<DurationText>();
+        json_schema!({
+            "type": "object",
+            "description": "What is changed on purpose; what it concerns stands under the keys that the kind asks for.",
+            "required": ["name", "kind"],
+            "properties": {
+                "name": { "type": "string", "description": "Its name, unique among actions and faults." },
+                "at": duration,
+                "after": { "type": "string", "description": "The action that must have completed." },
+                "delay": duration,
+                "kind": { "type": "string", "description": "The action kind." },
             },
             "additionalProperties": true,
         })

@@ -78,6 +78,8 @@ pub struct Spec {
     pub traffic: List<TrafficSpec>,
     /// What breaks.
     pub faults: List<FaultSpec>,
+    /// What is changed on purpose.
+    pub actions: List<ActionSpec>,
     /// What must hold; a run that breaks one exits with 99.
     pub expect: List<ExpectSpec>,
     /// Settings of Kubernetes.
@@ -247,6 +249,20 @@ pub struct BehaviourSpec {
     pub worker: Option<NameText>,
     /// What a request calls after its service and before its answer: steps in order; a list is steps at once.
     pub calls: List<StepSpec>,
+    /// How long the preStop hook runs (the manifest's).
+    pub pre_stop_sleep: Option<DurationText>,
+    /// What a server does on SIGTERM.
+    pub shutdown: Option<ShutdownSpec>,
+}
+
+/// What a server does on SIGTERM.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ShutdownSpec {
+    /// It listens no more and finishes what it serves (true), or exits at once.
+    pub drain: Option<Flag>,
+    /// It exits after this time even if requests have not ended (waits for SIGKILL).
+    pub timeout: Option<DurationText>,
 }
 
 /// What a scenario adds to a Service.
@@ -315,6 +331,10 @@ pub struct PayloadSpec {
 #[derive(Clone, Debug, Default)]
 pub struct FaultSpec(pub serde_json::Map<String, Value>);
 
+/// An action: `name`, `at` or `after`, `kind`, and what it changes under the keys that its kind asks for.
+#[derive(Clone, Debug, Default)]
+pub struct ActionSpec(pub serde_json::Map<String, Value>);
+
 /// A threshold.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -326,7 +346,7 @@ pub struct ExpectSpec {
     pub arm: Option<String>,
     /// Of this traffic source (of all together when absent).
     pub traffic: Option<String>,
-    /// After this fault.
+    /// After this fault or action.
     pub fault: Option<String>,
     /// The least value allowed: a number, or a duration.
     pub min: Option<BoundText>,

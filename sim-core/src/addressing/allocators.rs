@@ -83,6 +83,11 @@ impl Bands {
         (self.first..self.end).contains(&offset) && self.taken.insert(offset)
     }
 
+    /// Gives an offset back.
+    pub fn release(&mut self, offset: u64) {
+        self.taken.remove(&offset);
+    }
+
     /// Takes an offset; `draw` decides where the search starts.
     pub fn allocate(&mut self, draw: u64) -> Option<u64> {
         let offset = self.search(self.band, self.end, draw).or_else(|| self.search(self.first, self.band, draw))?;

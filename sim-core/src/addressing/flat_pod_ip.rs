@@ -80,6 +80,16 @@ impl FlatPodIp {
         Ok(self.service_range.nth(offset))
     }
 
+    /// Gives a clusterIP back.
+    pub fn release_cluster_ip(&mut self, address: IpAddr) {
+        self.cluster_ips.release(offset_in(self.service_range, address));
+    }
+
+    /// Gives a node port back.
+    pub fn release_node_port(&mut self, port: u16) {
+        self.node_ports.release(u64::from(port.saturating_sub(self.node_port_range.first)));
+    }
+
     /// Takes the node port that a manifest asks for.
     pub fn reserve_node_port(&mut self, port: u16) -> Result<u16, AllocationError> {
         let range = self.node_port_range;

@@ -1,4 +1,4 @@
-//! Which node a pod goes to: filters as kube-scheduler has them (ready, host port free, room), then the node with
+//! Which node a pod goes to: filters as kube-scheduler has them (ready and not cordoned, host port free, room), then the node with
 //! the fewest pods of the same workload, then the fewest pods, then the first. Resource requests are not modelled.
 
 use crate::model::ids::NodeId;
@@ -9,7 +9,7 @@ use crate::trace::words::PendingReason;
 pub struct Candidate {
     /// The node.
     pub node: NodeId,
-    /// Ready and without a taint.
+    /// Ready, without a taint and not cordoned.
     pub ready: bool,
     /// Every host port the pod asks for is free (B13).
     pub ports_free: bool,

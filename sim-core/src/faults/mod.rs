@@ -6,6 +6,7 @@ mod link_down;
 mod node_crash;
 mod node_restart;
 mod pod_kill;
+mod zone_crash;
 
 use crate::kernel::time::SimDuration;
 use crate::model::parameters::{Spec, Victim};
@@ -44,4 +45,4 @@ pub struct FaultKind {
 
 /// Every fault kind that scenario files can name.
 pub const FAULTS: &[Spec<FaultKind>] =
-    &[node_crash::SPEC, node_restart::SPEC, pod_kill::SPEC, container_kill::SPEC, link_down::SPEC];
+    &[node_crash::SPEC, node_restart::SPEC, zone_crash::SPEC, pod_kill::SPEC, container_kill::SPEC, link_down::SPEC];

@@ -7,6 +7,7 @@ use crate::kernel::draws::EntityKey;
 use crate::kernel::time::SimDuration;
 use crate::model::call::{Call, Step};
 use crate::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
+use crate::model::lifecycle::{Shutdown, Termination, Updates};
 use crate::workload::arrivals::ArrivalProcess;
 use crate::workload::distribution::Distribution;
 
@@ -149,6 +150,8 @@ pub struct Behaviour {
     pub error_ppm: u32,
     /// Whether a worker waits for the calls it makes.
     pub worker: WorkerModel,
+    /// What it does when it is asked to stop.
+    pub shutdown: Shutdown,
 }
 
 /// Whether a request keeps its worker while the calls made for it are pending.
@@ -162,7 +165,8 @@ pub enum WorkerModel {
 }
 
 impl Default for Behaviour {
-    /// 1 ms constant service, unlimited concurrency, backlog 4096 (`net.core.somaxconn` since Linux 5.4), 1 s startup.
+    /// 1 ms constant service, unlimited concurrency, backlog 4096 (`net.core.somaxconn` since Linux 5.4), 1 s startup,
+    /// draining at its end.
     fn default() -> Self {
         Self {
             service_time: Distribution::Constant(SimDuration::from_millis(1)),
@@ -171,6 +175,7 @@ impl Default for Behaviour {
             startup: SimDuration::from_secs(1),
             error_ppm: 0,
             worker: WorkerModel::Sync,
+            shutdown: Shutdown::default(),
         }
     }
 }
@@ -204,6 +209,10 @@ pub struct Workload {
     pub behaviour: Behaviour,
     /// What a worker does between serving a request and answering it, in order.
     pub calls: Vec<Step>,
+    /// How its pods are replaced by newer ones.
+    pub updates: Updates,
+    /// How its pods stop in a cluster.
+    pub termination: Termination,
 }
 
 impl Workload {

@@ -37,6 +37,6 @@ ids! {
     PodId;
     /// A traffic source; or, numbered after all sources, a path of calls below one.
     SourceId;
-    /// A fault of the fault plan.
+    /// A fault of the fault plan; the numbers after the last fault are those of the planned actions.
     FaultId;
 }

@@ -5,6 +5,7 @@ pub mod application;
 pub mod call;
 pub mod call_graph;
 pub mod ids;
+pub mod lifecycle;
 pub mod parameters;
 pub mod probe;
 pub mod settings;
@@ -15,10 +16,11 @@ use crate::topology::{NodeRole, Topology};
 use application::{Origin, Service, ServicePort, Source, Target, Workload};
 use call::{Call, MOST_ATTEMPTS, PlannedCall, Step, WHOLE_PPM};
 use call_graph::CallGraph;
-use ids::{NodeId, ServiceId, ServicePortId, SourceId, WorkloadId};
+use ids::{FaultId, NodeId, ServiceId, ServicePortId, SourceId, WorkloadId};
 use parameters::Victim;
 use settings::{AddressModelKind, ClusterSettings, Discovery, DockerSettings, Limits, Rescheduler, TransportSettings};
 
+use crate::actions::{ActionKind, Change};
 use crate::faults::{Effect, FaultKind};
 
 /// A planned fault.
@@ -32,6 +34,31 @@ pub struct Fault {
     pub length: Option<SimDuration>,
     /// What it is and whom it hits.
     pub kind: FaultKind,
+}
+
+/// When an action begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// After the run's start.
+    At(SimDuration),
+    /// After another action has completed.
+    After {
+        /// Its place among the actions.
+        action: usize,
+        /// So long after its completion.
+        delay: SimDuration,
+    },
+}
+
+/// A planned change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// Its name, unique among actions and faults.
+    pub name: String,
+    /// When it begins.
+    pub begin: Begin,
+    /// What it is.
+    pub kind: ActionKind,
 }
 
 /// Everything a run is made of.
@@ -71,6 +98,8 @@ pub struct ModelParts {
     pub sources: Vec<Source>,
     /// Faults by [`ids::FaultId`].
     pub faults: Vec<Fault>,
+    /// Actions; their [`ids::FaultId`]s go on after those of the faults.
+    pub actions: Vec<Action>,
 }
 
 /// Why parts do not make a model. Scenario checks find these first, with file and line.
@@ -116,6 +145,7 @@ impl Model {
         check_sources(&parts, &mut problems);
         check_faults(&parts, &mut problems);
         check_calls(&parts, &mut problems);
+        check_actions(&parts, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -154,6 +184,11 @@ impl Model {
     /// The Service port of this number.
     pub fn service_port(&self, id: ServicePortId) -> &ServicePort {
         &self.parts.service_ports[id.index()]
+    }
+
+    /// The number of an action in records: actions go on after the faults.
+    pub fn action_id(&self, action: usize) -> FaultId {
+        FaultId::from_index(self.parts.faults.len() + action)
     }
 
     /// The source of this number.
@@ -251,6 +286,16 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     lengths.extend(
         parts.workloads.iter().filter_map(|workload| Some(("tolerationSeconds", workload.unreachable_toleration?))),
     );
+    lengths.extend(parts.workloads.iter().flat_map(|workload| {
+        let Workload { updates, termination, behaviour, .. } = workload;
+        let timeout = behaviour.shutdown.timeout.unwrap_or(SimDuration::ZERO);
+        [
+            ("minReadySeconds", updates.min_ready),
+            ("terminationGracePeriodSeconds", termination.grace),
+            ("preStopSleep", termination.pre_stop),
+            ("shutdown", timeout),
+        ]
+    }));
     lengths.extend(parts.topology.links().iter().map(|link| ("latency", link.latency)));
     for (name, _) in lengths.iter().filter(|(_, length)| *length > LONGEST) {
         complain(problems, format!("{name} is longer than a year"));
@@ -392,17 +437,51 @@ fn check_faults(parts: &ModelParts, problems: &mut Vec<ModelError>) {
             | Effect::CutLink(victim)
             | Effect::MendLink(victim) => victim,
         };
-        let exists = match victim {
-            Victim::Node(node) => {
-                parts.topology.nodes().get(node.index()).is_some_and(|node| node.role == NodeRole::Worker)
-            }
-            Victim::NodeHosting { workload, .. } | Victim::PodOf { workload, .. } => {
-                workload.index() < parts.workloads.len()
-            }
-            Victim::Link(link) => link.index() < parts.topology.links().len(),
-        };
+        let exists = victim_exists(parts, victim);
         if !exists {
             complain(problems, format!("fault {} hits something that does not exist or is no worker node", fault.name));
+        }
+    }
+}
+
+/// Whether a victim is in the model, and a worker if it is a node.
+fn victim_exists(parts: &ModelParts, victim: Victim) -> bool {
+    match victim {
+        Victim::Node(node) | Victim::ZoneOf(node) => {
+            parts.topology.nodes().get(node.index()).is_some_and(|node| node.role == NodeRole::Worker)
+        }
+        Victim::NodeHosting { workload, .. } | Victim::PodOf { workload, .. } => {
+            workload.index() < parts.workloads.len()
+        }
+        Victim::Link(link) => link.index() < parts.topology.links().len(),
+    }
+}
+
+fn check_actions(parts: &ModelParts, problems: &mut Vec<ModelError>) {
+    for (index, action) in parts.actions.iter().enumerate() {
+        let exists = match &action.kind.change {
+            Change::Restart(workload) | Change::SetImage { workload, .. } | Change::Scale { workload, .. } => {
+                workload.index() < parts.workloads.len()
+            }
+            Change::Cordon(victim) | Change::Uncordon(victim) | Change::Drain(victim) | Change::DeletePod(victim) => {
+                victim_exists(parts, *victim)
+            }
+            Change::DeleteService(service) | Change::RecreateService(service) => service.index() < parts.services.len(),
+        };
+        if !exists {
+            complain(problems, format!("action {} changes something that does not exist", action.name));
+        }
+        // An action that waits for itself, through however many others, never begins.
+        let mut seen = index;
+        for _ in 0..=parts.actions.len() {
+            match parts.actions.get(seen).map(|action| action.begin) {
+                Some(Begin::After { action, .. }) => seen = action,
+                Some(Begin::At(_)) => break,
+                None => return complain(problems, format!("action {} follows one that does not exist", action.name)),
+            }
+        }
+        if parts.actions.get(seen).is_some_and(|last| matches!(last.begin, Begin::After { .. })) {
+            complain(problems, format!("action {} waits for itself", action.name));
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::kernel::time::SimDuration;
-use crate::model::ids::{LinkId, NodeId, WorkloadId};
+use crate::model::ids::{LinkId, NodeId, ServiceId, WorkloadId};
 use crate::model::units::{PlannedArrival, Rate};
 use crate::workload::distribution::Distribution;
 
@@ -39,6 +39,14 @@ pub enum ParameterKind {
     Pod,
     /// A link, by name.
     Link,
+    /// A zone, by name.
+    Zone,
+    /// A workload, by reference.
+    Workload,
+    /// A Service, by name.
+    Service,
+    /// Any text.
+    Text,
 }
 
 /// A parameter of a replaceable part.
@@ -75,6 +83,8 @@ pub enum Victim {
     },
     /// This link.
     Link(LinkId),
+    /// Every worker in the zone of this one.
+    ZoneOf(NodeId),
 }
 
 /// A parameter's value.
@@ -96,6 +106,12 @@ pub enum Argument {
     Distribution(Distribution),
     /// A victim.
     Victim(Victim),
+    /// A workload.
+    Workload(WorkloadId),
+    /// A Service.
+    Service(ServiceId),
+    /// A text.
+    Text(String),
 }
 
 /// Values by parameter name, already checked against a spec.
@@ -161,6 +177,24 @@ impl Arguments {
     /// A victim, if it was given.
     pub fn victim(&self, name: &str) -> Option<Victim> {
         let Argument::Victim(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A workload, if it was given.
+    pub fn workload(&self, name: &str) -> Option<WorkloadId> {
+        let Argument::Workload(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A Service, if it was given.
+    pub fn service(&self, name: &str) -> Option<ServiceId> {
+        let Argument::Service(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A text, if it was given.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let Argument::Text(value) = self.get(name)? else { return None };
         Some(value)
     }
 }

@@ -84,6 +84,7 @@ mod tests {
             | FieldType::Source
             | FieldType::Fault => 4,
             FieldType::Client | FieldType::Suffix => 5,
+            FieldType::TemplateHash => 10,
             FieldType::Address => 17,
             FieldType::Subnet => 18,
         };

@@ -33,6 +33,25 @@ impl Suffix {
     }
 }
 
+/// A template hash as pod names carry it, at most 10 letters; zeros fill the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TemplateHash(pub [u8; 10]);
+
+impl TemplateHash {
+    /// The hash that a text spells; what is beyond 10 bytes is left out.
+    pub fn of(text: &str) -> Self {
+        let mut letters = [0; 10];
+        letters.iter_mut().zip(text.bytes()).for_each(|(place, letter)| *place = letter);
+        Self(letters)
+    }
+
+    /// The letters.
+    pub fn as_str(&self) -> &str {
+        let length = self.0.iter().position(|letter| *letter == 0).unwrap_or(self.0.len());
+        std::str::from_utf8(&self.0[..length]).unwrap_or("?")
+    }
+}
+
 /// A field's value without its static type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -64,6 +83,8 @@ pub enum Value {
     Subnet(Subnet),
     /// The random end of a pod's name.
     Suffix(Suffix),
+    /// The hash in a pod's name.
+    TemplateHash(TemplateHash),
     /// Absent.
     Nothing,
 }
@@ -109,6 +130,8 @@ pub enum FieldType {
     Subnet,
     /// A name's end.
     Suffix,
+    /// The hash in a name.
+    TemplateHash,
 }
 
 /// A type that can stand in a record.
@@ -360,5 +383,22 @@ impl Field for Suffix {
     fn from_value(value: Value) -> Option<Self> {
         let Value::Suffix(suffix) = value else { return None };
         Some(suffix)
+    }
+}
+
+impl Field for TemplateHash {
+    const TYPE: FieldType = FieldType::TemplateHash;
+    fn encode(self, out: &mut Encoder) {
+        out.put(self.0);
+    }
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        take(input).map(Self)
+    }
+    fn value(self) -> Value {
+        Value::TemplateHash(self)
+    }
+    fn from_value(value: Value) -> Option<Self> {
+        let Value::TemplateHash(hash) = value else { return None };
+        Some(hash)
     }
 }

@@ -1,6 +1,6 @@
 //! The head of a trace: what was run, and the names behind the numbers in its records.
 
-use super::fields::{Field, Suffix};
+use super::fields::{Field, Suffix, TemplateHash};
 use crate::kernel::time::SimDuration;
 use crate::model::Model;
 use crate::model::application::{Target, WorkloadKind};
@@ -131,7 +131,7 @@ pub struct TraceHeader {
     pub sources: Vec<SourceName>,
     /// Edges of the call graph by number: the sources, then the workloads' calls.
     pub edges: Vec<EdgeName>,
-    /// Faults by number.
+    /// Faults by number, and after them the actions.
     pub faults: Vec<String>,
 }
 
@@ -156,7 +156,7 @@ impl TraceHeader {
             service_ports: service_port_names(model),
             sources: source_names(model),
             edges: edge_names(model),
-            faults: model.faults.iter().map(|fault| fault.name.clone()).collect(),
+            faults: disturbance_names(model),
         }
     }
 
@@ -172,6 +172,13 @@ impl TraceHeader {
             name.clone()
         } else {
             format!("{name}-{suffix}")
+        }
+    }
+
+    /// From here on pods of a workload are named with this template hash.
+    pub fn use_template(&mut self, workload: WorkloadId, hash: TemplateHash) {
+        if let Some(owner) = self.workloads.get_mut(workload.index()) {
+            hash.as_str().clone_into(&mut owner.template_hash);
         }
     }
 
@@ -367,6 +374,12 @@ fn service_port_names(model: &Model) -> Vec<ServicePortName> {
         workloads: port.backends.iter().map(|(workload, _)| workload.0).collect(),
     };
     model.service_ports.iter().map(name).collect()
+}
+
+/// Faults, and after them actions.
+fn disturbance_names(model: &Model) -> Vec<String> {
+    let faults = model.faults.iter().map(|fault| fault.name.clone());
+    faults.chain(model.actions.iter().map(|action| action.name.clone())).collect()
 }
 
 fn port_of(target: Target) -> Option<u32> {

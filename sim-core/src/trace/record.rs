@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::fields::{Client, Encoder, Field, FieldType, Suffix, Value};
+use super::fields::{Client, Encoder, Field, FieldType, Suffix, TemplateHash, Value};
 pub use super::level::{KindInfo, Level};
 use super::record_macro::records;
 use super::words::{
@@ -356,5 +356,40 @@ records! {
         number: u64 => "For which request of it.",
         node: NodeId => "Which node.",
         entries: u8 => "Entries it makes.",
+    }
+    /// A planned action begins: a root.
+    Request ActionStarted = 60 "action-started" {
+        action: FaultId => "Which action.",
+    }
+    /// Everything that an action asked for is done.
+    Request ActionCompleted = 61 "action-completed" {
+        action: FaultId => "Which action.",
+    }
+    /// A pod's processes are asked to stop: SIGTERM.
+    Request StopSignal = 62 "stop-signal" {
+        pod: PodId => "Which pod.",
+    }
+    /// A node takes no new pods.
+    Request NodeCordoned = 63 "node-cordoned" {
+        node: NodeId => "Which node.",
+    }
+    /// A node takes new pods again.
+    Request NodeUncordoned = 64 "node-uncordoned" {
+        node: NodeId => "Which node.",
+    }
+    /// A Service is deleted: its name, its clusterIP and its node ports mean nothing any more.
+    Request ServiceDeleted = 65 "service-deleted" {
+        service: ServiceId => "Which Service.",
+    }
+    /// The names of pods made from here on carry this hash, until another such record of their workload.
+    Request TemplateUsed = 66 "template-used" {
+        workload: WorkloadId => "Whose pods.",
+        hash: TemplateHash => "The hash of their template.",
+    }
+    /// A workload's pods of one template are to be so many: the size of a ReplicaSet, for a Deployment.
+    Request ReplicasWanted = 67 "replicas-wanted" {
+        workload: WorkloadId => "Whose pods.",
+        revision: u32 => "Which template, counted from 0 over the run.",
+        replicas: u32 => "How many.",
     }
 }

@@ -85,6 +85,8 @@ words! {
         NodeDown = 2 "node-down",
         /// Its pod was removed.
         Removed = 3 "removed",
+        /// It ended by itself after SIGTERM.
+        Stopped = 4 "stopped",
     }
 
     /// Why a pod is not placed or not started.
@@ -111,6 +113,14 @@ words! {
         HostLost = 2 "host-lost",
         /// Its machine came back and the object was finished off.
         Finalised = 3 "finalised",
+        /// Somebody asked for it.
+        Requested = 4 "requested",
+        /// Its controller has too many.
+        ScaledDown = 5 "scaled-down",
+        /// A newer one takes its place.
+        Updated = 6 "updated",
+        /// Its node is drained.
+        Drained = 7 "drained",
     }
 
     /// What a TCP segment carries.

@@ -49,6 +49,7 @@ impl World {
             server_side: ServerSide::None,
             service: None,
             frames: 0,
+            closes: false,
             failed: false,
             failed_because: 0,
             in_flight: 0,

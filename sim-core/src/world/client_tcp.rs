@@ -234,6 +234,9 @@ impl World {
         if pooled {
             self.send_of_exchange(exchange, SegmentKind::ResponseAck, 0);
         }
+        if self.exchanges[exchange].closes {
+            self.retire(connection);
+        }
         if self.exchanges[exchange].request.is_none() {
             return;
         }

@@ -102,6 +102,9 @@ impl World {
 
     fn aim_at_cluster_ip(&self, client: u32, port: ServicePortId) -> Result<Aim, (Outcome, RecordId)> {
         let service_port = self.model.service_port(port);
+        if let Some(deleted) = self.deleted_service(service_port.service) {
+            return Err((Outcome::DnsError, deleted));
+        }
         let Some(address) = self.cluster_ips[service_port.service.index()] else {
             return Err((Outcome::NoAddress, 0));
         };
@@ -120,7 +123,7 @@ impl World {
         attempt: u8,
         port: ServicePortId,
     ) -> Result<Aim, (Outcome, RecordId)> {
-        let Some(node_port) = self.node_ports[port.index()] else { return Err((Outcome::NoAddress, 0)) };
+        let Some(node_port) = self.written_node_ports[port.index()] else { return Err((Outcome::NoAddress, 0)) };
         let draw = self.draw_of(source, number, attempt, Purpose::Front);
         let place = usize::try_from(below(draw, self.fronts.len() as u64)).expect("a place in a table");
         let front = self.fronts[place];
@@ -189,6 +192,9 @@ impl World {
         let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
         let node = self.clients[client as usize].node;
         let from_node = matches!(self.clients[client as usize].client, Client::Node(_));
+        if let Some(because) = self.rules_unknown_on(node, port) {
+            return self.open(exchange, dial_into_nothing(node, address, because));
+        }
         let (chosen, because) = self.choose_endpoint(node, port, source, number, attempt);
         let Some(backend) = chosen else {
             return self.rejected(exchange, address, Outcome::ConnectionRefused, because);
@@ -207,6 +213,10 @@ impl World {
     pub(super) fn choose_behind_front(&mut self, node: NodeId, connection: u32) -> bool {
         let Connection { source, number, attempt, .. } = self.connections[connection];
         let Some(port) = self.dialled_service_port(source) else { return false };
+        if let Some(because) = self.node_port_closed(node, port, self.connections[connection].port) {
+            self.connections[connection].because = because;
+            return false;
+        }
         let (chosen, because) = self.choose_endpoint(node, port, source, number, attempt);
         let state = &mut self.connections[connection];
         let Some(Backend { pod, address, port }) = chosen else {
@@ -490,6 +500,12 @@ impl World {
             Target::Address { .. } => true,
         }
     }
+}
+
+/// To an address that the client's own node has no rule for: the packet leaves, and nothing comes back.
+fn dial_into_nothing(node: NodeId, dialled: (IpAddr, u16), because: RecordId) -> Dial {
+    let way = Way::Direct;
+    Dial { dialled, target: dialled, pod: None, server_node: node, via: None, way, because, unowned: None }
 }
 
 fn new_balancer(name: &str) -> Box<dyn crate::balancing::LoadBalancer> {

@@ -91,6 +91,9 @@ impl World {
         if let Some(address) = self.pods[pod.index()].address.take() {
             self.nodes[node.index()].docker.release_address(address);
         }
+        if self.pods[pod.index()].stopping {
+            return self.has_stopped(pod);
+        }
         let now = self.agenda.now();
         let state = &mut self.pods[pod.index()];
         if restarts::docker_resets(&self.model.docker, now.since(state.started)) {

@@ -41,6 +41,9 @@ impl World {
 
     fn wanted_endpoint(&self, port: ServicePortId, pod: PodId) -> Option<Backend> {
         let definition = self.model.service_port(port);
+        if self.deleted_service(definition.service).is_some() {
+            return None;
+        }
         let state = &self.pods[pod.index()];
         let (_, target) = definition.backends.iter().find(|(workload, _)| *workload == state.workload)?;
         let publish = self.model.service(definition.service).publish_not_ready_addresses;
@@ -49,7 +52,7 @@ impl World {
         Some(Backend { pod, address, port: *target })
     }
 
-    fn change_endpoints(&mut self, port: ServicePortId, backend: Backend, cause: RecordId, add: bool) {
+    pub(super) fn change_endpoints(&mut self, port: ServicePortId, backend: Backend, cause: RecordId, add: bool) {
         let now = self.agenda.now();
         let version = self.endpoints.version() + 1;
         let Backend { pod, address, port: target } = backend;
@@ -72,7 +75,7 @@ impl World {
     }
 
     /// Nodes that serve clients tell when their rules hold the change; the others are asked when it matters.
-    fn plan_proxies(&mut self, version: u64) {
+    pub(super) fn plan_proxies(&mut self, version: u64) {
         if self.setting_up {
             return;
         }

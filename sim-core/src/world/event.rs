@@ -26,6 +26,8 @@ pub(super) enum Event {
     FaultBegins { fault: u32 },
     /// A fault ends.
     FaultEnds { fault: u32 },
+    /// A planned action begins.
+    ActionBegins { action: u32 },
     /// Something of the control plane.
     Control { kind: Control, subject: u32, detail: u32 },
 }
@@ -65,6 +67,20 @@ pub(super) enum Control {
     CheckFailed,
     /// A client hears of a version of the registry.
     ClientLearns,
+    /// A workload's controller compares what is with what is wanted.
+    Reconcile,
+    /// The ReplicaSet controller looks at the pods of one template (detail).
+    SyncReplicas,
+    /// A kubelet or daemon begins to stop a pod.
+    BeginStop,
+    /// A pod's preStop hook is over: SIGTERM.
+    Terminate,
+    /// A pod's grace is over: SIGKILL.
+    Kill,
+    /// A pod that was asked to stop has nothing more to do.
+    Drained,
+    /// A pod that was asked to stop waits no longer for its requests.
+    GiveUpDraining,
 }
 
 /// What a timer is for.

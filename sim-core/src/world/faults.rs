@@ -17,6 +17,7 @@ pub(super) enum Struck {
     Node(NodeId),
     Pod(PodId),
     Link(LinkId),
+    ZoneOf(NodeId),
 }
 
 impl World {
@@ -60,10 +61,11 @@ impl World {
         }
     }
 
-    fn find(&self, victim: Victim) -> Option<Struck> {
+    pub(super) fn find(&self, victim: Victim) -> Option<Struck> {
         match victim {
             Victim::Node(node) => Some(Struck::Node(node)),
             Victim::Link(link) => Some(Struck::Link(link)),
+            Victim::ZoneOf(node) => Some(Struck::ZoneOf(node)),
             Victim::PodOf { workload, index } => self.live_pod(workload, index).map(Struck::Pod),
             Victim::NodeHosting { workload, index } => {
                 let pod = self.live_pod(workload, index)?;
@@ -81,6 +83,11 @@ impl World {
 
     fn apply(&mut self, fault: usize, effect: Effect, struck: Struck, cause: RecordId) {
         match (effect, struck) {
+            (_, Struck::ZoneOf(node)) => {
+                for node in self.zone_of(node) {
+                    self.apply(fault, effect, Struck::Node(node), cause);
+                }
+            }
             (Effect::StopNode(_), Struck::Node(node)) => {
                 self.nodes[node.index()].stopped_by += 1;
                 self.stop_node(node, cause);
@@ -113,6 +120,12 @@ impl World {
                 _,
             ) => unreachable!("a fault's victim is of the kind that its effect asks for"),
         }
+    }
+
+    /// All workers in the zone of one.
+    fn zone_of(&self, node: NodeId) -> Vec<NodeId> {
+        let zone = &self.model.topology.node(node).zone;
+        self.workers().into_iter().filter(|other| self.model.topology.node(*other).zone == *zone).collect()
     }
 
     fn cut_link(&mut self, link: LinkId, cause: RecordId) {

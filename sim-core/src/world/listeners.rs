@@ -14,6 +14,10 @@ impl World {
         match (self.model.address_model, pod) {
             (AddressModelKind::PortMapping, None) => self.behind_host_port(node, port),
             (_, Some(pod)) => self.at_pod_address(pod, connection),
+            // A clusterIP that the client's node has no rule for goes the default way, where nobody answers (C.3).
+            (AddressModelKind::FlatPodIp, None) if self.dials_service(connection) => {
+                Listener::Silent(self.service_made(connection))
+            }
             (AddressModelKind::FlatPodIp, None) => self.at_node(node, connection),
         }
     }
@@ -37,11 +41,13 @@ impl World {
         let moved = state.address != Some(self.connections[connection].target);
         match state.state {
             PodState::Gone | PodState::Pending | PodState::Bound | PodState::Lost => Listener::NoHost(state.record),
-            PodState::Running | PodState::Starting | PodState::Waiting if moved => {
+            PodState::Running | PodState::Draining | PodState::Starting | PodState::Waiting if moved => {
                 Listener::NoHost(state.condition.max(state.record))
             }
             PodState::Running if self.listens_on(meant, connection) => Listener::Listens(meant),
-            PodState::Running | PodState::Starting | PodState::Waiting => Listener::Refuses(state.record),
+            PodState::Running | PodState::Draining | PodState::Starting | PodState::Waiting => {
+                Listener::Refuses(state.record)
+            }
         }
     }
 

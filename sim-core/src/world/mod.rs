@@ -1,12 +1,15 @@
 //! The state of a run and the one exhaustive match over events; the only place that schedules.
 //! Every other room decides from plain data; here decisions become changes, records and new events.
 
+mod actions;
 mod addresses;
 mod arrivals;
 mod attempts;
 mod client_tcp;
 mod clients;
 mod connect;
+mod controllers;
+mod daemons;
 mod direction;
 mod docker;
 mod endpoints;
@@ -21,12 +24,18 @@ mod path_draws;
 mod plans;
 mod pods;
 mod pools;
+mod recreation;
 mod registry;
+mod removal;
+mod replicas;
 mod requests;
 mod server_tcp;
+mod services;
 mod setup;
 mod slab;
 mod state;
+mod stateful;
+mod termination;
 mod traffic;
 mod translations;
 mod workers;
@@ -45,17 +54,20 @@ use crate::kernel::draws::{Draws, EntityKey};
 use crate::kernel::executive::{Agenda, StopReason};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
-use crate::model::ids::{NodeId, PodId, ServicePortId};
+use crate::model::ids::{NodeId, PodId, ServicePortId, WorkloadId};
 use crate::model::units::Bandwidth;
 use crate::topology::routes::Routes;
 use crate::trace::fields::Client;
 use crate::trace::words::Outcome;
 use crate::trace::{Body, RecordId, TraceSink};
+use actions::Goal;
+use controllers::Controller;
 use direction::DirectionState;
 use event::{Control, Event, Timer};
 use journal::Journal;
 use network::Packet;
 use registry::RegistryEntry;
+use services::ServiceState;
 use slab::Slab;
 use state::{LinkState, NodeState, Pod};
 use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Request, SourceState};
@@ -135,6 +147,16 @@ pub struct World {
 
     fault_records: Vec<RecordId>,
     struck: Vec<Option<faults::Struck>>,
+    action_records: Vec<RecordId>,
+    /// What actions under way wait for.
+    goals: Vec<(usize, Goal)>,
+    /// The workloads' controllers.
+    controllers: Vec<Controller>,
+    service_states: Vec<ServiceState>,
+    /// The change of a Service port's list from which on rules know its present Service.
+    service_since: Vec<u64>,
+    /// The node ports that clients outside wrote down at the start.
+    written_node_ports: Vec<Option<u16>>,
 }
 
 /// Records handed to the sink at once.
@@ -214,6 +236,7 @@ impl World {
             Event::Keepalive { connection } => self.keepalive_due(connection),
             Event::FaultBegins { fault } => self.fault_begins(fault as usize),
             Event::FaultEnds { fault } => self.fault_ends(fault as usize),
+            Event::ActionBegins { action } => self.action_begins(action as usize),
             Event::Control { kind, subject, detail } => self.control(kind, subject, detail),
         }
     }
@@ -262,6 +285,13 @@ impl World {
             Control::ProxySynced => self.proxy_synced(node, u64::from(detail)),
             Control::CheckFailed => self.check_failed(subject as usize),
             Control::ClientLearns => self.client_learns(subject as usize, u64::from(detail)),
+            Control::Reconcile => self.reconcile(WorkloadId(subject)),
+            Control::SyncReplicas => self.sync_replicas(WorkloadId(subject), detail),
+            Control::BeginStop => self.begin_stop(pod),
+            Control::Terminate => self.terminate(pod),
+            Control::Kill => self.kill_stopping(pod),
+            Control::Drained => self.leave_if_drained(pod),
+            Control::GiveUpDraining => self.give_up_draining(pod),
         }
     }
 }

@@ -144,6 +144,10 @@ impl World {
     fn kubelet_reports(&mut self, pod: PodId, cause: RecordId) {
         let node = self.pods[pod.index()].node.expect("a pod of a node");
         let state = &self.pods[pod.index()];
+        if state.deleted && self.nodes[node.index()].ready {
+            // Its node was never given up, so it is stopped as it would have been.
+            return self.stop_soon(pod, node);
+        }
         match state.state {
             PodState::Bound if !state.deleted => self.start_pod(pod),
             PodState::Running if self.nodes[node.index()].ready => self.report_recovery(pod, cause),
@@ -153,6 +157,7 @@ impl World {
             }
             PodState::Bound
             | PodState::Running
+            | PodState::Draining
             | PodState::Starting
             | PodState::Waiting
             | PodState::Pending
@@ -351,7 +356,7 @@ impl World {
 
     /// Whether a pod's controller makes another one before the lost one is known to be gone: Kubernetes' for workloads
     /// whose pods have no identity (D12), an orchestrator of Docker hosts for all that are not bound to their host.
-    fn replaced_while_lost(&self, pod: PodId) -> bool {
+    pub(super) fn replaced_while_lost(&self, pod: PodId) -> bool {
         match self.kind_of(pod) {
             WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::ReplicationController => true,
             WorkloadKind::StatefulSet => self.model.address_model == AddressModelKind::PortMapping,

@@ -1,4 +1,4 @@
-//! The life of pods and containers: made, placed, started, ready, dead, started again, gone.
+//! The life of pods and containers: made, placed, started, ready, dead, started again.
 
 use super::World;
 use super::event::{Control, Event};
@@ -11,19 +11,27 @@ use crate::kernel::queue::{EventClass, EventId};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::application::{HostPort, Probe, Protocol, RestartPolicy, Workload, WorkloadKind};
 use crate::model::ids::{NodeId, PodId, WorkloadId};
-use crate::model::settings::{AddressModelKind, Rescheduler};
+use crate::model::settings::AddressModelKind;
 use crate::topology::NodeRole;
 use crate::trace::fields::Suffix;
-use crate::trace::words::{DeleteReason, ExitReason, PendingReason};
+use crate::trace::words::{ExitReason, PendingReason};
 use crate::trace::{Body, RecordId};
 
 impl World {
-    /// Makes a pod object.
-    pub(super) fn create_pod(&mut self, workload: WorkloadId, ordinal: Option<u32>, cause: RecordId) -> PodId {
+    /// Makes a pod object from one of its workload's templates; `because` is the change that asked for it, if any did.
+    pub(super) fn create_pod(
+        &mut self,
+        workload: WorkloadId,
+        ordinal: Option<u32>,
+        revision: u32,
+        cause: RecordId,
+        because: RecordId,
+    ) -> PodId {
+        self.name_after(workload, revision, cause, because);
         let created = self.created[workload.index()];
         self.created[workload.index()] += 1;
         let definition = self.model.workload(workload);
-        let key = EntityKey::of(&definition.key()).part("pod", u64::from(created));
+        let key = pod_key(definition, created);
         let random = !matches!(definition.kind, WorkloadKind::StatefulSet | WorkloadKind::Pod);
         let end = if random { suffix(self.draws.once(key, "name", 0)) } else { Suffix::NONE };
         // Under port mapping each container has its own address, so ports never clash (A4).
@@ -31,11 +39,16 @@ impl World {
         let port_clash = flat && has_port_clash(definition);
         let pod = PodId::from_index(self.pods.len());
         let ordinal = ordinal.unwrap_or(created);
-        let record =
-            self.journal.write(self.agenda.now(), cause, 0, Body::PodCreated { pod, workload, ordinal, suffix: end });
+        let body = Body::PodCreated { pod, workload, ordinal, suffix: end };
+        let record = self.journal.write(self.agenda.now(), cause, because, body);
         self.pods.push(Pod {
             workload,
             ordinal,
+            number: created,
+            revision,
+            created: self.agenda.now(),
+            ready_since: SimTime::ZERO,
+            stopping: false,
             node: None,
             address: None,
             host_ports: Vec::new(),
@@ -98,7 +111,8 @@ impl World {
         // An orchestrator of Docker hosts minds fixed host ports; before the run, the plan is the same in both models.
         let published = self.model.address_model == AddressModelKind::PortMapping && !self.setting_up;
         let mut seen = Candidate { node, ready: false, ports_free: true, pods: 0, siblings: 0 };
-        seen.ready = self.nodes[node.index()].ready && !self.nodes[node.index()].tainted;
+        let state = &self.nodes[node.index()];
+        seen.ready = state.ready && !state.tainted && !state.cordoned;
         for other in &self.pods {
             if other.node != Some(node) || other.deleted || other.state == PodState::Gone {
                 continue;
@@ -116,7 +130,7 @@ impl World {
     }
 
     /// Binds a pod to a node, whose kubelet or daemon starts it.
-    fn bind(&mut self, pod: PodId, node: NodeId) {
+    pub(super) fn bind(&mut self, pod: PodId, node: NodeId) {
         self.assign_node(pod, node);
         if self.nodes[node.index()].up && self.nodes[node.index()].silent.is_none() {
             self.start_pod(pod);
@@ -217,10 +231,13 @@ impl World {
             return;
         }
         state.ready = true;
+        state.ready_since = self.agenda.now();
         let cause = state.record;
-        self.pods[pod.index()].condition = self.journal.write(self.agenda.now(), cause, 0, Body::PodReady { pod });
+        let record = self.journal.write(self.agenda.now(), cause, 0, Body::PodReady { pod });
+        self.pods[pod.index()].condition = record;
         if !self.setting_up {
             self.slices_to_sync(pod);
+            self.controller_sees_ready(pod, record);
         }
     }
 
@@ -234,8 +251,10 @@ impl World {
             return;
         }
         self.pods[pod.index()].ready = false;
-        self.pods[pod.index()].condition = self.journal.write(self.agenda.now(), cause, 0, Body::PodNotReady { pod });
+        let record = self.journal.write(self.agenda.now(), cause, 0, Body::PodNotReady { pod });
+        self.pods[pod.index()].condition = record;
         self.slices_to_sync(pod);
+        self.controller_sees(self.pods[pod.index()].workload, record);
     }
 
     /// The last container of a pod cannot bind the port of another one and dies; it will try again.
@@ -258,7 +277,7 @@ impl World {
 
     /// The processes of a pod die.
     pub(super) fn kill_processes(&mut self, pod: PodId, cause: RecordId) {
-        if !matches!(self.pods[pod.index()].state, PodState::Running | PodState::Starting) {
+        if !matches!(self.pods[pod.index()].state, PodState::Running | PodState::Starting | PodState::Draining) {
             return;
         }
         let record = self.containers_exit(pod, ExitReason::Killed, cause);
@@ -317,6 +336,9 @@ impl World {
     /// The kubelet has noticed: not ready, and a restart after the back-off (D18).
     pub(super) fn notice_exit(&mut self, pod: PodId) {
         let state = &self.pods[pod.index()];
+        if state.stopping {
+            return self.has_stopped(pod);
+        }
         let (cause, node) = (state.record, state.node.expect("a started pod has a node"));
         if self.nodes[node.index()].silent.is_none() {
             self.become_unready(pod, cause);
@@ -362,89 +384,6 @@ impl World {
         }
     }
 
-    /// Removes a pod object at once; its controller may make another one.
-    pub(super) fn remove_pod(&mut self, pod: PodId, reason: DeleteReason, cause: RecordId) {
-        if self.pods[pod.index()].state == PodState::Gone {
-            return;
-        }
-        let now = self.agenda.now();
-        let deleted = if self.pods[pod.index()].deleted {
-            self.pods[pod.index()].condition
-        } else {
-            self.journal.write(now, cause, 0, Body::PodDeleted { pod, reason })
-        };
-        let started = matches!(self.pods[pod.index()].state, PodState::Running | PodState::Starting);
-        let record = if started { self.containers_exit(pod, ExitReason::Removed, deleted) } else { deleted };
-        self.cut_conversations(pod, record, !started);
-        self.release_addresses(pod, record);
-        let gone = self.journal.write(now, deleted, 0, Body::PodGone { pod });
-        let state = &mut self.pods[pod.index()];
-        state.state = PodState::Gone;
-        state.deleted = true;
-        state.ready = false;
-        state.condition = deleted;
-        if let Some(event) = self.pods[pod.index()].evict_event.take() {
-            self.agenda.cancel(event);
-        }
-        self.slices_to_sync(pod);
-        self.watch_failures(pod, record, false);
-        self.replace(pod, gone);
-        self.reconsider_pending();
-    }
-
-    fn release_addresses(&mut self, pod: PodId, cause: RecordId) {
-        let Some(node) = self.pods[pod.index()].node else { return };
-        self.release_host_ports(pod, cause);
-        let Some(address) = self.pods[pod.index()].address.take() else { return };
-        match self.model.address_model {
-            AddressModelKind::FlatPodIp => self.flat.release_pod(node, address),
-            AddressModelKind::PortMapping => self.nodes[node.index()].docker.release_address(address),
-        }
-    }
-
-    /// A pod's controller makes another one, if it has one that does so.
-    pub(super) fn replace(&mut self, pod: PodId, cause: RecordId) {
-        let managed =
-            self.model.address_model == AddressModelKind::FlatPodIp || self.model.rescheduler != Rescheduler::None;
-        if !managed || self.kind_of(pod) == WorkloadKind::Pod || self.pods[pod.index()].replaced {
-            return;
-        }
-        self.pods[pod.index()].replaced = true;
-        self.replaced_because.push(cause);
-        let event = Event::Control {
-            kind: Control::Replace,
-            subject: pod.0,
-            detail: u32::try_from(self.replaced_because.len() - 1).expect("replacements number below 2^32"),
-        };
-        self.agenda.after(self.model.cluster.controller_latency, EventClass::Control, event);
-    }
-
-    /// The controller makes the replacement of a pod.
-    pub(super) fn make_replacement(&mut self, old: PodId, because: usize) {
-        let state = &self.pods[old.index()];
-        let (workload, node, ordinal) = (state.workload, state.node, state.ordinal);
-        let kind = self.kind_of(old);
-        let keeps_name = kind == WorkloadKind::StatefulSet;
-        let cause = self.replaced_because[because];
-        let pod = self.create_pod(workload, keeps_name.then_some(ordinal), cause);
-        if let (WorkloadKind::DaemonSet, Some(node)) = (kind, node) {
-            return self.bind(pod, node);
-        }
-        let event = Event::Control { kind: Control::Schedule, subject: pod.0, detail: 0 };
-        self.agenda.after(self.model.cluster.scheduler_latency, EventClass::Control, event);
-    }
-
-    /// Room may have come free: the scheduler looks at waiting pods again.
-    pub(super) fn reconsider_pending(&mut self) {
-        for pod in 0..self.pods.len() {
-            if self.pods[pod].state == PodState::Pending {
-                let subject = PodId::from_index(pod).0;
-                let event = Event::Control { kind: Control::Schedule, subject, detail: 0 };
-                self.agenda.after(self.model.cluster.scheduler_latency, EventClass::Control, event);
-            }
-        }
-    }
-
     pub(super) fn kind_of(&self, pod: PodId) -> WorkloadKind {
         self.model.workload(self.pods[pod.index()].workload).kind
     }
@@ -455,6 +394,11 @@ impl World {
         let time = self.agenda.now().saturating_add(wait);
         self.agenda.at_cancellable(time, EventClass::Control, event)
     }
+}
+
+/// The stable name of the draws of a workload's pod, by its number in order of creation.
+pub(super) fn pod_key(workload: &Workload, number: u32) -> EntityKey {
+    EntityKey::of(&workload.key()).part("pod", u64::from(number))
 }
 
 /// Two containers of the pod that want one port: they share the pod's address (B1).

@@ -178,6 +178,7 @@ impl World {
         self.drop_attempts(request);
         let state = &mut self.requests[request];
         let (source, number, record, frame) = (state.source, state.number, state.record, state.frame);
+        let client = state.client;
         state.freed = true;
         let timers = (state.hedge.take(), [state.deadline_event.take(), state.backoff.take()]);
         if let Some(timer) = timers.0 {
@@ -190,6 +191,7 @@ impl World {
         // A request-level trace must not refer to connections, so the request itself is the cause.
         let record = self.journal.write(self.agenda.now(), record, because, body);
         self.requests.remove(request);
+        self.client_finished(client);
         self.tell_end(source, number, frame, outcome, record);
     }
 

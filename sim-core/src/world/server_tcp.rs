@@ -26,6 +26,8 @@ pub(super) enum Listener {
     Refuses(RecordId),
     /// Nobody owns the address: ARP fails.
     NoHost(RecordId),
+    /// Nothing comes back.
+    Silent(RecordId),
 }
 
 impl World {
@@ -72,6 +74,10 @@ impl World {
                 self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
             }
             Listener::NoHost(because) => self.start_arp(connection, because),
+            Listener::Silent(because) => {
+                self.connections[connection].in_flight += 1;
+                self.drop_packet(packet, DropReason::NoHost, because);
+            }
         }
     }
 
@@ -303,8 +309,13 @@ impl World {
             return;
         }
         let answered = server_end == ServerEnd::Accepted && working == 0 && !self.connections[connection].reserved;
-        if answered && !silently && !self.connections[connection].pooled {
-            // The response is in the kernel's hands, which sends it whether the process lives or not.
+        if answered && !silently {
+            // The response is in the kernel's hands, which sends it whether the process lives or not; a connection that
+            // is kept is closed behind it.
+            if self.connections[connection].pooled {
+                self.connections[connection].because = because;
+                self.begin_fin(connection, ServerEnd::Farewell, SegmentKind::EarlyFin);
+            }
             return;
         }
         self.connections[connection].because = because;

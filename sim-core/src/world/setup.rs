@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::World;
+use super::controllers::Controller;
 use super::direction::DirectionState;
 use super::journal::Journal;
+use super::services::ServiceState;
 use super::slab::Slab;
 use super::state::{LinkState, NodeState, PodState};
 use super::traffic::{PathState, SourceState, User};
@@ -18,9 +20,9 @@ use crate::kernel::draws::{Draws, EntityKey, Stream, below};
 use crate::kernel::executive::Agenda;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
-use crate::model::application::{ServiceKind, ServicePort, Source};
+use crate::model::application::{ServicePort, Source};
 use crate::model::call_graph::behind;
-use crate::model::ids::{NodeId, PodId, ServiceId, ServicePortId, WorkloadId};
+use crate::model::ids::{NodeId, PodId, WorkloadId};
 use crate::model::settings::AddressModelKind;
 use crate::topology::routes::Routes;
 use crate::topology::{Link, NodeRole};
@@ -85,6 +87,12 @@ impl World {
             loose_exchanges: Vec::new(),
             loose_connections: Vec::new(),
             fault_records: vec![0; model.faults.len()],
+            action_records: vec![0; model.actions.len()],
+            goals: Vec::new(),
+            controllers: model.workloads.iter().map(Controller::new).collect(),
+            service_states: model.services.iter().map(|_| ServiceState::default()).collect(),
+            service_since: vec![0; model.service_ports.len()],
+            written_node_ports: Vec::new(),
             struck: vec![None; model.faults.len()],
             setting_up: true,
             stop: None,
@@ -107,7 +115,9 @@ impl World {
         self.list_initial_backends(plan);
         self.start_initial_clients(plan);
         self.setting_up = false;
+        self.written_node_ports = self.node_ports.clone();
         self.schedule_faults();
+        self.schedule_actions();
         self.start_sources();
     }
 
@@ -123,54 +133,6 @@ impl World {
             let own = crate::model::settings::Subnet { address: definition.address, prefix: 32 };
             let body = Body::NodeRegistered { node, address: definition.address, subnet: subnet.unwrap_or(own) };
             self.journal.write(SimTime::ZERO, plan, 0, body);
-        }
-    }
-
-    /// Gives every Service its clusterIP and its node ports: first what manifests ask for, then the rest (B8, B12).
-    fn create_services(&mut self, plan: RecordId) {
-        for asked in [true, false] {
-            for index in 0..self.model.services.len() {
-                let service = &self.model.services[index];
-                if !matches!(service.kind, ServiceKind::Headless | ServiceKind::ExternalName)
-                    && service.cluster_ip.is_some() == asked
-                {
-                    self.give_cluster_ip(ServiceId::from_index(index), plan);
-                }
-            }
-            for index in 0..self.model.service_ports.len() {
-                let port = &self.model.service_ports[index];
-                let kind = self.model.service(port.service).kind;
-                if matches!(kind, ServiceKind::NodePort | ServiceKind::LoadBalancer)
-                    && port.node_port.is_some() == asked
-                {
-                    self.give_node_port(ServicePortId::from_index(index), plan);
-                }
-            }
-        }
-    }
-
-    fn give_cluster_ip(&mut self, service: ServiceId, plan: RecordId) {
-        let definition = self.model.service(service);
-        let draw = self.draws.once(EntityKey::of(&definition.key()), "cluster-ip", 0);
-        let flat = &mut self.flat;
-        let given = definition.cluster_ip.map(|address| flat.reserve_cluster_ip(address));
-        let given = given.unwrap_or_else(|| flat.allocate_cluster_ip(draw));
-        if let Ok(cluster_ip) = given {
-            self.cluster_ips[service.index()] = Some(cluster_ip);
-            self.journal.write(SimTime::ZERO, plan, 0, Body::ServiceCreated { service, cluster_ip });
-        }
-    }
-
-    fn give_node_port(&mut self, port: ServicePortId, plan: RecordId) {
-        let definition = self.model.service_port(port);
-        let key = EntityKey::of(&self.model.service(definition.service).key());
-        let draw = self.draws.once(key.part("port", u64::from(definition.port)), "node-port", 0);
-        let flat = &mut self.flat;
-        let given = definition.node_port.map(|node_port| flat.reserve_node_port(node_port));
-        let given = given.unwrap_or_else(|| flat.allocate_node_port(draw));
-        if let Ok(node_port) = given {
-            self.node_ports[port.index()] = Some(node_port);
-            self.journal.write(SimTime::ZERO, plan, 0, Body::NodePortAllocated { service_port: port, node_port });
         }
     }
 
@@ -191,8 +153,9 @@ impl World {
                 daemon_nodes.len()
             };
             self.initial_pods[index] = u32::try_from(count).expect("pods number below 2^32");
+            self.controllers[index].start(self.initial_pods[index]);
             for place in 0..count {
-                let pod = self.create_pod(workload, None, plan);
+                let pod = self.create_pod(workload, None, 0, plan, 0);
                 self.place_initial_pod(pod, place, &daemon_nodes);
             }
         }
@@ -278,6 +241,7 @@ fn node_state(model: &Model, draws: &mut Draws, name: &str) -> NodeState {
         ready: true,
         heard_record: 0,
         not_ready_record: 0,
+        cordoned: false,
         tainted: false,
         lease: Lease::starting(key, cluster.node_lease_renew_interval, cluster.node_lease_renew_jitter_percent, first),
         readiness_event: None,

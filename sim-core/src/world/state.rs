@@ -34,6 +34,8 @@ pub(super) struct NodeState {
     pub heard_record: RecordId,
     /// The record of its becoming not ready.
     pub not_ready_record: RecordId,
+    /// It takes no new pods.
+    pub cordoned: bool,
     /// It carries the unreachable taint.
     pub tainted: bool,
     /// Its lease.
@@ -77,6 +79,8 @@ pub(super) enum PodState {
     Starting,
     /// Listening.
     Running,
+    /// Asked to stop: it listens no more and finishes what it serves.
+    Draining,
     /// Dead, waiting for its next start.
     Waiting,
     /// Its machine is down.
@@ -92,6 +96,16 @@ pub(super) struct Pod {
     pub workload: WorkloadId,
     /// Its place in its StatefulSet, or in order of creation.
     pub ordinal: u32,
+    /// Its place in order of creation among its workload's pods: the key of its draws.
+    pub number: u32,
+    /// Which of its workload's templates it was made from.
+    pub revision: u32,
+    /// When it was made.
+    pub created: SimTime,
+    /// When it became Ready last.
+    pub ready_since: SimTime,
+    /// Its kubelet or daemon is stopping it.
+    pub stopping: bool,
     pub node: Option<NodeId>,
     pub address: Option<IpAddr>,
     /// (container port, host port).

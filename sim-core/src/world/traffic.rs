@@ -207,6 +207,8 @@ pub(super) struct Exchange {
     pub service: Option<EventId>,
     /// Frames of its plan that are open.
     pub frames: u32,
+    /// The server takes no further request on this connection.
+    pub closes: bool,
     /// The answer is an error, and what decided that.
     pub failed: bool,
     pub failed_because: RecordId,

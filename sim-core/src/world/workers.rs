@@ -2,7 +2,7 @@
 
 use super::World;
 use super::event::Event;
-use super::state::Waiting;
+use super::state::{PodState, Waiting};
 use super::traffic::{ClientEnd, Connection, Exchange, ServerEnd, ServerSide};
 use crate::kernel::queue::EventClass;
 use crate::model::application::WorkerModel;
@@ -95,10 +95,12 @@ impl World {
         self.connections[connection].working -= 1;
         let pod = pod.expect("a served connection has a pod");
         self.journal.write(now, record, 0, Body::ResponseSent { source, number, pod });
+        self.exchanges[exchange].closes = self.pods[pod.index()].state == PodState::Draining;
         self.transmit_response(exchange);
         if holds_worker {
             self.free_worker(pod);
         }
+        self.drain_goes_on(pod);
     }
 
     /// A worker is free for what waits.
@@ -144,6 +146,7 @@ impl World {
         self.connections[connection].server_end = ServerEnd::Closed;
         self.pods[pod.index()].server.busy -= freed;
         self.put_to_work(pod);
+        self.drain_goes_on(pod);
     }
 
     /// Whether a request of a pod keeps its worker while its calls are pending.

@@ -1,7 +1,9 @@
 //! Kubernetes objects: block and flow style, JSON, lists, many documents to a file.
 
 pub(crate) mod service;
+mod termination;
 pub(crate) mod types;
+mod updates;
 pub(crate) mod workload;
 
 use serde_json::Value;

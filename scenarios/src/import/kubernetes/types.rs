@@ -26,11 +26,31 @@ pub(crate) struct Workload {
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct WorkloadSpec {
     pub(crate) replicas: Option<i64>,
+    pub(crate) min_ready_seconds: Option<u32>,
+    pub(crate) strategy: Option<StrategyObject>,
+    pub(crate) update_strategy: Option<StrategyObject>,
     pub(crate) selector: Option<Selector>,
     pub(crate) template: Option<Template>,
+}
+
+/// A Deployment's `strategy`, or the `updateStrategy` of a `StatefulSet` or `DaemonSet`.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct StrategyObject {
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+    pub(crate) rolling_update: Option<RollingUpdateObject>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RollingUpdateObject {
+    pub(crate) max_surge: Option<IntOrString>,
+    pub(crate) max_unavailable: Option<IntOrString>,
+    pub(crate) partition: Option<u32>,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -84,6 +104,7 @@ pub(crate) struct PodSpec {
     pub(crate) restart_policy: Option<String>,
     pub(crate) tolerations: List<Toleration>,
     pub(crate) host_network: Flag,
+    pub(crate) termination_grace_period_seconds: Option<u32>,
     pub(crate) node_name: Option<String>,
 }
 
@@ -93,6 +114,34 @@ pub(crate) struct ContainerObject {
     pub(crate) name: Option<String>,
     pub(crate) ports: List<PortObject>,
     pub(crate) readiness_probe: Option<ProbeObject>,
+    pub(crate) lifecycle: Option<LifecycleObject>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct LifecycleObject {
+    pub(crate) pre_stop: Option<HookObject>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct HookObject {
+    pub(crate) sleep: Option<SleepObject>,
+    pub(crate) exec: Option<ExecObject>,
+    pub(crate) http_get: Option<serde_json::Value>,
+    pub(crate) tcp_socket: Option<serde_json::Value>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct SleepObject {
+    pub(crate) seconds: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct ExecObject {
+    pub(crate) command: List<String>,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -208,10 +257,19 @@ impl<'de> Deserialize<'de> for IntOrString {
 /// Supported keys by object, for the documentation.
 pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     ("any object", "apiVersion, kind, metadata.{name, namespace, labels}"),
-    ("Deployment, ReplicaSet, StatefulSet, DaemonSet", "spec.{replicas, selector.matchLabels, template}"),
+    (
+        "Deployment, ReplicaSet, StatefulSet, DaemonSet",
+        "spec.{replicas, selector.matchLabels, template, minReadySeconds}",
+    ),
+    ("Deployment", "spec.strategy.{type, rollingUpdate.{maxSurge, maxUnavailable}}"),
+    ("StatefulSet, DaemonSet", "spec.updateStrategy.{type, rollingUpdate.maxUnavailable}"),
     ("ReplicationController", "spec.{replicas, selector, template}"),
-    ("Pod and template", "metadata.labels, spec.{containers, restartPolicy, tolerations, hostNetwork, nodeName}"),
-    ("container", "name, ports, readinessProbe"),
+    (
+        "Pod and template",
+        "metadata.labels, spec.{containers, restartPolicy, tolerations, hostNetwork, nodeName, \
+         terminationGracePeriodSeconds}",
+    ),
+    ("container", "name, ports, readinessProbe, lifecycle.preStop.{sleep.seconds, exec.command}"),
     ("container port", "name, containerPort, hostPort, protocol"),
     ("readinessProbe", "initialDelaySeconds, periodSeconds, timeoutSeconds, successThreshold, failureThreshold"),
     ("toleration", "key, operator, effect, tolerationSeconds"),

@@ -3,10 +3,11 @@
 use serde_json::Value;
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{Container, ContainerPort, Probe, RestartPolicy, WorkloadKind};
+use sim_core::model::lifecycle::Updates;
 
 use super::super::{ignore_all, port};
 use super::types::{self, ContainerObject, Meta, PodSpec, ProbeObject, Toleration};
-use super::{boolean, identity, protocol};
+use super::{boolean, identity, protocol, termination, updates};
 use crate::canonical::template_hash;
 use crate::decode::decode;
 use crate::diagnostics::codes::{BAD_VALUE, INCOMPLETE_OBJECT, PARTLY_MODELLED};
@@ -30,6 +31,7 @@ struct Raw<'a> {
     pod: Option<&'a PodSpec>,
     pod_place: Place,
     template: Option<&'a Value>,
+    updates: Updates,
 }
 
 /// A kind with a template and a selector of labels.
@@ -41,20 +43,26 @@ pub(crate) fn import(object: &Value, kind: WorkloadKind, place: &Place, draft: &
     if api_version == "apps/v1" && spec.selector.is_none() {
         sink.report(INCOMPLETE_OBJECT, &place.at("spec").key(), "`spec.selector` is required in apps/v1");
     }
-    let template = spec.template.unwrap_or_default();
+    let given = updates::Given {
+        strategy: spec.strategy.as_ref(),
+        update_strategy: spec.update_strategy.as_ref(),
+        min_ready_seconds: spec.min_ready_seconds,
+    };
+    let template = spec.template.clone().unwrap_or_default();
     let spec_place = place.at("spec");
     let raw = Raw {
         kind,
         meta: decoded.value.metadata.as_ref(),
         place,
         replicas: spec.replicas,
-        selector: spec.selector.unwrap_or_default().match_labels,
+        selector: spec.selector.clone().unwrap_or_default().match_labels,
         selector_expressions: object.pointer("/spec/selector/matchExpressions").is_some(),
         selector_place: spec_place.at("selector"),
         labels: template.metadata.unwrap_or_default().labels,
         pod: template.spec.as_ref(),
         pod_place: spec_place.at("template").at("spec"),
         template: object.pointer("/spec/template"),
+        updates: updates::read(&given, kind, &spec_place, sink),
     };
     draft.workloads.extend(build(&raw, sink));
 }
@@ -77,6 +85,7 @@ pub(crate) fn import_controller(object: &Value, place: &Place, draft: &mut Draft
         pod: template.spec.as_ref(),
         pod_place: place.at("spec").at("template").at("spec"),
         template: object.pointer("/spec/template"),
+        updates: Updates::default(),
     };
     draft.workloads.extend(build(&raw, sink));
 }
@@ -98,6 +107,7 @@ pub(crate) fn import_pod(object: &Value, place: &Place, draft: &mut Draft, sink:
         pod: decoded.value.spec.as_ref(),
         pod_place: place.at("spec"),
         template: object.get("spec"),
+        updates: Updates::default(),
     };
     draft.workloads.extend(build(&raw, sink));
 }
@@ -125,6 +135,8 @@ fn build(raw: &Raw<'_>, sink: &mut Sink) -> Option<DraftWorkload> {
         containers,
         restart_policy: restart_policy(pod, raw.kind, &raw.pod_place, sink),
         unreachable_toleration: if daemon { None } else { toleration(pod) },
+        updates: raw.updates,
+        termination: termination::read(pod, &raw.pod_place, sink),
         template_hash: template_hash(raw.template.unwrap_or(&Value::Null)),
         own_labels: raw.meta.map(|meta| meta.labels.0.clone()).unwrap_or_default().into_iter().collect(),
         selector: raw.selector.0.clone().into_iter().collect(),
