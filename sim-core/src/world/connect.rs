@@ -25,12 +25,6 @@ use crate::trace::words::{Outcome, SegmentKind};
 use crate::trace::{Body, RecordId};
 use crate::transport::{retransmission, syn};
 
-/// A neighbour entry outlives its last confirmation by DELAY and three probes (E10: 5 s + 3 s).
-const NEIGHBOUR_PROBING: SimDuration = SimDuration::from_secs(8);
-/// And before that by a reachable time of 15 s to 45 s (E10).
-const REACHABLE_MIN: SimDuration = SimDuration::from_secs(15);
-const REACHABLE_SPREAD: SimDuration = SimDuration::from_secs(30);
-
 /// Where a client's SYN goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dial {
@@ -403,22 +397,6 @@ impl World {
         let wait = super::server_tcp::ARP_TIMEOUT;
         let timer = self.agenda.arm(wait, EventClass::Transport, Timer::ArpFailed { connection });
         self.connections[connection].arp_timer = Some(timer);
-    }
-
-    /// Whether a node still has a neighbour entry for another one that it talked to.
-    fn neighbour_fresh(&mut self, from: NodeId, to: NodeId) -> bool {
-        let Some(&confirmed) = self.neighbours.get(&(from, to)) else { return false };
-        let key = self.nodes[from.index()].key;
-        let draw = self.draws.once(key, "neighbour-reachable", 0);
-        let reachable = REACHABLE_MIN + SimDuration::from_nanos(below(draw, REACHABLE_SPREAD.as_nanos()));
-        self.agenda.now() < confirmed + reachable + NEIGHBOUR_PROBING
-    }
-
-    /// On a shared segment, an answer confirms the neighbour entry.
-    pub(super) fn confirm_neighbour(&mut self, from: NodeId, to: NodeId) {
-        if self.model.topology.fabric() == Fabric::L2 && from != to {
-            self.neighbours.insert((from, to), self.agenda.now());
-        }
     }
 
     /// REJECT on the client's own node: a non-blocking client is refused at once; a blocking one loses the first

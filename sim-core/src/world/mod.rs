@@ -18,6 +18,7 @@ mod faults;
 mod journal;
 mod keepalive;
 mod listeners;
+mod neighbours;
 mod network;
 mod nodes;
 mod path_draws;
