@@ -112,11 +112,10 @@ impl World {
     }
 
     fn may_retry(&mut self, request: u32, outcome: Outcome, connected: bool) -> bool {
-        let Request { source, attempts, client, hedge, .. } = self.requests[request];
+        let Request { source, attempts, client, hedged, .. } = self.requests[request];
         let call = self.model.call_of(SourceId(source));
         let Some(retries) = call.retries else { return false };
-        let hedges = u32::from(call.hedge_after.is_some() && hedge.is_none());
-        if u32::from(attempts).saturating_sub(hedges) >= retries.attempts
+        if u32::from(attempts) - u32::from(hedged) >= retries.attempts
             || !is_retried(retries.retry_on, outcome, connected)
             || !self.clients[client as usize].alive
         {
@@ -184,6 +183,7 @@ impl World {
         if state.exchanges.iter().all(Option::is_none) {
             return;
         }
+        self.requests[request].hedged = true;
         self.journal.write(self.agenda.now(), record, 0, Body::RequestHedged { source, number });
         self.start_attempt(request);
     }

@@ -123,6 +123,8 @@ pub(super) struct Request {
     pub deadline_event: Option<EventId>,
     pub backoff: Option<EventId>,
     pub hedge: Option<TimerId>,
+    /// A second attempt was started beside the first one.
+    pub hedged: bool,
     /// Attempts under way: the first one or its retry, and the hedge.
     pub exchanges: [Option<u32>; 2],
     /// Attempts made so far.
