@@ -95,7 +95,16 @@ impl World {
         }
         let places = &mut self.requests[request].exchanges;
         places.iter_mut().filter(|place| **place == Some(exchange)).for_each(|place| *place = None);
-        if let Some(connection) = self.exchanges[exchange].connection {
+        let Exchange { connection, rejected, .. } = self.exchanges[exchange];
+        if connection.is_none()
+            && let Some(timer) = self.exchanges[exchange].client_timer.take()
+        {
+            // A blocking client that was rejected and has not heard of it yet.
+            self.agenda.disarm(timer);
+            let body = Body::ConnectionClosed { source, number, outcome };
+            self.journal.write(self.agenda.now(), rejected, because, body);
+        }
+        if let Some(connection) = connection {
             let state = &mut self.connections[connection];
             state.active -= 1;
             if !state.pooled {

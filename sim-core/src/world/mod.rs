@@ -234,7 +234,7 @@ impl World {
             Timer::ConnectDeadline { connection } => self.connect_deadline(connection),
             Timer::AttemptTimeout { exchange } => self.attempt_timeout(exchange),
             Timer::Hedge { request } => self.hedge_due(request),
-            Timer::Rejected { exchange } => self.rejection_seen(exchange),
+            Timer::Rejected { exchange } => self.blocked_connect_ends(exchange),
             Timer::Idle { connection } => self.idle_for_too_long(connection),
         }
     }
