@@ -318,7 +318,7 @@ pub(super) struct Connection {
     /// Requests it was given.
     pub requests: u32,
     /// How often each kind of segment was sent: the index of its loss draws.
-    pub transmissions: [u8; SegmentKind::ALL.len()],
+    pub transmissions: [u16; SegmentKind::ALL.len()],
     /// Packets of its own on their way.
     pub in_flight: u16,
     pub local_port: u16,
