@@ -235,6 +235,10 @@ impl World {
         let Some(connection) = self.exchanges[exchange].connection else {
             return self.leave_pool_queue(exchange);
         };
+        if !self.clients[self.exchanges[exchange].client as usize].alive {
+            // It has died, and all its connections are ended with it.
+            return;
+        }
         if let Some(timer) = self.exchanges[exchange].client_timer.take() {
             self.agenda.disarm(timer);
         }
