@@ -96,7 +96,16 @@ impl World {
         }
         let places = &mut self.requests[request].exchanges;
         places.iter_mut().filter(|place| **place == Some(exchange)).for_each(|place| *place = None);
-        if let Some(connection) = self.exchanges[exchange].connection {
+        let Exchange { connection, rejected, .. } = self.exchanges[exchange];
+        if connection.is_none()
+            && let Some(timer) = self.exchanges[exchange].client_timer.take()
+        {
+            // A blocking client that was rejected and has not heard of it yet.
+            self.agenda.disarm(timer);
+            let body = Body::ConnectionClosed { source, number, outcome };
+            self.journal.write(self.agenda.now(), rejected, because, body);
+        }
+        if let Some(connection) = connection {
             let state = &mut self.connections[connection];
             state.active -= 1;
             if !state.pooled {
@@ -113,11 +122,10 @@ impl World {
     }
 
     fn may_retry(&mut self, request: u32, outcome: Outcome, connected: bool) -> bool {
-        let Request { source, attempts, client, hedge, .. } = self.requests[request];
+        let Request { source, attempts, client, hedged, .. } = self.requests[request];
         let call = self.model.call_of(SourceId(source));
         let Some(retries) = call.retries else { return false };
-        let hedges = u32::from(call.hedge_after.is_some() && hedge.is_none());
-        if u32::from(attempts).saturating_sub(hedges) >= retries.attempts
+        if u32::from(attempts) - u32::from(hedged) >= retries.attempts
             || !is_retried(retries.retry_on, outcome, connected)
             || !self.clients[client as usize].alive
         {
@@ -185,6 +193,7 @@ impl World {
         if state.exchanges.iter().all(Option::is_none) {
             return;
         }
+        self.requests[request].hedged = true;
         self.journal.write(self.agenda.now(), record, 0, Body::RequestHedged { source, number });
         self.start_attempt(request);
     }
@@ -227,6 +236,10 @@ impl World {
         let Some(connection) = self.exchanges[exchange].connection else {
             return self.leave_pool_queue(exchange);
         };
+        if !self.clients[self.exchanges[exchange].client as usize].alive {
+            // It has died, and all its connections are ended with it.
+            return;
+        }
         match self.connections[connection].client_end {
             ClientEnd::SynSent if self.connections[connection].active == 0 => {
                 self.close_client(connection, Outcome::ConnectTimeout);

@@ -419,7 +419,7 @@ impl World {
         match self.connections_of(exchange).connect {
             // What has no route is told by the call itself, blocking or not.
             Connect::Blocking if outcome == Outcome::ConnectionRefused => {
-                let wait = syn::syn_timeout(0, self.model.transport.tcp_syn_linear_timeouts);
+                let (wait, _) = self.second_rejection(exchange);
                 let timer = self.agenda.arm(wait, EventClass::Transport, Timer::Rejected { exchange });
                 self.exchanges[exchange].client_timer = Some(timer);
             }
@@ -427,10 +427,26 @@ impl World {
         }
     }
 
-    /// The client sees that its own node rejects the connection.
-    pub(super) fn rejection_seen(&mut self, exchange: u32, outcome: Outcome) {
-        let Exchange { source, number, rejected, failed_because, .. } = self.exchanges[exchange];
+    /// When a blocking client hears of a rejection, and what: its second SYN's error, unless its patience ends before.
+    fn second_rejection(&self, exchange: u32) -> (SimDuration, Outcome) {
+        let wait = syn::syn_timeout(0, self.model.transport.tcp_syn_linear_timeouts);
+        let patience = self.model.call_of(SourceId(self.exchanges[exchange].source)).connect_timeout;
+        match patience.filter(|patience| *patience < wait) {
+            Some(patience) => (patience, Outcome::ConnectTimeout),
+            None => (wait, Outcome::ConnectionRefused),
+        }
+    }
+
+    /// A blocking client's wait for a connection that its own node rejects is over.
+    pub(super) fn blocked_connect_ends(&mut self, exchange: u32) {
         self.exchanges[exchange].client_timer = None;
+        let (_, outcome) = self.second_rejection(exchange);
+        self.rejection_seen(exchange, outcome);
+    }
+
+    /// The client sees that its own node rejects the connection.
+    fn rejection_seen(&mut self, exchange: u32, outcome: Outcome) {
+        let Exchange { source, number, rejected, failed_because, .. } = self.exchanges[exchange];
         let body = Body::ConnectionClosed { source: SourceId(source), number, outcome };
         self.journal.write(self.agenda.now(), rejected, failed_because, body);
         self.attempt_ends(exchange, outcome, None, failed_because);

@@ -59,7 +59,6 @@ use crate::model::ids::{NodeId, PodId, ServicePortId, WorkloadId};
 use crate::model::units::Bandwidth;
 use crate::topology::routes::Routes;
 use crate::trace::fields::Client;
-use crate::trace::words::Outcome;
 use crate::trace::{Body, RecordId, TraceSink};
 use actions::Goal;
 use controllers::Controller;
@@ -262,7 +261,7 @@ impl World {
             Timer::ConnectDeadline { connection } => self.connect_deadline(connection),
             Timer::AttemptTimeout { exchange } => self.attempt_timeout(exchange),
             Timer::Hedge { request } => self.hedge_due(request),
-            Timer::Rejected { exchange } => self.rejection_seen(exchange, Outcome::ConnectionRefused),
+            Timer::Rejected { exchange } => self.blocked_connect_ends(exchange),
             Timer::Idle { connection } => self.idle_for_too_long(connection),
         }
     }

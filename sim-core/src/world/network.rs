@@ -121,14 +121,22 @@ impl World {
         self.agenda.arrival(left + latency, direction.0, departure, packet.event(direction.0));
     }
 
-    /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, segment, transmission, link).
+    /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, attempt, segment,
+    /// transmission, link).
     fn loses(&mut self, link: LinkId, packet: Packet, train: Train, loss_ppm: u32) -> bool {
         let (source, number) = self.request_of(packet);
-        let transmission = match exchange_place(packet.kind) {
-            Some(place) => self.exchanges[packet.subject].transmissions[place],
-            None => self.connections[packet.subject].transmissions[packet.kind as usize],
+        let (attempt, transmission) = match exchange_place(packet.kind) {
+            Some(place) => {
+                let exchange = &self.exchanges[packet.subject];
+                (exchange.attempt, u16::from(exchange.transmissions[place]))
+            }
+            None => {
+                let connection = &self.connections[packet.subject];
+                (connection.attempt, connection.transmissions[packet.kind as usize])
+            }
         };
         let key = self.paths[source.index()].key.part("loss", number);
+        let key = if attempt == 0 { key } else { key.part("attempt", u64::from(attempt)) };
         let key = key.part(packet.kind.word(), u64::from(transmission));
         let purpose = self.model.topology.link(link).name.as_str();
         let mut packets = 0..u64::from(train.packets);

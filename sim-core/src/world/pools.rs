@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::World;
 use super::event::Timer;
-use super::traffic::{Aim, ClientEnd};
+use super::traffic::{Aim, ClientEnd, Exchange};
 use crate::kernel::queue::EventClass;
 use crate::model::call::Connections;
 use crate::model::ids::SourceId;
@@ -204,13 +204,7 @@ impl World {
 
     /// An attempt that was given up while it waited for a connection waits no more.
     pub(super) fn leave_pool_queue(&mut self, exchange: u32) {
-        let state = &mut self.exchanges[exchange];
-        if let Some(timer) = state.client_timer.take() {
-            // It was not waiting, but had been rejected.
-            self.agenda.disarm(timer);
-            return;
-        }
-        let (client, Some(aim)) = (state.client, state.aim) else { return };
+        let Exchange { client, aim: Some(aim), .. } = self.exchanges[exchange] else { return };
         if let Some(pool) = self.clients[client as usize].pools.get_mut(&aim.dialled()) {
             pool.waiting.retain(|waiting| *waiting != exchange);
         }

@@ -121,6 +121,7 @@ impl World {
             deadline_event: None,
             backoff: None,
             hedge: None,
+            hedged: false,
             exchanges: [None; 2],
             attempts: 0,
             freed: false,

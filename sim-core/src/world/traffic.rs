@@ -126,6 +126,8 @@ pub(super) struct Request {
     pub deadline_event: Option<EventId>,
     pub backoff: Option<EventId>,
     pub hedge: Option<TimerId>,
+    /// A second attempt was started beside the first one.
+    pub hedged: bool,
     /// Attempts under way: the first one or its retry, and the hedge.
     pub exchanges: [Option<u32>; 2],
     /// Attempts made so far.
@@ -324,7 +326,7 @@ pub(super) struct Connection {
     /// Requests it was given.
     pub requests: u32,
     /// How often each kind of segment was sent: the index of its loss draws.
-    pub transmissions: [u8; SegmentKind::ALL.len()],
+    pub transmissions: [u16; SegmentKind::ALL.len()],
     /// Packets of its own on their way.
     pub in_flight: u16,
     pub local_port: u16,
