@@ -25,6 +25,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Show pods, services, endpoints or nodes at a time, as kubectl would
     Get(GetArgs),
+    /// Write a scenario for manifests or compose files: who asks whom is guessed, and every guess is marked
+    Init(InitArgs),
     /// Run every arm twice and compare the traces
     Verify(VerifyArgs),
     /// Compare two traces and show where they part
@@ -152,6 +154,18 @@ pub struct GetArgs {
     /// At this time after the start [default: the start]
     #[arg(long, value_name = "TIME", default_value = "0s")]
     pub at: String,
+}
+
+/// `podwire init`.
+#[derive(Debug, ClapArgs)]
+pub struct InitArgs {
+    /// Kubernetes manifests or compose files; with `-`, what standard input holds follows the scenario, so that
+    /// `kubectl get no,po,svc,deploy -A -o yaml | podwire init - | podwire run -` works
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Print no warnings
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `podwire verify`.

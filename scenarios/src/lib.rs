@@ -13,6 +13,7 @@ pub mod diagnostics;
 mod draft;
 mod expectations;
 mod import;
+pub mod init;
 mod load;
 mod lower;
 mod nearest;

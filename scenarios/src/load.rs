@@ -15,7 +15,7 @@ use crate::diagnostics::codes::{
 use crate::diagnostics::{Diagnostic, Place, Severity, Sink, Source};
 use crate::draft::Draft;
 use crate::expectations::{self, Expectation, Metric};
-use crate::import::{DocumentKind, import, kind_of};
+use crate::import::{DocumentKind, import, kind_of, owners};
 use crate::lower::{Lowering, lower, settings_of};
 use crate::nearest::did_you_mean;
 use crate::overrides::{self, Overrides};
@@ -117,6 +117,7 @@ pub fn check(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides
         for (index, document) in documents.iter().enumerate() {
             import(document, &Place::document(0, index), &mut loader.draft, &mut loader.sink);
         }
+        owners::settle(&mut loader.draft, &mut loader.sink);
         checks::check(&loader.draft, &mut loader.sink);
         let kubernetes = kinds.contains(&DocumentKind::Kubernetes);
         let compose = kinds.contains(&DocumentKind::Compose);
@@ -139,6 +140,16 @@ pub fn check(main: Source, base: &Path, files: &dyn Files, overrides: &Overrides
     Checked { kind, workloads, services, loaded: loader.finish(scenario, overrides) }
 }
 
+/// Takes a source in and gives its documents.
+pub(crate) fn parse(source: Source, sink: &mut Sink) -> Vec<Value> {
+    let parsed = yaml::parse(&source.text);
+    let number = sink.add_source(source, parsed.spans);
+    for problem in parsed.problems {
+        sink.problem(number, problem);
+    }
+    parsed.documents
+}
+
 struct Loader<'a> {
     files: &'a dyn Files,
     base: &'a Path,
@@ -149,14 +160,8 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// Takes a source in and gives its documents.
     fn parse(&mut self, source: Source) -> Vec<Value> {
-        let parsed = yaml::parse(&source.text);
-        let number = self.sink.add_source(source, parsed.spans);
-        for problem in parsed.problems {
-            self.sink.problem(number, problem);
-        }
-        parsed.documents
+        parse(source, &mut self.sink)
     }
 
     fn finish(mut self, scenario: Option<Scenario>, overrides: &Overrides) -> Loaded {
@@ -205,6 +210,7 @@ impl Loader<'_> {
             effective.extend(["--- document ", &other.to_string(), "\n", &canonical(beside), "\n"]);
         }
         self.include_all(spec, &root.at("spec"), &mut effective);
+        owners::settle(&mut self.draft, &mut self.sink);
         checks::check(&self.draft, &mut self.sink);
         self.check_content(spec, &root);
         let plans = arms::plan(spec, &root.at("spec"), &mut self.sink);
@@ -332,6 +338,6 @@ impl Loader<'_> {
 }
 
 /// A file's name without folders and ending.
-fn stem(name: &str) -> String {
+pub(crate) fn stem(name: &str) -> String {
     Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }

@@ -4,6 +4,7 @@ mod check;
 mod compare;
 mod diff;
 mod get;
+mod init;
 mod run;
 mod schema;
 mod verify;
@@ -18,6 +19,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Compare(args) => compare::execute(args),
         Command::Check(args) => check::execute(args),
         Command::Get(args) => get::execute(args),
+        Command::Init(args) => init::execute(args),
         Command::Verify(args) => verify::execute(args),
         Command::Diff(args) => diff::execute(args),
         Command::Schema => schema::execute(),

@@ -63,4 +63,6 @@ codes! {
     NO_EXPECTED_END = Warning "W0205" "a fault that outlasts the run";
     SKIPPED_KIND = Note "N0101" "a kind of object that podwire does not model";
     SKIPPED_SERVICE = Note "N0102" "a compose service that is not started";
+    LEFT_OUT = Note "N0103" "an object of a running cluster that is left out";
+    MADE_UP = Note "N0104" "a controller that is made up from its pods";
 }

@@ -8,7 +8,7 @@ use super::direction::DirectionState;
 use super::journal::Journal;
 use super::slab::Slab;
 use super::state::{LinkState, NodeState, PodState, SourceState, User};
-use crate::addressing::flat_pod_ip::FlatPodIp;
+use crate::addressing::flat_pod_ip::{AllocationError, FlatPodIp};
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
 use crate::control::node_lifecycle::MonitorPasses;
@@ -34,10 +34,10 @@ impl World {
         let gap = MonitorPasses::gap(&model.cluster);
         let monitor_phase = phase(&mut draws, control, "monitor-phase", gap);
         let taint_phase = phase(&mut draws, control, "taint-phase", model.cluster.taint_queue_interval);
-        let node_count = model.topology.nodes().len();
         let nodes = model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, &node.name)).collect();
         let sources = model.sources.iter().map(source_state).collect();
         let fronts = model.topology.with_role(NodeRole::Worker).collect();
+        let pod_cidrs: Vec<_> = model.topology.nodes().iter().map(|node| node.pod_cidr).collect();
         let mut world = Self {
             agenda: Agenda::default(),
             journal: Journal::new(level),
@@ -54,7 +54,7 @@ impl World {
             queueing_pass: None,
             zone_buckets: BTreeMap::new(),
             taint_records: BTreeMap::new(),
-            flat: FlatPodIp::new(&model.cluster, node_count),
+            flat: FlatPodIp::new(&model.cluster, &pod_cidrs),
             cluster_ips: vec![None; model.services.len()],
             node_ports: vec![None; model.service_ports.len()],
             pods: Vec::new(),
@@ -143,7 +143,12 @@ impl World {
         let definition = self.model.service(service);
         let draw = self.draws.once(EntityKey::of(&definition.key()), "cluster-ip", 0);
         let flat = &mut self.flat;
-        let given = definition.cluster_ip.map(|address| flat.reserve_cluster_ip(address));
+        let own = definition.is_the_clusters_own();
+        let given = definition.cluster_ip.map(|address| match flat.reserve_cluster_ip(address) {
+            // The address was kept for this very Service.
+            Err(AllocationError::AlreadyAllocated) if own => Ok(address),
+            result => result,
+        });
         let given = given.unwrap_or_else(|| flat.allocate_cluster_ip(draw));
         if let Ok(cluster_ip) = given {
             self.cluster_ips[service.index()] = Some(cluster_ip);
