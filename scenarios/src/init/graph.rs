@@ -26,7 +26,7 @@ pub(super) struct LeftOut {
     pub(super) why: String,
 }
 
-/// All edges, without a cycle.
+/// All edges.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
     pub(super) edges: Vec<Edge>,
@@ -52,6 +52,23 @@ impl Graph {
             }
         }
         graph
+    }
+
+    /// The same without the edges that close a cycle; those nearer to where requests come in stay.
+    pub(super) fn without_cycles(self, draft: &Draft, starts: &[usize]) -> Self {
+        let mut order = self.reached_from(starts);
+        order.extend((0..draft.workloads.len()).filter(|index| !order.contains(index)).collect::<Vec<_>>());
+        let mut kept = Self { edges: Vec::new(), left_out: self.left_out.clone() };
+        for edge in order.iter().flat_map(|from| self.from(*from)) {
+            if kept.reached_from(&edge.to).contains(&edge.from) {
+                let name = &draft.services[edge.service].name;
+                let why = format!("it would close a cycle: Service {name} leads back here");
+                kept.leave_out(edge.from, Some(edge.service), &edge.why, why);
+            } else {
+                kept.edges.push(edge.clone());
+            }
+        }
+        kept
     }
 
     /// The edges that start at a workload.
@@ -108,10 +125,6 @@ impl Graph {
         }
         if reached.backends.contains(&from) {
             let why = format!("it stands behind Service {} itself", draft.services[service].name);
-            return self.leave_out(from, Some(service), clue, why);
-        }
-        if self.reached_from(&reached.backends).contains(&from) {
-            let why = format!("it would close a cycle: Service {} leads back here", draft.services[service].name);
             return self.leave_out(from, Some(service), clue, why);
         }
         let why = match wanted {

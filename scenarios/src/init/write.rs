@@ -27,6 +27,8 @@ fn name_of(draft: &Draft, includes: &[String]) -> String {
 pub(super) fn scenario(draft: &Draft, sink: &Sink, includes: &[String], form: CallsForm) -> String {
     let graph = Graph::of(draft);
     let entry = entry(draft, &graph, sink);
+    let starts = entry.as_ref().map(|entry| entry.workloads.clone()).unwrap_or_default();
+    let graph = graph.without_cycles(draft, &starts);
     let guess = Guess { draft, graph: &graph, entry: entry.as_ref() };
     let mut lines = guess.head(&name_of(draft, includes));
     if !includes.is_empty() {
@@ -125,7 +127,7 @@ impl Guess<'_> {
         let mut lines = Vec::new();
         for clue in &self.graph.left_out {
             let (from, why) = (names::workload(draft, clue.from), names::comment(&clue.why));
-            lines.push(format!("  # left out: a call of {from} ({}): {why}", names::comment(&clue.clue)));
+            lines.push(format!("  # left out, a call of {from} ({}): {why}", names::comment(&clue.clue)));
         }
         let sending: Vec<usize> =
             self.entry.iter().flat_map(|entry| generators(draft, self.graph, entry)).map(|edge| edge.from).collect();
@@ -136,7 +138,7 @@ impl Guess<'_> {
                 let (from, to) = (names::workload(draft, edge.from), names::service(draft, edge.service, edge.port));
                 let why = names::comment(&edge.why);
                 lines.push(format!(
-                    "  # left out: calls of {from} to {to} ({why}): nobody asks it, so traffic must start there"
+                    "  # left out, calls of {from} to {to} ({why}): nobody can ask it, so only traffic of its own would make them"
                 ));
             }
         }
