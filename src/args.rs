@@ -28,6 +28,8 @@ pub enum Command {
     Get(GetArgs),
     /// Make one connection in a running scenario and show it hop by hop
     Curl(CurlArgs),
+    /// Write a scenario for manifests or compose files: who asks whom is guessed, and every guess is marked
+    Init(InitArgs),
     /// Run every arm twice and compare the traces
     Verify(VerifyArgs),
     /// Compare two traces and show where they part
@@ -195,6 +197,18 @@ pub struct CurlArgs {
     /// For people or for programs
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
+}
+
+/// `podwire init`.
+#[derive(Debug, ClapArgs)]
+pub struct InitArgs {
+    /// Kubernetes manifests or compose files; with `-`, what standard input holds follows the scenario, so that
+    /// `kubectl get no,po,svc,deploy -A -o yaml | podwire init - | podwire run -` works
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Print no warnings
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `podwire verify`.

@@ -62,17 +62,7 @@ pub(crate) fn load_with(args: &ScenarioArgs, overrides: Overrides) -> Result<Inp
     let (source, base) = read_source(&args.file)?;
     let input = Input { source, base, overrides };
     let loaded = input.load();
-    let (ignored, rest): (Vec<Diagnostic>, Vec<Diagnostic>) = loaded
-        .diagnostics
-        .iter()
-        .cloned()
-        .partition(|item| item.code == IGNORED_KEYS && item.severity != Severity::Error);
-    tell(&rest, &loaded.sources, args.quiet)?;
-    if !ignored.is_empty() && !args.quiet {
-        let (keys, files) = (loaded.ignored.len(), ignored.len());
-        let explain = format!("podwire check --explain-ignored {}", args.file.display());
-        writeln!(std::io::stderr(), "warning: {keys} keys of {files} files are not modelled; `{explain}` lists them")?;
-    }
+    tell_summarised(&loaded.diagnostics, &loaded.sources, loaded.ignored.len(), &[&args.file], args.quiet)?;
     if loaded.scenario.is_some() { Ok(input) } else { Err(Failure::Invalid) }
 }
 
@@ -99,6 +89,25 @@ impl Input {
         let input = Self { source: self.source.clone(), base: self.base.clone(), overrides };
         input.scenario()
     }
+}
+
+/// Prints diagnostics, those about `keys` keys without a model as one line that says how to list them.
+pub(crate) fn tell_summarised(
+    diagnostics: &[Diagnostic],
+    sources: &[Source],
+    keys: usize,
+    files: &[&PathBuf],
+    quiet: bool,
+) -> Result<(), Failure> {
+    let (ignored, rest): (Vec<Diagnostic>, Vec<Diagnostic>) =
+        diagnostics.iter().cloned().partition(|item| item.code == IGNORED_KEYS && item.severity != Severity::Error);
+    tell(&rest, sources, quiet)?;
+    if !ignored.is_empty() && !quiet {
+        let typed: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        let (explain, files) = (format!("podwire check --explain-ignored {}", typed.join(" ")), ignored.len());
+        writeln!(std::io::stderr(), "warning: {keys} keys of {files} files are not modelled; `{explain}` lists them")?;
+    }
+    Ok(())
 }
 
 /// Prints diagnostics on standard error; warnings and notes only when not `quiet`.

@@ -3,6 +3,7 @@
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{Container, Protocol, Publish, RestartPolicy, ServiceKind, WorkloadKind};
 use sim_core::model::lifecycle::{Termination, Updates};
+use sim_core::model::units::Subnet;
 use std::net::IpAddr;
 
 use crate::diagnostics::Place;
@@ -12,8 +13,55 @@ use crate::diagnostics::Place;
 pub(crate) struct Draft {
     pub(crate) workloads: Vec<DraftWorkload>,
     pub(crate) services: Vec<DraftService>,
-    /// Node objects of manifests: place and name.
-    pub(crate) nodes: Vec<(Place, String)>,
+    pub(crate) nodes: Vec<DraftNode>,
+    /// What Ingresses send requests to; read for `init`, which looks for the way in.
+    pub(crate) ingress_backends: Vec<DraftBackend>,
+    /// Objects and compose services that are not imported, as `Kind/name`.
+    pub(crate) skipped: Vec<String>,
+}
+
+/// A Node object of a manifest.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftNode {
+    pub(crate) place: Place,
+    pub(crate) name: String,
+    /// `topology.kubernetes.io/zone`, or empty.
+    pub(crate) zone: String,
+    pub(crate) pod_cidr: Option<Subnet>,
+    /// It belongs to the control plane and keeps workload away.
+    pub(crate) control_plane: bool,
+    /// Somebody cordoned it.
+    pub(crate) unschedulable: bool,
+}
+
+/// A Service that an Ingress names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DraftBackend {
+    pub(crate) ingress: String,
+    pub(crate) namespace: String,
+    pub(crate) service: String,
+    /// Number or name of the Service's port.
+    pub(crate) port: String,
+}
+
+/// The object that made another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+}
+
+/// What a file says of whom a workload asks; nothing is guessed yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Clues {
+    /// Environment variables with their values.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Words of commands and arguments.
+    pub(crate) words: Vec<String>,
+    /// Compose services that it waits for.
+    pub(crate) depends_on: Vec<String>,
+    /// Compose services with the names that it knows them by.
+    pub(crate) links: Vec<(String, String)>,
 }
 
 /// A workload as its file has it.
@@ -45,6 +93,13 @@ pub(crate) struct DraftWorkload {
     pub(crate) node_name: Option<(Place, String)>,
     /// Published ports of a compose service; `None` for a manifest.
     pub(crate) published: Option<Vec<Publish>>,
+    /// The controller that made it, until `import::owners` has dealt with it.
+    pub(crate) owner: Option<Owner>,
+    /// Nodes of the pods that a dump of a cluster holds, in the order of their numbers or of the dump.
+    pub(crate) pod_nodes: Vec<String>,
+    /// No file holds it: `import::owners` made it from its pods.
+    pub(crate) made_up: bool,
+    pub(crate) clues: Clues,
 }
 
 impl DraftWorkload {

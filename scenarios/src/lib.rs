@@ -14,6 +14,7 @@ mod draft;
 mod expectations;
 mod expose;
 mod import;
+pub mod init;
 mod load;
 mod lower;
 mod nearest;

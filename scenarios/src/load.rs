@@ -16,7 +16,7 @@ use crate::diagnostics::{Diagnostic, Place, Severity, Sink, Source};
 use crate::draft::Draft;
 use crate::expectations::{self, Expectation, Metric};
 use crate::expose::{self, ExposeRequest};
-use crate::import::{DocumentKind, import, kind_of};
+use crate::import::{DocumentKind, import, kind_of, owners};
 use crate::lower::{Lowering, lower, settings_of};
 use crate::nearest::did_you_mean;
 use crate::overrides::{self, Overrides};
@@ -136,6 +136,16 @@ pub fn expose(
     (loader.finish(scenario, &overrides), exposed)
 }
 
+/// Takes a source in and gives its documents.
+pub(crate) fn parse(source: Source, sink: &mut Sink) -> Vec<Value> {
+    let parsed = yaml::parse(&source.text);
+    let number = sink.add_source(source, parsed.spans);
+    for problem in parsed.problems {
+        sink.problem(number, problem);
+    }
+    parsed.documents
+}
+
 struct Loader<'a> {
     files: &'a dyn Files,
     base: &'a Path,
@@ -163,6 +173,7 @@ impl<'a> Loader<'a> {
         for (index, document) in documents.iter().enumerate() {
             import(document, &Place::document(0, index), &mut self.draft, &mut self.sink);
         }
+        owners::settle(&mut self.draft, &mut self.sink);
         checks::check(&self.draft, &mut self.sink);
         if kinds.iter().all(|kind| *kind == DocumentKind::Empty) && !self.sink.has_errors() {
             self.sink.report(UNRECOGNISED, &Place::document(0, 0), "the file holds nothing");
@@ -174,12 +185,7 @@ impl<'a> Loader<'a> {
 
     /// Takes a source in and gives its documents.
     fn parse(&mut self, source: Source) -> Vec<Value> {
-        let parsed = yaml::parse(&source.text);
-        let number = self.sink.add_source(source, parsed.spans);
-        for problem in parsed.problems {
-            self.sink.problem(number, problem);
-        }
-        parsed.documents
+        parse(source, &mut self.sink)
     }
 
     fn finish(mut self, scenario: Option<Scenario>, overrides: &Overrides) -> Loaded {
@@ -228,6 +234,7 @@ impl<'a> Loader<'a> {
             effective.extend(["--- document ", &other.to_string(), "\n", &canonical(beside), "\n"]);
         }
         self.include_all(spec, &root.at("spec"), &mut effective);
+        owners::settle(&mut self.draft, &mut self.sink);
         checks::check(&self.draft, &mut self.sink);
         self.check_content(spec, &root);
         let plans = arms::plan(spec, &root.at("spec"), &mut self.sink);
@@ -378,6 +385,6 @@ impl<'a> Loader<'a> {
 }
 
 /// A file's name without folders and ending.
-fn stem(name: &str) -> String {
+pub(crate) fn stem(name: &str) -> String {
     Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }

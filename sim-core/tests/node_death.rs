@@ -29,7 +29,7 @@ use sim_core::workload::distribution::Distribution;
 use sim_core::world::World;
 
 fn node(name: &str, last: u8, role: NodeRole) -> Node {
-    Node { name: name.to_owned(), zone: name.to_owned(), role, address: [192, 168, 0, last].into() }
+    Node { name: name.to_owned(), zone: name.to_owned(), role, address: [192, 168, 0, last].into(), pod_cidr: None }
 }
 
 fn workload(name: &str, replicas: u32, placement: &[u32], port: Option<u16>) -> Workload {

@@ -7,6 +7,7 @@ mod curl;
 mod diff;
 mod expose;
 mod get;
+mod init;
 mod man;
 mod run;
 mod schema;
@@ -23,6 +24,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Check(args) => check::execute(args),
         Command::Get(args) => get::execute(args),
         Command::Curl(args) => curl::execute(args),
+        Command::Init(args) => init::execute(args),
         Command::Verify(args) => verify::execute(args),
         Command::Diff(args) => diff::execute(args),
         Command::Expose(args) => expose::execute(args),

@@ -10,7 +10,7 @@ pub(super) fn check(draft: &Draft, sink: &mut Sink) {
     let workloads =
         draft.workloads.iter().map(|w| (w.kind.reference(), w.namespace.as_str(), w.name.as_str(), &w.place));
     let services = draft.services.iter().map(|s| ("service", s.namespace.as_str(), s.name.as_str(), &s.place));
-    let nodes = draft.nodes.iter().map(|(place, name)| ("node", "", name.as_str(), place));
+    let nodes = draft.nodes.iter().map(|node| ("node", "", node.name.as_str(), &node.place));
     let mut seen: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
     for (kind, namespace, name, place) in workloads.chain(services).chain(nodes) {
         if !seen.insert((kind, namespace, name)) {

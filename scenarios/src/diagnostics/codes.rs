@@ -65,4 +65,6 @@ codes! {
     SKIPPED_KIND = Note "N0101" "a kind of object that podwire does not model";
     SKIPPED_SERVICE = Note "N0102" "a compose service that is not started";
     NO_COUNTERPART = Note "N0103" "an action that has no counterpart under port mapping";
+    LEFT_OUT = Note "N0104" "an object of a running cluster that is left out";
+    MADE_UP = Note "N0105" "a controller that is made up from its pods";
 }

@@ -141,6 +141,12 @@ impl Sink {
         self.overridden = overridden;
     }
 
+    /// Where something stands, so that places can be put in the order of the files: source and byte offset.
+    pub(crate) fn position(&self, place: &Place) -> (usize, usize) {
+        let (source, span) = self.resolve(place);
+        (source, span.map_or(0, |(start, _)| start))
+    }
+
     /// Reports something; the same thing at the same place is reported once.
     pub(crate) fn report(&mut self, code: &'static Code, place: &Place, message: impl Into<String>) {
         self.report_with(code, place, message, None);

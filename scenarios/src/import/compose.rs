@@ -7,13 +7,13 @@ use sim_core::model::application::{
 };
 use sim_core::model::lifecycle::{Termination, Updates};
 
-use super::ignore_all;
 use super::kubernetes::workload::DEFAULT_TOLERATION;
+use super::{ignore_all, scalar};
 use crate::canonical::template_hash;
 use crate::decode::decode;
 use crate::diagnostics::codes::{BAD_VALUE, SKIPPED_SERVICE, UNKNOWN_SERVICE};
 use crate::diagnostics::{Place, Sink};
-use crate::draft::{Draft, DraftContainer, DraftService, DraftServicePort, DraftWorkload, TargetPort};
+use crate::draft::{Clues, Draft, DraftContainer, DraftService, DraftServicePort, DraftWorkload, TargetPort};
 use crate::import::compose_ports::{Mapping, expose, long_port, short_port};
 use crate::nearest::did_you_mean;
 use crate::schema::values::{Dict, List, NameText, Names, Short};
@@ -36,6 +36,10 @@ struct ComposeService {
     deploy: Option<Deploy>,
     scale: Option<u32>,
     depends_on: Names,
+    links: List<Value>,
+    environment: Value,
+    command: Value,
+    entrypoint: Value,
     restart: Option<String>,
     profiles: List<String>,
 }
@@ -71,6 +75,7 @@ pub(crate) fn import(document: &Value, place: &Place, draft: &mut Draft, sink: &
         if !service.profiles.is_empty() {
             let message = format!("`{name}` belongs to a profile, so it is not started");
             sink.report(SKIPPED_SERVICE, &at.at("profiles"), message);
+            draft.skipped.push(format!("compose service/{name}"));
             continue;
         }
         let definition = document.get("services").and_then(|services| services.get(name));
@@ -141,8 +146,40 @@ fn import_service(
         selector_place: place.clone(),
         node_name: None,
         published: Some(publish),
+        owner: None,
+        pod_nodes: Vec::new(),
+        made_up: false,
+        clues: clues(service),
     });
     draft.services.push(cluster_service(name, labels, &ports, !published.is_empty(), place));
+}
+
+fn clues(service: &ComposeService) -> Clues {
+    let environment = match &service.environment {
+        Value::Object(map) => {
+            map.iter().filter_map(|(name, value)| Some((name.clone(), scalar(value)?))).collect::<Vec<_>>()
+        }
+        Value::Array(entries) => {
+            let split = |entry: String| entry.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+            entries.iter().filter_map(scalar).filter_map(split).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    };
+    let words = [&service.entrypoint, &service.command].into_iter().flat_map(|value| match value {
+        Value::Array(words) => words.iter().filter_map(scalar).collect::<Vec<_>>(),
+        Value::Null | Value::Object(_) => Vec::new(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => scalar(value).into_iter().collect(),
+    });
+    let links = service.links.iter().filter_map(|(_, link)| scalar(link)).map(|link| {
+        let (name, alias) = link.split_once(':').unwrap_or((&link, &link));
+        (name.to_owned(), alias.to_owned())
+    });
+    Clues {
+        environment,
+        words: words.collect(),
+        depends_on: service.depends_on.0.iter().map(|(name, _)| name.clone()).collect(),
+        links: links.collect(),
+    }
 }
 
 fn container(name: &str, ports: &[(Place, u16, Protocol)]) -> DraftContainer {
@@ -226,6 +263,7 @@ fn restart(service: &ComposeService, place: &Place, sink: &mut Sink) -> RestartP
 pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     ("file", "services (version and name are read and mean nothing; x- extensions are skipped)"),
     ("service", "ports, expose, deploy.replicas, scale, depends_on (names are checked), restart, profiles"),
+    ("service, for `podwire init`", "environment, command, entrypoint, depends_on, links"),
     ("port, short form", "[IP:][HOST[-HOST]:]CONTAINER[-CONTAINER][/PROTOCOL]"),
     ("port, long form", "target, published, protocol, host_ip"),
 ];

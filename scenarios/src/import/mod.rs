@@ -3,6 +3,7 @@
 pub(crate) mod compose;
 mod compose_ports;
 pub(crate) mod kubernetes;
+pub(crate) mod owners;
 
 use serde_json::Value;
 
@@ -70,6 +71,15 @@ fn ignore_all(unknown: &[String], place: &Place, sink: &mut Sink) {
         let key = unescape(pointer.rsplit('/').next().unwrap_or_default());
         let at = Place { pointer: format!("{}{pointer}", place.pointer), ..place.clone() };
         sink.ignore(&at, &key);
+    }
+}
+
+/// The text of a scalar; a list, a mapping and nothing have none.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

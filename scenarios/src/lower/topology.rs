@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use sim_core::model::ids::VertexId;
-use sim_core::model::settings::ClusterSettings;
+use sim_core::model::settings::{ClusterSettings, Subnet};
 use sim_core::topology::generators::{LinkProfile, leaf_spine, star};
 use sim_core::topology::{Fabric, Link, Node, NodeRole, Topology, TopologyError};
 
@@ -12,9 +12,11 @@ use crate::diagnostics::Place;
 use crate::diagnostics::codes::{
     ADDRESS_SPACE, BAD_VALUE, DUPLICATE_NAME, INVALID_MODEL, LENIENT_BOOLEAN, MISSING_KEY, UNKNOWN_NODE,
 };
+use crate::draft::DraftNode;
 use crate::nearest::did_you_mean;
-use crate::schema::values::{BandwidthText, DurationText, PercentText, Short};
-use crate::schema::{CableSpec, GeneratorSpec, LinkProfileSpec, LinksSpec, NodesSpec, TopologySpec};
+use crate::schema::settings::Setting;
+use crate::schema::values::{BandwidthText, DurationText, PercentText, Short, SubnetText};
+use crate::schema::{CableSpec, GeneratorSpec, LinkProfileSpec, LinksSpec, NodeSpec, NodesSpec, TopologySpec};
 use crate::units;
 
 /// Address of the first control-plane node; the other nodes follow.
@@ -34,7 +36,8 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, cluster: &ClusterSettings) -> Option
     nodes.extend(workers(ctx, spec, &place));
     check_names(ctx, &nodes, &place);
     number(&mut nodes);
-    check_pod_space(ctx, nodes.len(), cluster);
+    check_pod_blocks(ctx, &nodes, &place);
+    check_pod_space(ctx, nodes.iter().filter(|node| node.pod_cidr.is_none()).count(), cluster);
     if let Some(flag) = spec.external.filter(|flag| flag.lenient) {
         let message = format!("read as {}, as YAML 1.1 does", flag.value);
         ctx.sink.help(LENIENT_BOOLEAN, &place.at("external"), message, "write true or false");
@@ -46,6 +49,7 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, cluster: &ClusterSettings) -> Option
             zone: String::new(),
             role: NodeRole::External,
             address: IpAddr::V4(EXTERNAL_ADDRESS),
+            pod_cidr: None,
         });
     }
     let fabric = fabric(ctx, spec, &place);
@@ -75,52 +79,88 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, cluster: &ClusterSettings) -> Option
     built.map_err(|error| ctx.sink.report(INVALID_MODEL, &place.key(), error.to_string())).ok()
 }
 
+/// As many as the scenario says; else those of the manifests that it does not make workers; else one.
 fn control_plane(ctx: &mut Lowering<'_>, spec: &TopologySpec, place: &Place) -> Vec<Node> {
-    let count = spec.control_plane.as_ref().and_then(|given| given.nodes).unwrap_or(1);
+    let Some(count) = spec.control_plane.as_ref().and_then(|given| given.nodes) else {
+        let workers: Vec<&str> = match &spec.nodes {
+            Some(NodesSpec::Named(named)) => named.iter().filter_map(|(_, node)| node.name.as_deref()).collect(),
+            Some(NodesSpec::Count(_)) | None => Vec::new(),
+        };
+        let known = ctx.draft.nodes.iter().filter(|node| node.control_plane && !workers.contains(&&*node.name));
+        let known: Vec<Node> = known.map(|node| of_draft(node, NodeRole::ControlPlane)).collect();
+        return if known.is_empty() { vec![node("control-plane", "", NodeRole::ControlPlane)] } else { known };
+    };
     if count == 0 || count > MOST_NODES {
         let at = place.at("controlPlane").at("nodes");
         ctx.sink.report(BAD_VALUE, &at, format!("a cluster has 1 to {MOST_NODES} control-plane nodes"));
         return Vec::new();
     }
     let name = |number| if count == 1 { "control-plane".to_owned() } else { format!("control-plane-{number}") };
-    (1..=count).map(|number| node(name(number), String::new(), NodeRole::ControlPlane)).collect()
+    (1..=count).map(|number| node(&name(number), "", NodeRole::ControlPlane)).collect()
 }
 
 fn workers(ctx: &mut Lowering<'_>, spec: &TopologySpec, place: &Place) -> Vec<Node> {
     let place = place.at("nodes");
     let (count, zones) = match &spec.nodes {
         Some(NodesSpec::Named(named)) => {
-            let mut nodes = Vec::new();
-            for (index, given) in named.iter() {
-                match &given.name {
-                    Some(name) => {
-                        nodes.push(node(name.clone(), given.zone.clone().unwrap_or_default(), NodeRole::Worker));
-                    }
-                    None => ctx.sink.report(MISSING_KEY, &place.item(index), "a node needs a `name`"),
-                }
-            }
-            return nodes;
+            return named.iter().filter_map(|(index, given)| named_worker(ctx, given, &place.item(index))).collect();
         }
         Some(NodesSpec::Count(given)) => {
             (given.count, given.zones.iter().map(|(_, zone)| zone.clone()).collect::<Vec<_>>())
         }
-        None if !ctx.draft.nodes.is_empty() => {
-            let named = ctx.draft.nodes.iter();
-            return named.map(|(_, name)| node(name.clone(), String::new(), NodeRole::Worker)).collect();
+        None => {
+            let named = ctx.draft.nodes.iter().filter(|node| !node.control_plane);
+            let named: Vec<Node> = named.map(|node| of_draft(node, NodeRole::Worker)).collect();
+            if !named.is_empty() {
+                return named;
+            }
+            (None, Vec::new())
         }
-        None => (None, Vec::new()),
     };
     let count = count.unwrap_or(DEFAULT_WORKERS);
     if count == 0 || count > MOST_NODES {
         ctx.sink.report(BAD_VALUE, &place.at("count"), format!("a cluster has 1 to {MOST_NODES} nodes"));
         return Vec::new();
     }
-    let zone = |index: u32| zones.get(index as usize % zones.len().max(1)).cloned().unwrap_or_default();
-    (0..count).map(|index| node(format!("node-{}", index + 1), zone(index), NodeRole::Worker)).collect()
+    let zone = |index: u32| zones.get(index as usize % zones.len().max(1)).map_or("", String::as_str);
+    (0..count).map(|index| node(&format!("node-{}", index + 1), zone(index), NodeRole::Worker)).collect()
 }
 
-fn node(name: String, zone: String, role: NodeRole) -> Node {
-    Node { name, zone, role, address: IpAddr::V4(FIRST_ADDRESS) }
+fn named_worker(ctx: &mut Lowering<'_>, given: &NodeSpec, place: &Place) -> Option<Node> {
+    let Some(name) = &given.name else {
+        ctx.sink.report(MISSING_KEY, place, "a node needs a `name`");
+        return None;
+    };
+    let pod_cidr = given.pod_cidr.as_ref().and_then(|text| {
+        let read = <Subnet as Setting<SubnetText>>::read(text);
+        read.map_err(|message| ctx.sink.report(BAD_VALUE, &place.at("podCIDR"), message)).ok()
+    });
+    Some(Node { pod_cidr, ..node(name, given.zone.as_deref().unwrap_or_default(), NodeRole::Worker) })
+}
+
+fn of_draft(given: &DraftNode, role: NodeRole) -> Node {
+    Node { pod_cidr: given.pod_cidr, ..node(&given.name, &given.zone, role) }
+}
+
+fn node(name: &str, zone: &str, role: NodeRole) -> Node {
+    let (name, zone) = (name.to_owned(), zone.to_owned());
+    Node { name, zone, role, address: IpAddr::V4(FIRST_ADDRESS), pod_cidr: None }
+}
+
+/// Blocks that nodes have already must have room, and be theirs alone.
+fn check_pod_blocks(ctx: &mut Lowering<'_>, nodes: &[Node], place: &Place) {
+    let given: Vec<(&Node, Subnet)> = nodes.iter().filter_map(|node| Some((node, node.pod_cidr?))).collect();
+    for (index, (node, block)) in given.iter().enumerate() {
+        if block.prefix > 30 {
+            let message = format!("the podCIDR {block} of {} has no room for pods", node.name);
+            ctx.sink.help(ADDRESS_SPACE, &place.at("nodes"), message, "a prefix of 30 bits or less makes room");
+        }
+        if let Some((other, theirs)) = given[..index].iter().find(|(_, theirs)| theirs.overlaps(*block)) {
+            let message =
+                format!("the podCIDR {block} of {} overlaps {theirs}, which belongs to {}", node.name, other.name);
+            ctx.sink.report(ADDRESS_SPACE, &place.at("nodes"), message);
+        }
+    }
 }
 
 fn number(nodes: &mut [Node]) {

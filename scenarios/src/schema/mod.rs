@@ -13,7 +13,9 @@ use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::Value;
 use settings::{ClusterSpec, DockerSpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec};
-use values::{BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, Short, SizeText};
+use values::{
+    BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, Short, SizeText, SubnetText,
+};
 
 /// The `apiVersion` of scenario files.
 pub const API_VERSION: &str = "podwire/v1";
@@ -171,6 +173,9 @@ pub struct NodeSpec {
     pub name: Option<String>,
     /// Its zone.
     pub zone: Option<String>,
+    /// Its block of pod addresses (the next one of `cluster.clusterCIDR` that no other node has).
+    #[serde(rename = "podCIDR")]
+    pub pod_cidr: Option<SubnetText>,
 }
 
 /// How the network is made.

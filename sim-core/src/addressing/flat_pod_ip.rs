@@ -29,9 +29,14 @@ pub struct FlatPodIp {
 }
 
 impl FlatPodIp {
-    /// Gives each of `nodes` nodes its podCIDR, in order of their numbers.
-    pub fn new(settings: &ClusterSettings, nodes: usize) -> Self {
-        let pods = (0..nodes as u64).map(|node| pod_cidr(settings, node)).collect();
+    /// Gives each node its podCIDR: the one that it has already, or the next block of the cluster CIDR that none has.
+    pub fn new(settings: &ClusterSettings, given: &[Option<Subnet>]) -> Self {
+        let mut free = 0_u64..;
+        let mut next = || {
+            let taken = |block: Subnet| given.iter().flatten().any(|other| other.overlaps(block));
+            free.by_ref().map(|number| block(settings, number)).find(|block| !block.is_some_and(taken)).flatten()
+        };
+        let pods: Vec<_> = given.iter().map(|given| given.or_else(&mut next).map(with_offsets)).collect();
         let size = settings.service_cluster_ip_range.size();
         let ports = u64::from(settings.service_node_port_range.len());
         let mut cluster_ips = Bands::new(1, cluster_ip_band(size), size - 1);
@@ -107,15 +112,19 @@ impl FlatPodIp {
     }
 }
 
-/// The `node`-th block of the cluster CIDR, with its allocator; .0 and .1 (the gateway) are never given out.
-fn pod_cidr(settings: &ClusterSettings, node: u64) -> Option<(Subnet, RoundRobinOffsets)> {
+/// The `number`-th block of the cluster CIDR; `None` past its end.
+fn block(settings: &ClusterSettings, number: u64) -> Option<Subnet> {
     let cidr = settings.cluster_cidr;
     let size = Subnet { prefix: settings.node_cidr_mask_size, ..cidr }.size();
-    if size < 4 || (node + 1) * size > cidr.size() {
+    if size < 4 || (number + 1) * size > cidr.size() {
         return None;
     }
-    let subnet = Subnet { address: cidr.nth(node * size), prefix: settings.node_cidr_mask_size };
-    Some((subnet, RoundRobinOffsets::new(2, size - 1)))
+    Some(Subnet { address: cidr.nth(number * size), prefix: settings.node_cidr_mask_size })
+}
+
+/// A block with its allocator; .0 and .1 (the gateway) are never given out.
+fn with_offsets(block: Subnet) -> (Subnet, RoundRobinOffsets) {
+    (block, RoundRobinOffsets::new(2, block.size() - 1))
 }
 
 fn offset_in(subnet: Subnet, address: IpAddr) -> u64 {
@@ -131,15 +140,23 @@ mod tests {
 
     #[test]
     fn blocks_follow_the_nodes_and_end_after_256() {
-        let flat = FlatPodIp::new(&ClusterSettings::default(), 300);
+        let flat = FlatPodIp::new(&ClusterSettings::default(), &[None; 300]);
         assert_eq!(flat.pod_cidr(NodeId(1)).unwrap().to_string(), "10.244.1.0/24");
         assert_eq!(flat.pod_cidr(NodeId(255)).unwrap().to_string(), "10.244.255.0/24");
         assert_eq!(flat.pod_cidr(NodeId(256)), None);
     }
 
     #[test]
+    fn blocks_that_nodes_have_already_are_theirs_alone() {
+        let own = [Some(Subnet::v4(10, 244, 1, 0, 24)), None, Some(Subnet::v4(10, 8, 0, 0, 26)), None, None];
+        let flat = FlatPodIp::new(&ClusterSettings::default(), &own);
+        let blocks: Vec<String> = (0..5).map(|node| flat.pod_cidr(NodeId(node)).unwrap().to_string()).collect();
+        assert_eq!(blocks, ["10.244.1.0/24", "10.244.0.0/24", "10.8.0.0/26", "10.244.2.0/24", "10.244.3.0/24"]);
+    }
+
+    #[test]
     fn pods_of_one_node_get_addresses_in_turn() {
-        let mut flat = FlatPodIp::new(&ClusterSettings::default(), 2);
+        let mut flat = FlatPodIp::new(&ClusterSettings::default(), &[None; 2]);
         let first = flat.allocate_pod(NodeId(1)).unwrap();
         assert_eq!(first.to_string(), "10.244.1.2");
         flat.release_pod(NodeId(1), first);
@@ -148,7 +165,7 @@ mod tests {
 
     #[test]
     fn dynamic_cluster_ips_and_node_ports_stay_in_the_upper_band() {
-        let mut flat = FlatPodIp::new(&ClusterSettings::default(), 1);
+        let mut flat = FlatPodIp::new(&ClusterSettings::default(), &[None]);
         assert_eq!(flat.allocate_cluster_ip(0).unwrap().to_string(), "10.96.1.0");
         assert_eq!(flat.allocate_node_port(0), Ok(30_086));
         assert_eq!(flat.reserve_node_port(30_086), Err(AllocationError::AlreadyAllocated));

@@ -295,6 +295,11 @@ impl Service {
     pub fn key(&self) -> String {
         format!("service/{}/{}", self.namespace, self.name)
     }
+
+    /// True for the API server's and the DNS' Service, which a cluster brings along with their addresses (B7).
+    pub fn is_the_clusters_own(&self) -> bool {
+        [("default", "kubernetes"), ("kube-system", "kube-dns")].contains(&(&self.namespace, &self.name))
+    }
 }
 
 /// Where requests of a source start.

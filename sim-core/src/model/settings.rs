@@ -1,43 +1,8 @@
 //! What an administrator can set: the clocks and ranges of Kubernetes, Docker, registries and Linux.
 //! Every default names its source by fact id (docs/models.md lists the facts).
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use crate::kernel::time::SimDuration;
-
-/// An address block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Subnet {
-    /// The first address.
-    pub address: IpAddr,
-    /// Length of the prefix in bits.
-    pub prefix: u8,
-}
-
-impl Subnet {
-    /// An IPv4 block.
-    pub const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Self {
-        Self { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), prefix }
-    }
-
-    /// Number of addresses in an IPv4 block.
-    pub fn size(self) -> u64 {
-        1_u64 << (32_u32.saturating_sub(u32::from(self.prefix)))
-    }
-
-    /// The `offset`-th address of an IPv4 block.
-    pub fn nth(self, offset: u64) -> IpAddr {
-        let IpAddr::V4(first) = self.address else { return self.address };
-        let offset = u32::try_from(offset).expect("an offset inside an IPv4 block");
-        IpAddr::V4(Ipv4Addr::from(u32::from(first).wrapping_add(offset)))
-    }
-}
-
-impl std::fmt::Display for Subnet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
-    }
-}
+pub use crate::model::units::Subnet;
 
 /// A closed range of ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,6 @@
-//! Quantities with units: rates of arrivals and of bits, planned arrivals. Knows only time.
+//! Quantities with units: rates of arrivals and of bits, planned arrivals, blocks of addresses. Knows only time.
+
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::kernel::time::SimDuration;
 
@@ -37,6 +39,47 @@ impl Bandwidth {
     pub fn serialisation(self, bytes: u64) -> SimDuration {
         let nanos = (u128::from(bytes) * 8 * 1_000_000_000).div_ceil(u128::from(self.0));
         SimDuration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+/// An address block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// The first address.
+    pub address: IpAddr,
+    /// Length of the prefix in bits.
+    pub prefix: u8,
+}
+
+impl Subnet {
+    /// An IPv4 block.
+    pub const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Self {
+        Self { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), prefix }
+    }
+
+    /// Number of addresses in an IPv4 block.
+    pub fn size(self) -> u64 {
+        1_u64 << (32_u32.saturating_sub(u32::from(self.prefix)))
+    }
+
+    /// True when the two IPv4 blocks share an address.
+    pub fn overlaps(self, other: Self) -> bool {
+        let (IpAddr::V4(mine), IpAddr::V4(theirs)) = (self.address, other.address) else { return false };
+        let (mine, theirs) = (u64::from(u32::from(mine)), u64::from(u32::from(theirs)));
+        mine < theirs + other.size() && theirs < mine + self.size()
+    }
+
+    /// The `offset`-th address of an IPv4 block.
+    pub fn nth(self, offset: u64) -> IpAddr {
+        let IpAddr::V4(first) = self.address else { return self.address };
+        let offset = u32::try_from(offset).expect("an offset inside an IPv4 block");
+        IpAddr::V4(Ipv4Addr::from(u32::from(first).wrapping_add(offset)))
+    }
+}
+
+impl std::fmt::Display for Subnet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
     }
 }
 

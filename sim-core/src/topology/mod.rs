@@ -10,7 +10,7 @@ use petgraph::graph::UnGraph;
 
 use crate::kernel::time::SimDuration;
 use crate::model::ids::{LinkId, NodeId, VertexId};
-use crate::model::units::Bandwidth;
+use crate::model::units::{Bandwidth, Subnet};
 
 /// What a node is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Node {
     pub role: NodeRole,
     /// Its own address.
     pub address: IpAddr,
+    /// Its block of pod addresses, if the scenario says one; else it gets one from the cluster's (B2).
+    pub pod_cidr: Option<Subnet>,
 }
 
 /// A duplex link; each direction has its own queue and its own serialisation.

@@ -174,6 +174,7 @@ mod tests {
             zone: String::new(),
             role: NodeRole::Worker,
             address: IpAddr::V4(Ipv4Addr::new(192, 168, 0, number)),
+            pod_cidr: None,
         };
         (1..=count).map(node).collect()
     }

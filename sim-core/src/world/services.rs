@@ -1,6 +1,7 @@
 //! Services as objects: made at the start, deleted and made again by actions; who still knows which of them.
 
 use super::World;
+use crate::addressing::flat_pod_ip::AllocationError;
 use crate::control::versions::Backend;
 use crate::kernel::draws::EntityKey;
 use crate::model::application::{ServiceKind, Target};
@@ -47,7 +48,12 @@ impl World {
         let made = self.service_states[service.index()].made;
         let draw = self.draws.once(EntityKey::of(&definition.key()), "cluster-ip", made);
         let flat = &mut self.flat;
-        let given = definition.cluster_ip.map(|address| flat.reserve_cluster_ip(address));
+        let own = definition.is_the_clusters_own();
+        let given = definition.cluster_ip.map(|address| match flat.reserve_cluster_ip(address) {
+            // The address was kept for this very Service.
+            Err(AllocationError::AlreadyAllocated) if own => Ok(address),
+            result => result,
+        });
         let given = given.unwrap_or_else(|| flat.allocate_cluster_ip(draw));
         if let Ok(cluster_ip) = given {
             self.cluster_ips[service.index()] = Some(cluster_ip);

@@ -39,11 +39,11 @@ impl World {
         let gap = MonitorPasses::gap(&model.cluster);
         let monitor_phase = phase(&mut draws, control, "monitor-phase", gap);
         let taint_phase = phase(&mut draws, control, "taint-phase", model.cluster.taint_queue_interval);
-        let node_count = model.topology.nodes().len();
         let nodes = model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, &node.name)).collect();
         let sources = model.sources.iter().map(source_state).collect();
         let paths = path_states(&model);
         let fronts = model.topology.with_role(NodeRole::Worker).collect();
+        let pod_cidrs: Vec<_> = model.topology.nodes().iter().map(|node| node.pod_cidr).collect();
         let mut world = Self {
             agenda: Agenda::default(),
             journal: Journal::new(level),
@@ -60,7 +60,7 @@ impl World {
             queueing_pass: None,
             zone_buckets: BTreeMap::new(),
             taint_records: BTreeMap::new(),
-            flat: FlatPodIp::new(&model.cluster, node_count),
+            flat: FlatPodIp::new(&model.cluster, &pod_cidrs),
             cluster_ips: vec![None; model.services.len()],
             node_ports: vec![None; model.service_ports.len()],
             pods: Vec::new(),

@@ -1,5 +1,7 @@
 //! Kubernetes objects: block and flow style, JSON, lists, many documents to a file.
 
+mod ingress;
+mod node;
 pub(crate) mod service;
 mod termination;
 pub(crate) mod types;
@@ -29,7 +31,10 @@ pub(crate) fn import(object: &Value, place: &Place, draft: &mut Draft, sink: &mu
         "ReplicationController" => workload::import_controller(object, place, draft, sink),
         "Pod" => workload::import_pod(object, place, draft, sink),
         "Service" => service::import(object, place, draft, sink),
-        "Node" | "Namespace" => import_named(object, kind == "Node", place, draft, sink),
+        "Node" => node::import(object, place, draft, sink),
+        "Namespace" => import_namespace(object, place, sink),
+        // What controllers derive from the objects above, podwire derives itself.
+        "EndpointSlice" | "Endpoints" | "Event" | "Lease" | "ControllerRevision" => {}
         "List" => {
             let items = object.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             for (index, item) in items.iter().enumerate() {
@@ -38,6 +43,10 @@ pub(crate) fn import(object: &Value, place: &Place, draft: &mut Draft, sink: &mu
         }
         "" => sink.report(INCOMPLETE_OBJECT, place, "an object without `kind`"),
         other => {
+            if other == "Ingress" {
+                ingress::read(object, draft);
+            }
+            skip(object, other, draft);
             let place = place.at("kind");
             let message = format!("objects of kind {other} are skipped");
             match nearest(other, KINDS.iter().copied()) {
@@ -62,13 +71,32 @@ const KINDS: &[&str] = &[
     "List",
 ];
 
-fn import_named(object: &Value, is_node: bool, place: &Place, draft: &mut Draft, sink: &mut Sink) {
+/// Remembers an object that is not imported.
+fn skip(object: &Value, kind: &str, draft: &mut Draft) {
+    let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    draft.skipped.push(format!("{kind}/{name}"));
+}
+
+fn import_namespace(object: &Value, place: &Place, sink: &mut Sink) {
     let Some(decoded) = decode::<types::Named>(object.clone(), place, sink) else { return };
-    ignore_all(&decoded.unknown, place, sink);
-    let Some((name, _)) = identity(decoded.value.metadata.as_ref(), place, sink) else { return };
-    if is_node {
-        draft.nodes.push((place.at("metadata").at("name"), name));
-    }
+    ignore_unknown(&decoded.unknown, place, sink);
+    identity(decoded.value.metadata.as_ref(), place, sink);
+}
+
+/// What the API server writes into `metadata`, whoever made the object.
+const WRITTEN_BY_THE_SERVER: [&str; 6] =
+    ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"];
+
+/// Reports keys without a model, but those that the API server writes itself.
+fn ignore_unknown(unknown: &[String], place: &Place, sink: &mut Sink) {
+    let of_server = |pointer: &str| {
+        let (parent, key) = pointer.rsplit_once('/').unwrap_or_default();
+        pointer == "/status"
+            || pointer.starts_with("/status/")
+            || (parent.ends_with("/metadata") && WRITTEN_BY_THE_SERVER.contains(&key))
+    };
+    let unknown: Vec<String> = unknown.iter().filter(|pointer| !of_server(pointer)).cloned().collect();
+    ignore_all(&unknown, place, sink);
 }
 
 /// Name and namespace of an object.

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use serde_json::Value;
 use sim_core::model::application::ServiceKind;
 
-use super::super::{ignore_all, port};
+use super::super::port;
 use super::types::{self, IntOrString, ServicePortObject, ServiceSpec};
-use super::{boolean, identity, protocol};
+use super::{boolean, identity, ignore_unknown, protocol};
 use crate::decode::decode;
 use crate::diagnostics::codes::{BAD_VALUE, INCOMPLETE_OBJECT, PARTLY_MODELLED};
 use crate::diagnostics::{Place, Sink};
@@ -16,7 +16,7 @@ use crate::draft::{Draft, DraftService, DraftServicePort, TargetPort};
 /// Imports a Service.
 pub(crate) fn import(object: &Value, place: &Place, draft: &mut Draft, sink: &mut Sink) {
     let Some(decoded) = decode::<types::Service>(object.clone(), place, sink) else { return };
-    ignore_all(&decoded.unknown, place, sink);
+    ignore_unknown(&decoded.unknown, place, sink);
     let spec = decoded.value.spec.unwrap_or_default();
     let spec_place = place.at("spec");
     let meta = decoded.value.metadata;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
+use serde_json::Value;
 
 use crate::schema::values::{Dict, Flag, List};
 
@@ -12,6 +13,21 @@ pub(crate) struct Meta {
     pub(crate) name: Option<String>,
     pub(crate) namespace: Option<String>,
     pub(crate) labels: Dict<String>,
+    pub(crate) owner_references: List<OwnerReference>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct OwnerReference {
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: Value,
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) controller: Flag,
+    #[serde(rename = "uid")]
+    pub(crate) _uid: Value,
+    #[serde(rename = "blockOwnerDeletion")]
+    pub(crate) _block_owner_deletion: Value,
 }
 
 /// A Deployment, `ReplicaSet`, `StatefulSet` or `DaemonSet`.
@@ -95,6 +111,13 @@ pub(crate) struct Pod {
     pub(crate) _kind: String,
     pub(crate) metadata: Option<Meta>,
     pub(crate) spec: Option<PodSpec>,
+    pub(crate) status: PodStatus,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct PodStatus {
+    pub(crate) phase: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -115,6 +138,9 @@ pub(crate) struct ContainerObject {
     pub(crate) ports: List<PortObject>,
     pub(crate) readiness_probe: Option<ProbeObject>,
     pub(crate) lifecycle: Option<LifecycleObject>,
+    pub(crate) env: List<Variable>,
+    pub(crate) command: List<Value>,
+    pub(crate) args: List<Value>,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -142,6 +168,14 @@ pub(crate) struct SleepObject {
 #[serde(default)]
 pub(crate) struct ExecObject {
     pub(crate) command: List<String>,
+}
+
+/// An environment variable; one whose value comes from elsewhere has none here.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct Variable {
+    pub(crate) name: Value,
+    pub(crate) value: Value,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -208,7 +242,7 @@ pub(crate) struct ServicePortObject {
     pub(crate) node_port: Option<i64>,
 }
 
-/// Node and Namespace: their names are all that matters.
+/// A Namespace: its name is all that matters.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Named {
@@ -217,6 +251,39 @@ pub(crate) struct Named {
     #[serde(rename = "kind")]
     pub(crate) _kind: String,
     pub(crate) metadata: Option<Meta>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Node {
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: String,
+    #[serde(rename = "kind")]
+    pub(crate) _kind: String,
+    pub(crate) metadata: Option<Meta>,
+    pub(crate) spec: Option<NodeSpec>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct NodeSpec {
+    #[serde(rename = "podCIDR")]
+    pub(crate) pod_cidr: Option<String>,
+    #[serde(rename = "podCIDRs")]
+    pub(crate) _pod_cidrs: Value,
+    pub(crate) unschedulable: Flag,
+    pub(crate) taints: List<Taint>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Taint {
+    pub(crate) key: String,
+    pub(crate) effect: String,
+    #[serde(rename = "value")]
+    pub(crate) _value: Value,
+    #[serde(rename = "timeAdded")]
+    pub(crate) _time_added: Value,
 }
 
 /// `targetPort`: a number or the name of a container port.
@@ -256,7 +323,8 @@ impl<'de> Deserialize<'de> for IntOrString {
 
 /// Supported keys by object, for the documentation.
 pub(crate) const SUPPORTED: &[(&str, &str)] = &[
-    ("any object", "apiVersion, kind, metadata.{name, namespace, labels}"),
+    ("any object", "apiVersion, kind, metadata.{name, namespace, labels, ownerReferences}"),
+    ("Pod", "status.phase"),
     (
         "Deployment, ReplicaSet, StatefulSet, DaemonSet",
         "spec.{replicas, selector.matchLabels, template, minReadySeconds}",
@@ -269,7 +337,11 @@ pub(crate) const SUPPORTED: &[(&str, &str)] = &[
         "metadata.labels, spec.{containers, restartPolicy, tolerations, hostNetwork, nodeName, \
          terminationGracePeriodSeconds}",
     ),
-    ("container", "name, ports, readinessProbe, lifecycle.preStop.{sleep.seconds, exec.command}"),
+    (
+        "container",
+        "name, ports, readinessProbe, lifecycle.preStop.{sleep.seconds, exec.command}; env.{name, value}, command and args \
+         for `podwire init`",
+    ),
     ("container port", "name, containerPort, hostPort, protocol"),
     ("readinessProbe", "initialDelaySeconds, periodSeconds, timeoutSeconds, successThreshold, failureThreshold"),
     ("toleration", "key, operator, effect, tolerationSeconds"),
@@ -278,6 +350,8 @@ pub(crate) const SUPPORTED: &[(&str, &str)] = &[
         "spec.{type, clusterIP, ports, selector, externalTrafficPolicy, publishNotReadyAddresses, sessionAffinity}",
     ),
     ("Service port", "name, port, targetPort, protocol, nodePort"),
-    ("Node, Namespace", "metadata.name"),
+    ("Node", "metadata.{name, labels}, spec.{podCIDR, taints, unschedulable}"),
+    ("Namespace", "metadata.name"),
+    ("Ingress", "spec.{defaultBackend, rules.http.paths.backend}, for `podwire init`"),
     ("List", "items"),
 ];

@@ -5,14 +5,14 @@ use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{Container, ContainerPort, Probe, RestartPolicy, WorkloadKind};
 use sim_core::model::lifecycle::Updates;
 
-use super::super::{ignore_all, port};
+use super::super::{port, scalar};
 use super::types::{self, ContainerObject, Meta, PodSpec, ProbeObject, Toleration};
-use super::{boolean, identity, protocol, termination, updates};
+use super::{boolean, identity, ignore_unknown, protocol, termination, updates};
 use crate::canonical::template_hash;
 use crate::decode::decode;
-use crate::diagnostics::codes::{BAD_VALUE, INCOMPLETE_OBJECT, PARTLY_MODELLED};
+use crate::diagnostics::codes::{BAD_VALUE, INCOMPLETE_OBJECT, LEFT_OUT, PARTLY_MODELLED};
 use crate::diagnostics::{Place, Sink};
-use crate::draft::{Draft, DraftContainer, DraftWorkload};
+use crate::draft::{Clues, Draft, DraftContainer, DraftWorkload, Owner};
 use crate::schema::values::Dict;
 
 /// How long a pod without an own toleration stays on an unreachable node (D10).
@@ -37,7 +37,7 @@ struct Raw<'a> {
 /// A kind with a template and a selector of labels.
 pub(crate) fn import(object: &Value, kind: WorkloadKind, place: &Place, draft: &mut Draft, sink: &mut Sink) {
     let Some(decoded) = decode::<types::Workload>(object.clone(), place, sink) else { return };
-    ignore_all(&decoded.unknown, place, sink);
+    ignore_unknown(&decoded.unknown, place, sink);
     let api_version = decoded.value.api_version;
     let spec = decoded.value.spec.unwrap_or_default();
     if api_version == "apps/v1" && spec.selector.is_none() {
@@ -70,7 +70,7 @@ pub(crate) fn import(object: &Value, kind: WorkloadKind, place: &Place, draft: &
 /// A `ReplicationController`.
 pub(crate) fn import_controller(object: &Value, place: &Place, draft: &mut Draft, sink: &mut Sink) {
     let Some(decoded) = decode::<types::Controller>(object.clone(), place, sink) else { return };
-    ignore_all(&decoded.unknown, place, sink);
+    ignore_unknown(&decoded.unknown, place, sink);
     let spec = decoded.value.spec.unwrap_or_default();
     let template = spec.template.unwrap_or_default();
     let raw = Raw {
@@ -93,7 +93,13 @@ pub(crate) fn import_controller(object: &Value, place: &Place, draft: &mut Draft
 /// A bare Pod.
 pub(crate) fn import_pod(object: &Value, place: &Place, draft: &mut Draft, sink: &mut Sink) {
     let Some(decoded) = decode::<types::Pod>(object.clone(), place, sink) else { return };
-    ignore_all(&decoded.unknown, place, sink);
+    ignore_unknown(&decoded.unknown, place, sink);
+    if let Some(phase @ ("Succeeded" | "Failed")) = decoded.value.status.phase.as_deref() {
+        let message = format!("the pod has ended ({phase}), so it is left out");
+        sink.report(LEFT_OUT, &place.at("metadata").at("name"), message);
+        super::skip(object, "Pod", draft);
+        return;
+    }
     let labels = decoded.value.metadata.as_ref().map(|meta| meta.labels.clone()).unwrap_or_default();
     let raw = Raw {
         kind: WorkloadKind::Pod,
@@ -144,7 +150,30 @@ fn build(raw: &Raw<'_>, sink: &mut Sink) -> Option<DraftWorkload> {
         selector_place: raw.selector_place.clone(),
         node_name: pod.node_name.clone().map(|node| (raw.pod_place.at("nodeName"), node)),
         published: None,
+        owner: owner(raw.meta),
+        pod_nodes: Vec::new(),
+        made_up: false,
+        clues: clues(pod),
     })
+}
+
+/// The controller among the owners.
+fn owner(meta: Option<&Meta>) -> Option<Owner> {
+    let owners = meta.iter().flat_map(|meta| meta.owner_references.iter()).map(|(_, owner)| owner);
+    let controller = owners.into_iter().find(|owner| owner.controller.value)?;
+    Some(Owner { kind: controller.kind.clone(), name: controller.name.clone() })
+}
+
+fn clues(pod: &PodSpec) -> Clues {
+    let mut clues = Clues::default();
+    for (_, container) in pod.containers.iter() {
+        let variables =
+            container.env.iter().filter_map(|(_, entry)| Some((scalar(&entry.name)?, scalar(&entry.value)?)));
+        clues.environment.extend(variables);
+        let words = container.command.iter().chain(container.args.iter());
+        clues.words.extend(words.filter_map(|(_, word)| scalar(word)));
+    }
+    clues
 }
 
 fn replicas(raw: &Raw<'_>, sink: &mut Sink) -> u32 {

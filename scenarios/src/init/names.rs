@@ -1,0 +1,56 @@
+//! Names as a scenario holds them: references as short as they are clear, YAML scalars, comments.
+
+use crate::draft::Draft;
+
+/// `deployment/web`, or with its namespace where two share the name.
+pub(super) fn workload(draft: &Draft, index: usize) -> String {
+    let it = &draft.workloads[index];
+    let same = |other: &&crate::draft::DraftWorkload| (other.kind, &other.name) == (it.kind, &it.name);
+    let kind = it.kind.reference();
+    match draft.workloads.iter().filter(same).count() {
+        1 => format!("{kind}/{}", it.name),
+        _ => format!("{kind}/{}/{}", it.namespace, it.name),
+    }
+}
+
+/// `service/web:80`, or with its namespace where two share the name.
+pub(super) fn service(draft: &Draft, index: usize, port: u16) -> String {
+    let it = &draft.services[index];
+    match draft.services.iter().filter(|other| other.name == it.name).count() {
+        1 => format!("service/{}:{port}", it.name),
+        _ => format!("service/{}/{}:{port}", it.namespace, it.name),
+    }
+}
+
+/// A text as a YAML scalar, plain where no reader could take it for anything else.
+pub(super) fn scalar(text: &str) -> String {
+    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || (matches!(c, '.' | '/') && text.contains('/')))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | '#' | ':' | '-' | '+'))
+        && !text.ends_with(':')
+        && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&&*text.to_ascii_lowercase());
+    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}
+
+/// A text as part of a comment: on one line, and not longer than a line is.
+pub(super) fn comment(text: &str) -> String {
+    let one_line: String = text.chars().map(|c| if c.is_control() || c == '\u{2028}' { ' ' } else { c }).collect();
+    if one_line.chars().count() <= LONGEST {
+        return one_line;
+    }
+    one_line.chars().take(LONGEST).chain("...".chars()).collect()
+}
+
+/// Longest text of a file that a comment repeats, in characters.
+const LONGEST: usize = 200;
+
+/// Some of many names, and how many more there are.
+pub(super) fn some(names: &[String]) -> String {
+    let shown = names.iter().take(MOST_NAMES).map(|name| comment(name)).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// Most names in one comment.
+const MOST_NAMES: usize = 12;
