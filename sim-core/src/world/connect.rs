@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::World;
+use super::choices::new_balancer;
 use super::event::Timer;
 use super::path_draws::Purpose;
 use super::traffic::{Aim, ClientEnd, Connection, Exchange, ServerEnd};
-use crate::balancing::BALANCERS;
 use crate::control::versions::Backend;
 use crate::dataplane::ephemeral_ports::EphemeralPorts;
 use crate::dataplane::translation::{Way, translations};
@@ -17,8 +17,7 @@ use crate::kernel::time::SimDuration;
 use crate::model::application::Target;
 use crate::model::call::{Connect, Connections};
 use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
-use crate::model::parameters::{Arguments, find};
-use crate::model::settings::{AddressModelKind, Discovery, ProxyMode};
+use crate::model::settings::{AddressModelKind, Discovery};
 use crate::topology::{Fabric, NodeRole};
 use crate::trace::fields::Client;
 use crate::trace::words::{Outcome, SegmentKind};
@@ -201,52 +200,6 @@ impl World {
         };
         let dial = self.dial_of_pod(backend, address, way, because);
         self.open(exchange, dial);
-    }
-
-    /// The node port's node chooses a pod for a connection; false when there is none.
-    pub(super) fn choose_behind_front(&mut self, node: NodeId, connection: u32) -> bool {
-        let Connection { source, number, attempt, .. } = self.connections[connection];
-        let Some(port) = self.dialled_service_port(source) else { return false };
-        if let Some(because) = self.node_port_closed(node, port, self.connections[connection].port) {
-            self.connections[connection].because = because;
-            return false;
-        }
-        let (chosen, because) = self.choose_endpoint(node, port, source, number, attempt);
-        let state = &mut self.connections[connection];
-        let Some(Backend { pod, address, port }) = chosen else {
-            state.because = because;
-            return false;
-        };
-        state.pod = Some(pod);
-        state.target = address;
-        state.target_port = port;
-        state.server_node = self.pods[pod.index()].node.expect("an endpoint has a node");
-        true
-    }
-
-    /// One pick of a node's kube-proxy, from the endpoints that its rules hold now.
-    fn choose_endpoint(
-        &mut self,
-        node: NodeId,
-        port: ServicePortId,
-        source: u32,
-        number: u64,
-        attempt: u8,
-    ) -> (Option<Backend>, RecordId) {
-        let version = self.proxy_mark(node);
-        let draw = self.draw_of(source, number, attempt, Purpose::Pick);
-        let snapshot = self.endpoints.at(port, version);
-        if snapshot.backends.is_empty() {
-            return (None, snapshot.record);
-        }
-        let algorithm = self.algorithm_of(port);
-        let entry = self.proxy_balancers.entry((node, port)).or_insert_with(|| (u64::MAX, new_balancer(algorithm)));
-        if entry.0 != snapshot.version {
-            entry.0 = snapshot.version;
-            entry.1.rebuild(snapshot.backends.len());
-        }
-        let place = entry.1.pick(draw);
-        (Some(snapshot.backends[place]), snapshot.record)
     }
 
     pub(super) fn dial_of_pod(&self, backend: Backend, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
@@ -471,18 +424,6 @@ impl World {
         table
     }
 
-    /// The Service's algorithm, or what the proxy mode does by itself.
-    pub(super) fn algorithm_of(&self, port: ServicePortId) -> &'static str {
-        let service = self.model.service(self.model.service_port(port).service);
-        find(BALANCERS, &service.algorithm).map_or(
-            match self.model.cluster.proxy_mode {
-                ProxyMode::Iptables => "iptables-random",
-                ProxyMode::Nftables => "nftables-random",
-            },
-            |spec| spec.name,
-        )
-    }
-
     /// True when the requests of a path mean this workload.
     pub(super) fn is_wanted(&self, source: u32, workload: WorkloadId) -> bool {
         match self.model.call_of(SourceId(source)).to {
@@ -500,9 +441,4 @@ impl World {
 fn dial_into_nothing(node: NodeId, dialled: (IpAddr, u16), because: RecordId) -> Dial {
     let way = Way::Direct;
     Dial { dialled, target: dialled, pod: None, server_node: node, via: None, way, because, unowned: None }
-}
-
-fn new_balancer(name: &str) -> Box<dyn crate::balancing::LoadBalancer> {
-    let spec = find(BALANCERS, name).expect("a valid model names registered algorithms only");
-    (spec.build)(&Arguments::default()).expect("algorithms of today have no required parameter")
 }

@@ -5,6 +5,7 @@ mod actions;
 mod addresses;
 mod arrivals;
 mod attempts;
+mod choices;
 mod client_tcp;
 mod clients;
 mod connect;
