@@ -13,6 +13,7 @@ pub(crate) const METRICS: &[Metric<'static>] = &[
     ("request_success_rate", BoundUnit::Number),
     ("outage_duration", BoundUnit::Nanoseconds),
     ("outage_ended", BoundUnit::Number),
+    ("outage_failures", BoundUnit::Number),
 ];
 
 /// The folder of the library.
