@@ -248,7 +248,9 @@ impl Plan {
         let mut wanted: Vec<u32> = self.apps.iter().map(|app| app.replicas).collect();
         let mut scaled: Vec<&Change> = changes.iter().filter(|change| change.kind == "scale").collect();
         scaled.sort_by_key(|change| change.at_ms);
-        scaled.iter().for_each(|change| wanted[change.pick.index(self.apps.len())] = change.replicas);
+        for change in scaled {
+            wanted[change.pick.index(self.apps.len())] = change.replicas;
+        }
         wanted
     }
 }
