@@ -385,9 +385,9 @@ fn an_action_moves_no_arrival_size_or_demand_and_no_other_workloads_names() {
     let with = rollout(&[]);
     let without = rollout(&[("actions", "[]"), ("expect", "[]")]);
     let names = |scenario: &Scenario| -> Vec<_> {
-        let made = world_records(scenario, 0, Level::Request, 1).into_iter().filter_map(|record| match record.body {
-            Body::PodCreated { workload, ordinal, suffix, .. } => Some((workload, ordinal, suffix)),
-            _ => None,
+        let made = world_records(scenario, 0, Level::Request, 1).into_iter().filter_map(|record| {
+            let Body::PodCreated { workload, ordinal, suffix, .. } = record.body else { return None };
+            Some((workload, ordinal, suffix))
         });
         made.collect()
     };

@@ -143,6 +143,8 @@ fn every_documented_key_exists() {
     known_keys(&serde_json::from_str(&scenarios::schema()).unwrap(), &mut known);
     let parameters = sim_core::faults::FAULTS.iter().flat_map(|spec| spec.parameters);
     known.extend(parameters.map(|parameter| parameter.name.to_owned()));
+    let parameters = sim_core::actions::ACTIONS.iter().flat_map(|spec| spec.parameters);
+    known.extend(parameters.map(|parameter| parameter.name.to_owned()));
     let document = text(FORMAT);
     let (_, keys) = document.split_once("## `spec`, key by key").unwrap();
     let (keys, _) = keys.split_once("## Paths").unwrap();

@@ -21,7 +21,7 @@ use sim_core::model::settings::AddressModelKind;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Level, Record, TraceHeader};
 use support::engine::{load, run};
-use support::random::{App, DURATION, Plan, manifest, plan};
+use support::random::{App, DURATION, Plan, changed, manifest, plan, rolled};
 
 type Checked = Result<(), TestCaseError>;
 
@@ -185,11 +185,12 @@ fn check(scenario: &Scenario, healed: bool) -> Checked {
     Ok(())
 }
 
-/// Every chain of causes begins with a fault, the plan, an arrival or a limit.
+/// Every chain of causes begins with a fault, an action, the plan, an arrival or a limit.
 fn chains_end_at_roots(records: &[Record]) -> Checked {
     for record in records {
         let kind = record.body.kind();
-        let is_root = ["plan-applied", "fault-started", "request-arrived", "limit-reached"].contains(&kind);
+        let roots = ["plan-applied", "fault-started", "action-started", "request-arrived", "limit-reached"];
+        let is_root = roots.contains(&kind);
         prop_assert_eq!(record.cause == 0, is_root, "{:?}", record);
     }
     Ok(())
@@ -293,6 +294,31 @@ proptest! {
     #[test]
     fn a_pod_becomes_ready_only_while_its_container_runs(plan in plan()) {
         keep(&load(&plan.yaml(130), &[]), only_running_pods_become_ready)?;
+    }
+
+    #[test]
+    fn planned_changes_keep_all_laws((plan, changes) in changed()) {
+        let scenario = load(&plan.yaml_with(130, &changes), &[]);
+        check(&scenario, false)?;
+        keep(&scenario, chains_end_at_roots)?;
+        keep(&scenario, only_running_pods_become_ready)?;
+    }
+
+    #[test]
+    fn deployments_become_what_was_asked_for((plan, changes) in rolled()) {
+        let scenario = load(&plan.yaml_with(DURATION, &changes), &[]);
+        for (index, arm) in scenario.arms.iter().enumerate() {
+            if arm.model.address_model == AddressModelKind::FlatPodIp {
+                let records = run(&scenario, index, Level::Request).records;
+                let ready = ready_at_the_end(&records);
+                for (number, wanted) in (0_u32..).zip(plan.wanted(&changes)) {
+                    prop_assert_eq!(ready.get(&number).copied().unwrap_or(0), wanted as usize, "app-{}", number);
+                }
+                let (begun, done) = ("action-started", "action-completed");
+                let count = |kind| records.iter().filter(|record| record.body.kind() == kind).count();
+                prop_assert_eq!(count(begun), count(done));
+            }
+        }
     }
 
     #[test]

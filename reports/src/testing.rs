@@ -69,7 +69,7 @@ pub(crate) fn ip(text: &str) -> IpAddr {
 }
 
 /// Builds a sequence of records with ids from 1.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Builder {
     pub(crate) records: Vec<Record>,
     pub(crate) time: u64,

@@ -72,21 +72,21 @@ fn load(arms: &str, from: &str, to: &str) -> Loaded {
 #[test]
 fn every_mistake_has_its_code_and_place() {
     let cases = [
-        ("at: 30s", "at: 3m", "E0503 scenario.yaml:11:26"),
+        ("at: 30s", "at: 3m", "E0503 scenario.yaml:11:25"),
         ("at: 30s, ", "", "E0203 scenario.yaml:11:7"),
-        ("at: 30s", "at: 30s, delay: 1s", "W0204 scenario.yaml:11:38"),
+        ("at: 30s", "at: 30s, delay: 1s", "W0204 scenario.yaml:11:37"),
         ("name: second", "name: first", "E0302 scenario.yaml:12:14"),
         ("after: first", "after: frist", "E0406 scenario.yaml:12:29"),
         ("after: first", "after: second", "E0504 scenario.yaml:12:29"),
         ("after: first", "at: 1s, after: first", "E0205 scenario.yaml:12:26"),
         ("delay: 5s", "delay: 5m", "E0503 scenario.yaml:12:43"),
-        ("kind: rollout-restart", "kind: rollout-restrat", "E0206 scenario.yaml:11:37"),
-        ("workload: deployment/web", "workload: deployment/wep", "E0402 scenario.yaml:11:64"),
-        ("workload: deployment/web", "wrkload: deployment/web", "E0201 scenario.yaml:11:54"),
-        ("workload: deployment/web", "workload: pod/once", "E0205 scenario.yaml:11:64"),
-        ("workload: deployment/web", "workload: daemonset/logs", "W0204 scenario.yaml:11:64"),
+        ("kind: rollout-restart", "kind: rollout-restrat", "E0206 scenario.yaml:11:36"),
+        ("workload: deployment/web", "workload: deployment/wep", "E0402 scenario.yaml:11:63"),
+        ("workload: deployment/web", "wrkload: deployment/web", "E0201 scenario.yaml:11:53"),
+        ("workload: deployment/web", "workload: pod/once", "E0205 scenario.yaml:11:63"),
+        ("workload: deployment/web", "workload: daemonset/logs", "W0204 scenario.yaml:11:63"),
         ("node: node-1", "node: node-7", "E0401 scenario.yaml:12:66"),
-        ("fault: second", "fault: third", "E0406 scenario.yaml:13:46"),
+        ("fault: second", "fault: third", "E0406 scenario.yaml:13:45"),
         (
             "kind: drain, node: node-1",
             "kind: scale, workload: daemonset/logs, replicas: 1",
@@ -96,7 +96,7 @@ fn every_mistake_has_its_code_and_place() {
         (
             "  expect:",
             "  faults: [{name: f, at: 1s, kind: zone-crash, zone: c}]\n  expect:",
-            "E0408 scenario.yaml:13:55",
+            "E0408 scenario.yaml:13:54",
         ),
     ];
     for (from, to, expected) in cases {
@@ -110,17 +110,17 @@ fn every_mistake_has_its_code_and_place() {
 #[test]
 fn two_actions_that_wait_for_each_other_never_begin() {
     let loaded = load("service", "at: 30s", "after: second");
-    assert_eq!(said(&loaded), ["E0504 scenario.yaml:11:29", "E0504 scenario.yaml:12:29"]);
+    assert_eq!(said(&loaded), ["E0504 scenario.yaml:11:28", "E0504 scenario.yaml:12:29"]);
 }
 
 #[test]
 fn what_docker_does_not_know_is_told() {
     let drain = "kind: drain, node: node-1";
     let cordon = load("docker-static, docker-orchestrated", drain, "kind: cordon, node: node-1");
-    assert_eq!(said(&cordon), ["W0204 scenario.yaml:12:54"]);
+    assert_eq!(said(&cordon), ["W0204 scenario.yaml:12:53"]);
     assert!(cordon.diagnostics[0].message.contains("docker-static"), "{}", cordon.diagnostics[0].message);
     let service = load("docker-static", drain, "kind: recreate-service, service: service/web");
-    assert_eq!(said(&service), ["N0103 scenario.yaml:12:54"]);
+    assert_eq!(said(&service), ["N0103 scenario.yaml:12:53"]);
 }
 
 #[test]

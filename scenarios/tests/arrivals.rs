@@ -116,7 +116,7 @@ fn traffic_starts_on_the_workers_of_a_zone() {
     assert_eq!(names, ["node-2", "node-4"]);
     let text = text.replace("zone/b", "zone/bb");
     let loaded = load_with(&text, &[("web.yaml", WEB)], &Overrides::default());
-    assert_eq!(loaded.diagnostics[0].code, "E0401");
+    assert_eq!(loaded.diagnostics[0].code, "E0408");
     assert_eq!(loaded.diagnostics[0].help.as_deref(), Some("did you mean `b`?"));
     let loaded = mutated("from: node/node-3", "from: zone/a");
     assert_eq!(loaded.diagnostics[0].help.as_deref(), Some("there is none"));

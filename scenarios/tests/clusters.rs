@@ -106,7 +106,7 @@ fn pods_of_a_controller_count_once() {
     );
     let checked = check_text(&all);
     assert_eq!(checked.workloads, 2);
-    let notes = checked.loaded.diagnostics.iter().filter(|item| item.code == "N0104");
+    let notes = checked.loaded.diagnostics.iter().filter(|item| item.code == "N0105");
     assert_eq!(notes.count(), 1, "{:?}", checked.loaded.diagnostics);
 }
 
@@ -120,7 +120,7 @@ fn ended_pods_jobs_and_static_pods_of_the_control_plane_are_left_out_with_a_note
     );
     let loaded = load_with(SCENARIO, &[("web.yaml", &all)], &Overrides::default());
     let codes: Vec<&str> = loaded.diagnostics.iter().map(|item| item.code).collect();
-    assert_eq!(codes, ["N0103"; 3]);
+    assert_eq!(codes, ["N0104"; 3]);
     assert_eq!(loaded.scenario.unwrap().arms[1].model.workloads.len(), 1);
 }
 

@@ -7,7 +7,7 @@ use sim_core::trace::words::Outcome;
 use crate::by_hand::{SECOND, count, times};
 use crate::library::{self, Run};
 
-/// Sizes that the Deployment's controller gave its ReplicaSets from `from` to `to`, with their times in milliseconds.
+/// What the Deployment's controller wanted of each template from `from` to `to`, with the times in milliseconds.
 fn sizes(run: &Run, from: u64, to: u64) -> Vec<(u64, u32, u32)> {
     let steps = run.records.iter().filter_map(|record| match record.body {
         Body::ReplicasWanted { revision, replicas, .. } => {

@@ -1,4 +1,4 @@
-//! Random small scenarios: a few applications, who asks them, and what breaks when.
+//! Random small scenarios: a few applications, who asks them, what breaks when, and what somebody changes.
 
 use std::fmt::Write as _;
 
@@ -194,5 +194,63 @@ impl Plan {
         }
         text.extend(self.apps.iter().enumerate().map(|(index, app)| manifest(index, app)));
         text
+    }
+}
+
+/// Something that somebody changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    at_ms: u64,
+    kind: &'static str,
+    pick: prop::sample::Index,
+    replicas: u32,
+}
+
+/// Kinds that leave every node and Service as it is.
+const OF_WORKLOADS: [&str; 4] = ["rollout-restart", "set-image", "scale", "delete-pod"];
+
+fn change(kinds: Vec<&'static str>) -> impl Strategy<Value = Change> {
+    (0..60_000_u64, prop::sample::select(kinds), any::<prop::sample::Index>(), 0..6_u32)
+        .prop_map(|(at_ms, kind, pick, replicas)| Change { at_ms, kind, pick, replicas })
+}
+
+/// A plan, and changes of all kinds.
+pub(crate) fn changed() -> impl Strategy<Value = (Plan, Vec<Change>)> {
+    let others = ["cordon", "uncordon", "drain", "delete-service", "recreate-service"];
+    (plan(), prop::collection::vec(change([&OF_WORKLOADS[..], &others].concat()), 1..=5))
+}
+
+/// A plan whose faults end, and changes of workloads alone.
+pub(crate) fn rolled() -> impl Strategy<Value = (Plan, Vec<Change>)> {
+    (plan().prop_map(Plan::healing), prop::collection::vec(change(OF_WORKLOADS.to_vec()), 1..=5))
+}
+
+impl Plan {
+    /// The plan with changes on top.
+    pub(crate) fn yaml_with(&self, seconds: u64, changes: &[Change]) -> String {
+        let mut actions = String::from("  actions:\n");
+        for (index, Change { at_ms, kind, pick, replicas }) in changes.iter().enumerate() {
+            let app = pick.index(self.apps.len());
+            let what = match *kind {
+                "scale" => format!("workload: deployment/app-{app}, replicas: {replicas}"),
+                "rollout-restart" | "set-image" => format!("workload: deployment/app-{app}"),
+                "delete-pod" => format!("pod: {{of: deployment/app-{app}, index: 0}}"),
+                "delete-service" | "recreate-service" => format!("service: app-{app}"),
+                _ => format!("node: node-{}", 1 + pick.index(self.nodes as usize)),
+            };
+            writeln!(actions, "    - {{name: change-{index}, at: {at_ms}ms, kind: {kind}, {what}}}").unwrap();
+        }
+        self.yaml(seconds).replacen("---\n", &format!("{actions}---\n"), 1)
+    }
+
+    /// How many pods each application should have at the end.
+    pub(crate) fn wanted(&self, changes: &[Change]) -> Vec<u32> {
+        let mut wanted: Vec<u32> = self.apps.iter().map(|app| app.replicas).collect();
+        let mut scaled: Vec<&Change> = changes.iter().filter(|change| change.kind == "scale").collect();
+        scaled.sort_by_key(|change| change.at_ms);
+        for change in scaled {
+            wanted[change.pick.index(self.apps.len())] = change.replicas;
+        }
+        wanted
     }
 }

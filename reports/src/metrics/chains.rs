@@ -1,5 +1,6 @@
-//! Which faults and actions stand in a record's causal chain (law 7); an action counts as a fault here. Only faults and control-plane records are remembered, and of
-//! these only the ones behind a fault, so that millions of requests take no memory.
+//! Which faults and actions stand in a record's causal chain (law 7); an action counts as a fault here. Only faults and
+//! control-plane records are remembered, and of these only the ones behind a fault, so that millions of requests take no
+//! memory.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! kubectl's tables at several times of one run.
 
-use sim_core::model::ids::{NodeId, PodId, ServicePortId, WorkloadId};
-use sim_core::trace::fields::Suffix;
+use sim_core::model::ids::{FaultId, NodeId, PodId, ServiceId, ServicePortId, WorkloadId};
+use sim_core::trace::fields::{Suffix, TemplateHash};
 use sim_core::trace::words::{DeleteReason, ExitReason};
 
 use super::*;
@@ -102,4 +102,29 @@ fn nothing_fits() {
         assert_eq!(table(45, resource, &elsewhere), "No resources found\n");
     }
     assert_eq!(Resource::from_name("deployments"), None);
+}
+
+#[test]
+fn cordoned_nodes_and_deleted_services_as_kubectl_shows_them() {
+    let mut run = run();
+    run.at(420 * S);
+    run.add(0, 0, Body::ActionStarted { action: FaultId(0) });
+    run.add(0, 0, Body::NodeCordoned { node: NodeId(1) });
+    run.add(0, 0, Body::ServiceDeleted { service: ServiceId(0) });
+    let hash = TemplateHash::of("76bc8d9f4");
+    let workload = WorkloadId(0);
+    run.add(0, 0, Body::TemplateUsed { workload, hash });
+    let suffix = Suffix(*b"qwert");
+    run.add(0, 0, Body::PodCreated { pod: PodId(4), workload, ordinal: 3, suffix });
+    let state = |at: u64| run.clone().feed(ClusterState::new(&header(), SimTime::from_nanos(at * S)));
+    let query = Query::default();
+    let nodes = state(421).table(Resource::Nodes, &query).unwrap();
+    assert!(
+        nodes.lines().any(|line| line.starts_with("node-1") && line.contains("Ready,SchedulingDisabled")),
+        "{nodes}"
+    );
+    assert!(state(419).table(Resource::Services, &query).is_some());
+    assert_eq!(state(421).table(Resource::Services, &query), None);
+    let pods = state(421).table(Resource::Pods, &query).unwrap();
+    assert!(pods.contains("my-nginx-76bc8d9f4-qwert") && pods.contains("my-nginx-5b56ccd65f-x2kz9"), "{pods}");
 }

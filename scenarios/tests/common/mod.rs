@@ -12,7 +12,9 @@ use scenarios::{BoundUnit, Checked, Diagnostic, Loaded, Metric, Overrides, Scena
 pub(crate) const METRICS: &[Metric<'static>] = &[
     ("request_success_rate", BoundUnit::Number),
     ("outage_duration", BoundUnit::Nanoseconds),
+    ("detection_time", BoundUnit::Nanoseconds),
     ("outage_ended", BoundUnit::Number),
+    ("outage_failures", BoundUnit::Number),
 ];
 
 /// The folder of the library.

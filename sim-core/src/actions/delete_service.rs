@@ -5,7 +5,7 @@ use crate::model::parameters::{Parameter, ParameterKind, Spec};
 
 pub(super) const SPEC: Spec<ActionKind> = Spec {
     name: "delete-service",
-    summary: "its name, clusterIP, node ports and endpoints go; established connections stay; port mapping has none of these",
+    summary: "its name, clusterIP, node ports and endpoints go; connections stay; nothing under port mapping",
     source: "B8, C.3",
     parameters: &[Parameter { name: "service", summary: "the Service", kind: ParameterKind::Service, required: true }],
     build: |arguments| {

@@ -5,7 +5,7 @@ use crate::model::parameters::{Parameter, ParameterKind, Spec};
 
 pub(super) const SPEC: Spec<ActionKind> = Spec {
     name: "recreate-service",
-    summary: "another clusterIP and other node ports, unless the manifest fixes them; port mapping has none of these",
+    summary: "another clusterIP and node ports, unless the manifest fixes them; nothing under port mapping",
     source: "B8, B12",
     parameters: &[Parameter { name: "service", summary: "the Service", kind: ParameterKind::Service, required: true }],
     build: |arguments| {

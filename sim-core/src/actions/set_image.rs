@@ -5,7 +5,7 @@ use crate::model::parameters::{Parameter, ParameterKind, Spec};
 
 pub(super) const SPEC: Spec<ActionKind> = Spec {
     name: "set-image",
-    summary: "another pod template, so a rollout under a new template hash; containers are recreated one after the other",
+    summary: "another template, so a rollout under a new hash; containers are recreated one after the other",
     source: "A5, D20, D21, D22",
     parameters: &[
         Parameter { name: "workload", summary: "the workload", kind: ParameterKind::Workload, required: true },

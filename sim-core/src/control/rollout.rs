@@ -1,5 +1,5 @@
 //! One step of a Deployment's rolling update: how many pods each template is to have next
-//! (pkg/controller/deployment/rolling.go and util/deployment_util.go). Knows numbers of pods alone.
+//! (`rolling.go` and `deployment_util.go` of Kubernetes' Deployment controller). Knows numbers of pods alone.
 
 use crate::model::lifecycle::UpdateStrategy;
 

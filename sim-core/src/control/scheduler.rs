@@ -1,5 +1,6 @@
-//! Which node a pod goes to: filters as kube-scheduler has them (ready and not cordoned, host port free, room), then the node with
-//! the fewest pods of the same workload, then the fewest pods, then the first. Resource requests are not modelled.
+//! Which node a pod goes to: filters as kube-scheduler has them (ready and not cordoned, host port free, room), then
+//! the node with the fewest pods of the same workload, then the fewest pods, then the first. Resource requests are not
+//! modelled.
 
 use crate::model::ids::NodeId;
 use crate::trace::words::PendingReason;

@@ -1,5 +1,5 @@
 //! Which pods a ReplicaSet with too many deletes first (`ActivePodsWithRanks.Less` of
-//! pkg/controller/controller_utils.go). Pods' deletion costs are not modelled.
+//! `pkg/controller/controller_utils.go`). Pods' deletion costs are not modelled.
 
 use crate::kernel::time::SimTime;
 use crate::model::ids::PodId;
@@ -25,8 +25,8 @@ pub struct Seen {
     pub uid: u64,
 }
 
-/// The pods in the order in which they are deleted: unassigned, then pending, then not ready ones; then those that share
-/// their node with more siblings; then the newest, by powers of two of their ages (`LogarithmicScaleDown`), of equal
+/// The pods in the order in which they are deleted: unassigned, then pending, then not ready ones; then those that
+/// share their node with more siblings; then the newest, by powers of two of their ages (`LogarithmicScaleDown`), of equal
 /// ones the least UID.
 pub fn in_order(mut pods: Vec<Seen>, now: SimTime) -> Vec<PodId> {
     pods.sort_by(|a, b| {

@@ -1,4 +1,4 @@
-//! How a workload's pods are replaced by newer ones, and how one of them stops. Plain settings of a manifest or scenario.
+//! How a workload's pods are replaced by newer ones, and how one of them stops: plain settings of manifests.
 
 use crate::kernel::time::SimDuration;
 

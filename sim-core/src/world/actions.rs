@@ -57,11 +57,11 @@ impl World {
         match self.model.actions[action].kind.change.clone() {
             Change::Restart(workload) => {
                 let stamp = format!("restarted at {}", self.agenda.now().as_nanos());
-                self.roll_out(workload, &stamp, record)
+                Some(self.roll_out(workload, &stamp, record))
             }
             Change::SetImage { workload, image } => {
                 let stamp = image.unwrap_or_else(|| self.model.actions[action].name.clone());
-                self.roll_out(workload, &stamp, record)
+                Some(self.roll_out(workload, &stamp, record))
             }
             Change::Scale { workload, replicas } => {
                 let controller = &mut self.controllers[workload.index()];
@@ -70,9 +70,18 @@ impl World {
                 self.ask_controller(workload, record);
                 Some(Goal::Scaled(workload))
             }
-            Change::Cordon(victim) => self.struck_node(victim).and_then(|node| self.cordon(node, record)),
-            Change::Uncordon(victim) => self.struck_node(victim).and_then(|node| self.uncordon(node, record)),
-            Change::Drain(victim) => self.struck_node(victim).map(|node| self.drain(node, record)),
+            Change::Cordon(victim) => {
+                self.cordon(self.struck_node(victim)?, record);
+                None
+            }
+            Change::Uncordon(victim) => {
+                self.uncordon(self.struck_node(victim)?, record);
+                None
+            }
+            Change::Drain(victim) => {
+                let node = self.struck_node(victim)?;
+                Some(self.drain(node, record))
+            }
             Change::DeletePod(victim) => {
                 let Some(Struck::Pod(pod)) = self.find(victim) else { return None };
                 self.delete_gracefully(pod, DeleteReason::Requested, record, 0);
@@ -99,31 +108,29 @@ impl World {
     }
 
     /// Another template, named after the one before and what changed it.
-    fn roll_out(&mut self, workload: WorkloadId, stamp: &str, record: RecordId) -> Option<Goal> {
+    fn roll_out(&mut self, workload: WorkloadId, stamp: &str, record: RecordId) -> Goal {
         let key = self.model.workload(workload).key();
         let controller = &mut self.controllers[workload.index()];
         let hash = template_hash(&format!("{key} {} {stamp}", controller.newest_hash().as_str()));
         controller.add_template(hash);
         self.ask_controller(workload, record);
-        Some(Goal::RolledOut(workload))
+        Goal::RolledOut(workload)
     }
 
-    fn cordon(&mut self, node: NodeId, record: RecordId) -> Option<Goal> {
+    fn cordon(&mut self, node: NodeId, record: RecordId) {
         if !std::mem::replace(&mut self.nodes[node.index()].cordoned, true) {
             self.journal.write(self.agenda.now(), record, 0, Body::NodeCordoned { node });
         }
-        None
     }
 
-    fn uncordon(&mut self, node: NodeId, record: RecordId) -> Option<Goal> {
+    fn uncordon(&mut self, node: NodeId, record: RecordId) {
         if std::mem::replace(&mut self.nodes[node.index()].cordoned, false) {
             self.journal.write(self.agenda.now(), record, 0, Body::NodeUncordoned { node });
             self.reconsider_pending();
         }
-        None
     }
 
-    /// All pods at once but those of DaemonSets, which their controller would put back.
+    /// All pods at once but those of a DaemonSet, which their controller would put back.
     fn drain(&mut self, node: NodeId, record: RecordId) -> Goal {
         self.cordon(node, record);
         let in_cluster = self.model.address_model == AddressModelKind::FlatPodIp;

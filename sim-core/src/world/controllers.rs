@@ -140,7 +140,7 @@ impl World {
         self.check_goals();
     }
 
-    /// A Deployment's controller sizes its ReplicaSets (D20).
+    /// A Deployment's controller gives every `ReplicaSet` its size (D20).
     fn deployment_pass(&mut self, workload: WorkloadId) {
         let strategy = self.model.workload(workload).updates.strategy;
         let controller = &self.controllers[workload.index()];
@@ -172,7 +172,7 @@ impl World {
         counted.collect()
     }
 
-    /// `Recreate`: the old ReplicaSets first, and the newest once no old pod is left, not even a terminating one.
+    /// `Recreate`: the old sizes first, and the newest once no old pod is left, not even a terminating one.
     fn recreated(&self, workload: WorkloadId) -> Vec<u32> {
         let controller = &self.controllers[workload.index()];
         let mut sizes = vec![0; controller.templates.len()];

@@ -1,5 +1,5 @@
-//! The DaemonSet controller: an update deletes old pods as far as `maxUnavailable` (1) allows; each node's new pod comes
-//! once the old one is gone.
+//! The DaemonSet controller: an update deletes old pods as far as `maxUnavailable` (1) allows; each node's new pod
+//! comes once the old one is gone.
 
 use super::World;
 use super::state::PodState;

@@ -125,15 +125,12 @@ impl World {
     /// transmission, link).
     fn loses(&mut self, link: LinkId, packet: Packet, train: Train, loss_ppm: u32) -> bool {
         let (source, number) = self.request_of(packet);
-        let (attempt, transmission) = match exchange_place(packet.kind) {
-            Some(place) => {
-                let exchange = &self.exchanges[packet.subject];
-                (exchange.attempt, u16::from(exchange.transmissions[place]))
-            }
-            None => {
-                let connection = &self.connections[packet.subject];
-                (connection.attempt, connection.transmissions[packet.kind as usize])
-            }
+        let (attempt, transmission) = if let Some(place) = exchange_place(packet.kind) {
+            let exchange = &self.exchanges[packet.subject];
+            (exchange.attempt, u16::from(exchange.transmissions[place]))
+        } else {
+            let connection = &self.connections[packet.subject];
+            (connection.attempt, connection.transmissions[packet.kind as usize])
         };
         let key = self.paths[source.index()].key.part("loss", number);
         let key = if attempt == 0 { key } else { key.part("attempt", u64::from(attempt)) };

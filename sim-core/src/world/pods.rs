@@ -230,6 +230,10 @@ impl World {
             // Nobody hears it; it is told when the node is heard again.
             return;
         }
+        if state.deleted {
+            // Its controller and its Services count it no more.
+            return;
+        }
         state.ready = true;
         state.ready_since = self.agenda.now();
         let cause = state.record;

@@ -33,10 +33,9 @@ impl World {
         if !matches!(self.model.workload(workload).updates.strategy, UpdateStrategy::RollingUpdate { .. }) {
             return;
         }
-        let mut all = self.active_pods(workload).filter(|pod| self.pods[pod.index()].revision != newest);
-        let first = all.next();
-        let outdated = all.chain(first).max_by_key(|pod| self.pods[pod.index()].ordinal);
-        if let Some(pod) = outdated {
+        let old = self.active_pods(workload).filter(|pod| self.pods[pod.index()].revision != newest);
+        let highest = old.max_by_key(|pod| self.pods[pod.index()].ordinal);
+        if let Some(pod) = highest {
             self.delete_gracefully(pod, DeleteReason::Updated, cause, because);
         }
     }

@@ -205,7 +205,7 @@ impl World {
     pub(super) fn has_stopped(&mut self, pod: PodId) {
         let state = &self.pods[pod.index()];
         let (deleted, record) = (state.condition, state.record.max(state.condition));
-        for event in [self.pods[pod.index()].life_event.take()].into_iter().flatten() {
+        if let Some(event) = self.pods[pod.index()].life_event.take() {
             self.agenda.cancel(event);
         }
         self.erase_pod(pod, deleted, record);

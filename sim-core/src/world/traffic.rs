@@ -176,6 +176,7 @@ impl Aim {
 }
 
 /// One attempt at a request, on one connection.
+#[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of an attempt")]
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
     /// Whom it is for; `None` once nobody waits for it.
