@@ -211,6 +211,7 @@ impl Loader<'_> {
         let expectations = expectations::resolve(spec, &plans, self.metrics, &root.at("spec"), &mut self.sink);
         let lowered: Vec<Option<Arm>> = plans.iter().map(|plan| self.arm(plan, &tree, &file, &root)).collect();
         let arms = lowered.into_iter().collect::<Option<Vec<Arm>>>()?;
+        expectations::check_edges(spec, &arms, &root.at("spec"), &mut self.sink);
         let metadata = file.metadata.unwrap_or_default();
         let name = metadata.name.unwrap_or_else(|| stem(&self.sink.sources[0].name));
         Some(Scenario { name, description: metadata.description.unwrap_or_default(), effective, arms, expectations })

@@ -105,6 +105,7 @@ fn report_input(scenario: &Scenario, names: &[&str], runs: Vec<RunReport>) -> Re
                 arm: given.arm.clone(),
                 traffic: given.traffic.clone(),
                 fault: given.fault.clone(),
+                edge: given.edge.clone(),
                 min: given.min,
                 max: given.max,
             })
