@@ -186,6 +186,13 @@ impl Trees {
         self.nodes.iter().zip(0_u32..).filter(is_pending).map(|(node, _)| (node.path, node.request))
     }
 
+    /// How many requests are kept, pending or not.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        assert!(self.index.len() <= self.nodes.len() - self.free.len() && self.waiters.is_empty());
+        self.nodes.len() - self.free.len()
+    }
+
     /// A request ends; [`Trees::release`] must follow.
     pub(super) fn ended(
         &mut self,
@@ -231,7 +238,9 @@ impl Trees {
             return verdict;
         }
         match self.waited_for(node) {
-            Some(waited) => Verdict { path: waited.path, pod: waited.request.pod, waits: waited.record, ..verdict },
+            Some(Node { path, request, record: waits, .. }) => {
+                Verdict { path, pod: request.pod, record: 0, waits, ..verdict }
+            }
             None => verdict,
         }
     }

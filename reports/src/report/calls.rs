@@ -24,7 +24,7 @@ pub(super) fn is_asked_by_sources(run: &RunMetrics, service: &str) -> bool {
 
 /// One row per edge, and what brought failed requests of the sources down.
 pub(super) fn edges(runs: &[&RunReport]) -> Section {
-    let header = ["ARM", "EDGE", ">REQUESTS", ">OK %", ">FAILED", ">P50", ">P99", ">TRIES", ">SHARE"];
+    let header = ["ARM", "EDGE", ">REQUESTS", ">OK %", ">P50", ">P99", ">TRIES", ">SHARE"];
     let mut section = Section::new("Calls", Table::new(&header));
     for run in runs.iter().filter(|run| has_calls(&run.metrics)) {
         for edge in &run.metrics.edges {
@@ -32,7 +32,9 @@ pub(super) fn edges(runs: &[&RunReport]) -> Section {
         }
     }
     for run in runs.iter().filter(|run| has_calls(&run.metrics)) {
-        let failing = run.metrics.edges.iter().filter(|edge| edge.requests.failures() > 0);
+        // The sources' own stand among the requests.
+        let calls = run.metrics.edges.iter().filter(|edge| edge.from != edge.name);
+        let failing = calls.filter(|edge| edge.requests.failures() > 0);
         section.notes.extend(few(failing.map(|edge| {
             let words = edge.requests.failed.iter().map(|(word, count)| format!("{word} {}", human_count(*count)));
             format!("{} / {} failed with: {}", run.arm, edge.name, words.collect::<Vec<_>>().join(", "))
@@ -55,7 +57,6 @@ fn edge_row(run: &RunReport, edge: &EdgeMetrics) -> Vec<String> {
         edge.name.clone(),
         human_count(edge.requests.total),
         percent(edge.requests.ok, edge.requests.ended()),
-        human_count(edge.requests.failures()),
         time(edge.latency.p50),
         time(edge.latency.p99),
         per_request(edge.attempts, edge.requests.total),
@@ -64,14 +65,15 @@ fn edge_row(run: &RunReport, edge: &EdgeMetrics) -> Vec<String> {
 }
 
 /// `412 of visitors failed because checkout > payment:50051 failed with connect-timeout (fault lost-node)`.
-fn blame(leaf: &LeafFailure) -> String {
-    let LeafFailure { traffic, edge, outcome, faults, count, .. } = leaf;
+fn blame(failure: &LeafFailure) -> String {
+    let LeafFailure { traffic, edge, outcome, faults, leaf, .. } = failure;
     let fault = if faults.is_empty() { String::new() } else { format!(" (fault {})", faults.join(", ")) };
-    let count = human_count(*count);
-    if edge == traffic {
-        return format!("{count} of {traffic} failed without any call, with {outcome}{fault}");
+    let count = human_count(failure.count);
+    match leaf {
+        _ if edge == traffic => format!("{count} of {traffic} failed with {outcome} and no call to blame{fault}"),
+        Some(_) => format!("{count} of {traffic} failed because {edge} failed with {outcome}{fault}"),
+        None => format!("{count} of {traffic} failed because {edge} had not answered in time ({outcome})"),
     }
-    format!("{count} of {traffic} failed because {edge} failed with {outcome}{fault}")
 }
 
 /// The edge that retries load most.

@@ -87,10 +87,13 @@ fn json_has_the_documented_keys_in_order() {
         traffic[{name attempts requests{total ok unfinished failed{connect-timeout}} latency{unit p50 p90 p99 p999 max}}] \
         outages[{fault traffic from to ended stages{detection propagation programming client}}] \
         balance[{service maxOverMean jain instances[{instance node address requests}]}] \
-        addressing{hostPorts portConflicts translations addressesPerClient reconfigurations}}] \
+        addressing{hostPorts portConflicts translations addressesPerClient reconfigurations} \
+        edges[{name from to requests{total ok unfinished failed{connect-timeout}} latency{unit p50 p90 p99 p999 max} \
+        attempts retries hedges amplification share selfShare connectionsOpened connectionsReused}] \
+        criticalPath[] leafFailures[]}] \
         differences[{metric arms[] value unit traffic fault seeds interval}] \
         settingsDifferences[{arms[] path values[]}] \
-        expectations[{metric arm traffic fault min max unit pass value}]}";
+        expectations[{metric arm traffic fault edge min max unit pass value}]}";
     assert_eq!(shape(&value), expected);
 }
 
