@@ -1,128 +1,18 @@
-//! Metrics of hand-written records of calls, computed by hand: `web` asks `front`, which calls `mid`, which calls
-//! `leaf`, and calls `side` beside it.
+//! Metrics of hand-written records of calls, computed by hand.
 
 use sim_core::model::call_graph::BASE_BITS;
-use sim_core::model::ids::{FaultId, NodeId, PodId, SourceId};
-use sim_core::trace::fields::Client;
-use sim_core::trace::header::{EdgeName, SourceName};
+use sim_core::model::ids::{NodeId, PodId, SourceId};
 use sim_core::trace::words::Outcome;
-use sim_core::trace::{Body, Level, TraceHeader, TraceSink};
+use sim_core::trace::{Body, Level, TraceSink};
 
 use super::spec::{Selector, metric};
 use super::{EdgeMetrics, LeafFailure, Metrics, RunMetrics};
-use crate::testing::{Builder, MS, S, header, ip};
+use crate::testing::calls::{self, Calls, LEAF, MID, WEB, mixed};
+use crate::testing::{MS, S};
 use crate::trace_io::{BinaryWriter, JsonlWriter, TraceReader};
 
-const WEB: u32 = 0;
-const MID: u32 = 1;
-const SIDE: u32 = 2;
-const LEAF: u32 = 3;
-
-fn head() -> TraceHeader {
-    let paths =
-        [("web", None), ("web / front > mid", Some(WEB)), ("web / front > side", Some(WEB)), ("web / leaf", Some(MID))];
-    let source = |((name, parent), edge): ((&str, Option<u32>), u32)| SourceName {
-        name: name.into(),
-        service_port: Some(0),
-        parent,
-        edge,
-    };
-    let edge = |(name, caller): (&str, Option<u32>)| EdgeName {
-        name: name.into(),
-        caller,
-        service_port: Some(0),
-        workload: Some(0),
-        fails_caller: 1,
-    };
-    let edges = [("web", None), ("front > mid", Some(0)), ("front > side", Some(0)), ("mid > leaf", Some(0))];
-    TraceHeader {
-        sources: paths.into_iter().zip(0..).map(source).collect(),
-        edges: edges.into_iter().map(edge).collect(),
-        ..header()
-    }
-}
-
-/// Records of calls; pod 0 serves everything and pod 1 is where the leaf goes.
-#[derive(Default)]
-struct Calls {
-    run: Builder,
-}
-
-impl Calls {
-    fn new() -> Self {
-        Self { run: Builder::cluster() }
-    }
-
-    /// A request of a path arrives, made by pod `client` for the request `cause`.
-    fn arrive(&mut self, ms: u64, path: u32, number: u64, cause: u64, client: u32) -> u64 {
-        let (source, client) = (SourceId(path), Client::Pod(PodId(client)));
-        let body = Body::RequestArrived { source, number, client, request_bytes: 1, response_bytes: 1, demand: 0 };
-        self.run.at(ms * MS).add(cause, 0, body)
-    }
-
-    fn open(&mut self, request: u64, path: u32, pod: u32) {
-        let (source, number, pod) = (SourceId(path), self.number(request), Some(PodId(pod)));
-        let (address, port) = (ip("10.96.3.4"), 80);
-        let (client_port, via, translations) = (1, None, 1);
-        let body = Body::ConnectionOpened { source, number, client_port, address, port, pod, via, translations };
-        self.run.add(request, 0, body);
-    }
-
-    fn number(&self, request: u64) -> u64 {
-        match self.run.records[usize::try_from(request).unwrap() - 1].body {
-            Body::RequestArrived { number, .. } => number,
-            _ => panic!("no arrival"),
-        }
-    }
-
-    fn end(&mut self, ms: u64, request: u64, path: u32, outcome: Outcome, because: u64) -> u64 {
-        let (source, number, pod) = (SourceId(path), self.number(request), Some(PodId(u32::from(path == LEAF))));
-        self.run.at(ms * MS).add(request, because, Body::RequestEnded { source, number, outcome, pod })
-    }
-
-    fn retry(&mut self, ms: u64, request: u64, path: u32, outcome: Outcome, because: u64) {
-        let (source, number) = (SourceId(path), self.number(request));
-        self.run.at(ms * MS).add(
-            request,
-            because,
-            Body::RequestRetried { source, number, attempt: 0, outcome, pod: None },
-        );
-    }
-
-    /// Node-2 with the leaf's pod dies.
-    fn node_dies(&mut self, ms: u64) -> u64 {
-        let fault = self.run.at(ms * MS).add(0, 0, Body::FaultStarted { fault: FaultId(0) });
-        self.run.add(fault, 0, Body::NodeDown { node: NodeId(2) })
-    }
-
-    /// A request of 100 ms: 10 ms in front, `mid` for 60 (10 own, `leaf` 40, 10 own), 30 in front; `side` for 20
-    /// of the time of `mid`.
-    fn good(&mut self, start: u64, number: u64) {
-        let web = self.arrive(start, WEB, number, 0, 2);
-        self.open(web, WEB, 0);
-        let mid = self.arrive(start + 10, MID, number, web, 0);
-        let side = self.arrive(start + 10, SIDE, number, web, 0);
-        let leaf = self.arrive(start + 20, LEAF, number, mid, 0);
-        self.end(start + 30, side, SIDE, Outcome::Ok, 0);
-        self.end(start + 60, leaf, LEAF, Outcome::Ok, 0);
-        self.end(start + 70, mid, MID, Outcome::Ok, 0);
-        self.end(start + 100, web, WEB, Outcome::Ok, 0);
-    }
-
-    /// A request whose leaf fails after 20 ms because of `because`; gives the records of both ends.
-    fn bad(&mut self, start: u64, number: u64, because: u64) -> (u64, u64) {
-        let web = self.arrive(start, WEB, number, 0, 2);
-        let mid = self.arrive(start + 1, MID, number, web, 0);
-        let leaf = self.arrive(start + 2, LEAF, number, mid, 0);
-        self.open(leaf, LEAF, 1);
-        let leaf = self.end(start + 22, leaf, LEAF, Outcome::ConnectTimeout, because);
-        let mid = self.end(start + 23, mid, MID, Outcome::ServerError, leaf);
-        (self.end(start + 24, web, WEB, Outcome::ServerError, mid), leaf)
-    }
-
-    fn measure(&self) -> RunMetrics {
-        self.run.feed(Metrics::new(&head())).finish()
-    }
+fn measure(calls: &Calls) -> RunMetrics {
+    calls.run.feed(Metrics::new(&calls::header())).finish()
 }
 
 fn edge<'a>(metrics: &'a RunMetrics, name: &str) -> &'a EdgeMetrics {
@@ -142,7 +32,7 @@ fn a_critical_path_by_hand() {
     let mut calls = Calls::new();
     calls.good(1_000, 0);
     calls.good(1_050, 1);
-    let metrics = calls.measure();
+    let metrics = measure(&calls);
     assert_eq!(shares(&metrics, "web"), (100, 40));
     assert_eq!(shares(&metrics, "front > mid"), (60, 20));
     assert_eq!(shares(&metrics, "mid > leaf"), (40, 40));
@@ -165,7 +55,7 @@ fn calls_of_an_attempt_that_was_given_up_are_not_waited_for() {
     calls.end(70, second, MID, Outcome::Ok, 0);
     calls.end(75, first, MID, Outcome::Ok, 0);
     calls.end(80, web, WEB, Outcome::Ok, 0);
-    let metrics = calls.measure();
+    let metrics = measure(&calls);
     assert_eq!(shares(&metrics, "front > mid"), (25, 25));
     assert_eq!(shares(&metrics, "web"), (100, 75));
     let mid = edge(&metrics, "front > mid");
@@ -184,7 +74,7 @@ fn of_two_attempts_the_one_of_the_pod_that_answered_counts() {
     calls.end(60, fast, MID, Outcome::Ok, 0);
     calls.end(90, slow, MID, Outcome::Ok, 0);
     calls.end(100, web, WEB, Outcome::Ok, 0);
-    let metrics = calls.measure();
+    let metrics = measure(&calls);
     assert_eq!(shares(&metrics, "front > mid"), (30, 30));
     assert_eq!((edge(&metrics, "web").hedges, edge(&metrics, "web").attempts), (1, 2));
 }
@@ -199,7 +89,7 @@ fn a_dead_leaf_takes_its_root_down_and_its_fault_with_it() {
     calls.run.at(64 * S);
     let lost = calls.run.add(down, 0, Body::PodNotReady { pod: PodId(1) });
     calls.run.endpoint_gone(lost, 1, "10.244.2.2", 3);
-    let metrics = calls.measure();
+    let metrics = measure(&calls);
     let failure = |faults: Vec<String>, count, root, leaf| LeafFailure {
         traffic: "web".into(),
         edge: "mid > leaf".into(),
@@ -232,7 +122,7 @@ fn a_root_that_timed_out_learns_its_fault_when_the_leaf_ends() {
         let leaf = calls.arrive(61_002, LEAF, 0, mid, 0);
         calls.open(leaf, LEAF, 1);
         calls.end(62_000, web, WEB, Outcome::RequestTimeout, 0);
-        let waiting = calls.measure().leaf_failures;
+        let waiting = measure(&calls).leaf_failures;
         assert_eq!(
             (waiting[0].edge.as_str(), waiting[0].outcome, waiting[0].leaf),
             ("mid > leaf", "request-timeout", None)
@@ -240,7 +130,7 @@ fn a_root_that_timed_out_learns_its_fault_when_the_leaf_ends() {
         let because = if failed { down } else { 0 };
         let end = calls.end(70_000, leaf, LEAF, outcome, because);
         calls.end(70_001, mid, MID, outcome, if failed { end } else { 0 });
-        let metrics = calls.measure();
+        let metrics = measure(&calls);
         let failure = &metrics.leaf_failures[0];
         assert_eq!((metrics.leaf_failures.len(), failure.edge.as_str(), failure.count), (1, "mid > leaf", 1));
         assert_eq!((failure.faults.len(), failure.leaf), (faults, failed.then_some(end)));
@@ -259,7 +149,7 @@ fn a_call_that_timed_out_on_a_pending_leaf_hands_the_blame_on() {
     let mid = calls.end(61_500, mid, MID, Outcome::RequestTimeout, 0);
     calls.end(61_501, web, WEB, Outcome::ServerError, mid);
     let end = calls.end(63_000, leaf, LEAF, Outcome::TimedOut, down);
-    let metrics = calls.measure();
+    let metrics = measure(&calls);
     let failure = &metrics.leaf_failures[0];
     assert_eq!((failure.edge.as_str(), failure.outcome, failure.leaf), ("mid > leaf", "ETIMEDOUT", Some(end)));
     assert_eq!(metrics.outages[0].calls, ["mid > leaf"]);
@@ -284,37 +174,14 @@ fn an_outage_is_open_while_a_call_to_the_dead_pod_is_pending() {
             let leaf = calls.arrive(71_002, LEAF, 2, mid, 0);
             calls.open(leaf, LEAF, 1);
         }
-        assert_eq!(calls.measure().outages[0].ended, ended, "pending {pending}");
+        assert_eq!(measure(&calls).outages[0].ended, ended, "pending {pending}");
     }
-}
-
-/// Good, bad, retried and unfinished requests, and roots that timed out.
-fn mixed() -> Calls {
-    let mut calls = Calls::new();
-    let down = calls.node_dies(500);
-    for number in 0..50 {
-        let start = 1_000 + number * 130;
-        match number % 5 {
-            0 => drop(calls.bad(start, number, down)),
-            1 => {
-                let web = calls.arrive(start, WEB, number, 0, 2);
-                let mid = calls.arrive(start + 1, MID, number, web, 0);
-                calls.end(start + 50, web, WEB, Outcome::RequestTimeout, 0);
-                calls.end(start + 60, mid, MID, Outcome::ConnectTimeout, down);
-            }
-            2 => {
-                calls.arrive(start, WEB, number, 0, 2);
-            }
-            _ => calls.good(start, number),
-        }
-    }
-    calls
 }
 
 #[test]
 fn a_saved_trace_with_calls_gives_the_same_metrics() {
-    let (head, calls) = (head(), mixed());
-    let online = calls.measure();
+    let (head, calls) = (calls::header(), mixed());
+    let online = measure(&calls);
     assert_eq!((online.requests.total, online.leaf_failures.len(), online.outages.len()), (50, 2, 1));
     let jsonl = calls.run.feed(JsonlWriter::new(Vec::new(), &head, Level::Connection).unwrap()).finish().unwrap();
     let binary = calls.run.feed(BinaryWriter::new(Vec::new(), &head, Level::Connection)).finish().unwrap();
@@ -328,7 +195,7 @@ fn a_saved_trace_with_calls_gives_the_same_metrics() {
 
 #[test]
 fn only_pending_trees_are_kept() {
-    let metrics = mixed().run.feed(Metrics::new(&head()));
+    let metrics = mixed().run.feed(Metrics::new(&calls::header()));
     let trees = metrics.trees.as_ref().unwrap();
     assert_eq!(trees.pending().count(), 10);
     assert_eq!(trees.kept(), 10);
@@ -336,7 +203,7 @@ fn only_pending_trees_are_kept() {
 
 #[test]
 fn values_by_edge() {
-    let metrics = mixed().measure();
+    let metrics = measure(&mixed());
     let value = |name: &str, edge| metric(name).unwrap().value(&metrics, Selector { edge, ..Selector::default() });
     assert_eq!(value("request_total", Some("mid > leaf")), Some(30.0));
     assert_eq!(value("request_success_rate", Some("mid > leaf")), Some(2.0 / 3.0));

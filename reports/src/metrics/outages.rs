@@ -58,7 +58,7 @@ pub struct Outage {
     /// How many requests failed by it; not part of the JSON report.
     #[serde(skip)]
     pub failures: u64,
-    /// The calls that failed by it and brought the requests down; empty when the source's own requests did.
+    /// The calls that failed by it and brought the requests down, the most frequent first; empty when the source's own requests did.
     /// Not part of the JSON report, which has them among the leaf failures.
     #[serde(skip)]
     pub calls: Vec<String>,
@@ -72,8 +72,8 @@ struct Failures {
     count: u64,
     /// Where they, or the calls that brought them down, were sent.
     pods: BTreeSet<u32>,
-    /// The edges at the ends of their chains, each by its first path.
-    leaves: BTreeSet<u32>,
+    /// The edges at the ends of their chains, each by its first path, and how often.
+    leaves: BTreeMap<u32, u64>,
 }
 
 /// Who makes the requests of an edge, by its first path, and how a source's last one ended.
@@ -119,13 +119,13 @@ impl OutageTally {
     /// A measured request of a source failed by a fault, through the edge whose first path is `leaf` and its `pod`.
     pub(crate) fn failed(&mut self, fault: FaultId, source: u32, leaf: u32, time: Range<u64>, pod: Option<u32>) {
         let (from, to, count) = (time.start, time.end, 0);
-        let new = || Failures { from, to, count, pods: BTreeSet::new(), leaves: BTreeSet::new() };
+        let new = || Failures { from, to, count, pods: BTreeSet::new(), leaves: BTreeMap::new() };
         let failures = self.failures.entry((fault, source)).or_insert_with(new);
         failures.from = failures.from.min(from);
         failures.to = failures.to.max(to);
         failures.count += 1;
         failures.pods.extend(pod);
-        failures.leaves.insert(leaf);
+        *failures.leaves.entry(leaf).or_default() += 1;
     }
 }
 
@@ -167,16 +167,19 @@ impl Judge<'_> {
                 stages: self.stages(*fault, failures, fault_at),
                 fault_at,
                 failures: failures.count,
-                calls: failures.leaves.iter().filter_map(|leaf| self.call_name(*leaf)).collect(),
+                calls: self.call_names(failures),
             })
         });
         judged.collect()
     }
 
-    /// The name of a path's last edge, if that is a call.
-    fn call_name(&self, path: u32) -> Option<String> {
-        let named = self.header.sources.get(path as usize).filter(|path| path.parent.is_some())?;
-        self.header.edges.get(named.edge as usize).map(|edge| edge.name.clone())
+    /// The calls among the edges that failed, the most frequent first.
+    fn call_names(&self, failures: &Failures) -> Vec<String> {
+        let mut leaves: Vec<(u32, u64)> = failures.leaves.iter().map(|(leaf, count)| (*leaf, *count)).collect();
+        leaves.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let call = |leaf: u32| self.header.sources.get(leaf as usize).filter(|path| path.parent.is_some());
+        let edges = leaves.into_iter().filter_map(|(leaf, _)| self.header.edges.get(call(leaf)?.edge as usize));
+        edges.map(|edge| edge.name.clone()).collect()
     }
 
     fn service_port(&self, source: u32) -> Option<u32> {
@@ -229,7 +232,7 @@ impl Judge<'_> {
         if stages.detection.is_none() {
             return stages;
         }
-        let removals = failures.leaves.iter().filter_map(|leaf| Some((*leaf, self.removed(fault, *leaf)?)));
+        let removals = failures.leaves.keys().filter_map(|leaf| Some((*leaf, self.removed(fault, *leaf)?)));
         let removals: Vec<(u32, (u64, u64))> = removals.collect();
         stages.propagation = stage(removals.iter().map(|(_, (time, _))| *time).max());
         if stages.propagation.is_none() {
@@ -256,7 +259,7 @@ impl Judge<'_> {
         let mut losses = self.facts.losses.iter();
         let first = losses.find(|(time, lost, faults)| {
             let concerns = |leaf: &u32| self.concerns(*leaf, *time, *lost, failures);
-            self.chains.holds(*faults, fault) && failures.leaves.iter().any(concerns)
+            self.chains.holds(*faults, fault) && failures.leaves.keys().any(concerns)
         });
         first.map(|(time, _, _)| *time)
     }
@@ -300,7 +303,7 @@ impl Judge<'_> {
 
     fn ended(&self, fault: FaultId, source: u32, failures: &Failures) -> bool {
         let last = self.tally.sources.get(source).map_or(FaultSet::EMPTY, |tally| tally.last.1);
-        !self.chains.holds(last, fault) && failures.leaves.iter().all(|leaf| self.edge_ended(fault, *leaf, failures))
+        !self.chains.holds(last, fault) && failures.leaves.keys().all(|leaf| self.edge_ended(fault, *leaf, failures))
     }
 
     /// True when nothing of a source's or call's way leads to what the fault hit any more.

@@ -242,11 +242,14 @@ impl Timeline {
         path.map_or(Edge::Source(source), |path| Edge::Call(path.edge))
     }
 
-    fn ended(&mut self, source: SourceId, outcome: Outcome, time: u64) {
+    fn ended(&mut self, record: &Record, source: SourceId, outcome: Outcome) {
         let edge = self.edge(source);
         let is_root = matches!(edge, Edge::Source(_));
         self.ended += u64::from(is_root);
-        if outcome != Outcome::Ok {
+        // A call that only hands the failure of another one on is not told.
+        let handed_on = !is_root && outcome == Outcome::ServerError && record.because != 0;
+        if outcome != Outcome::Ok && !handed_on {
+            let time = record.time.as_nanos();
             self.failed += u64::from(is_root);
             let failed = self.failures.entry((edge, outcome)).or_insert(Failed { count: 0, first: time, last: time });
             (failed.count, failed.last) = (failed.count + 1, time);
@@ -258,7 +261,7 @@ impl TraceSink for Timeline {
     #[allow(clippy::wildcard_enum_match_arm)] // all other kinds are the control plane's
     fn record(&mut self, record: &Record) {
         match record.body {
-            Body::RequestEnded { source, outcome, .. } => self.ended(source, outcome, record.time.as_nanos()),
+            Body::RequestEnded { source, outcome, .. } => self.ended(record, source, outcome),
             Body::RequestArrived { .. }
             | Body::RequestRetried { .. }
             | Body::RequestHedged { .. }
@@ -370,6 +373,29 @@ mod tests {
 +106.000s  proxy-synced      node-3 has version 3 in its rules  <- endpoint-removed 0.089s before
 +411.000s  pod-deleted       my-nginx-5b56ccd65f-abcdf: evicted from its unreachable node  <- node-not-ready 305.099s before
    in all  3 requests ended, 3 of them failed
+"#);
+    }
+
+    #[test]
+    fn failed_calls_are_told_in_one_line_and_ejections_do_not_part_them() {
+        let mut calls = crate::testing::calls::mixed();
+        let (source, client) = (SourceId(3), sim_core::trace::fields::Client::Pod(PodId(0)));
+        let (address, port, until) = (crate::testing::ip("10.244.2.2"), 80, 9 * S);
+        calls.run.add(0, 0, Body::AddressEjected { source, client, address, port, until });
+        let story = calls.run.feed(Timeline::new(&crate::testing::calls::header())).lines().join("\n");
+        insta::assert_snapshot!(story, @r#"
++0.000s  test under flat-pod-ip, discovery service, seed 42: 4 nodes, Services my-nginx 10.96.3.4
+         my-nginx-5b56ccd65f-abcde on node-1, 10.244.1.2
+         my-nginx-5b56ccd65f-abcdf on node-2, 10.244.2.2
+         curl-5b56ccd65f-abcdg on node-3, 10.244.3.2
+         my-nginx:80 -> 10.244.1.2:80, 10.244.2.2:80
++0.500s  fault-started    lost-node begins
++0.500s  node-down        node-2 stops  <- fault-started
++1.022s  call-failures    10 front > mid connect-timeout, 10 mid > leaf connect-timeout, until +7.040s
++1.024s  failures         10 requests of web failed with 5xx, until +6.874s
++1.180s  failures         10 requests of web failed with request-timeout, until +7.030s
++7.470s  address-ejected  pod/my-nginx-5b56ccd65f-abcde leaves 10.244.2.2:80 out until 9.000s
+ in all  40 requests ended, 20 of them failed
 "#);
     }
 
