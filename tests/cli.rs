@@ -231,6 +231,9 @@ fn the_json_report_has_exactly_the_keys_that_were_promised() {
         "outages",
         "balance",
         "addressing",
+        "edges",
+        "criticalPath",
+        "leafFailures",
     ];
     assert_eq!(keys(run), of_run);
     assert_eq!((keys(&run["requests"]), keys(&run["latency"])), (requests.to_vec(), latency.to_vec()));

@@ -46,7 +46,8 @@ fn metrics_table() -> String {
     let mut out = "| metric | unit | of | what it says |\n| --- | --- | --- | --- |\n".to_owned();
     for metric in METRICS {
         let of = match metric.scope {
-            Scope::Traffic => "a run or one source",
+            Scope::Traffic => "a run, one source or one edge",
+            Scope::Edge => "one edge or all",
             Scope::Outage => "outages, by fault and source",
             Scope::Run => "a run",
         };

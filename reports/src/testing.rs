@@ -1,5 +1,7 @@
 //! A small world for tests: one header, a builder of record sequences, one record of every kind.
 
+pub(crate) mod calls;
+
 use std::net::IpAddr;
 
 use sim_core::kernel::time::{SimDuration, SimTime};

@@ -1,8 +1,11 @@
-//! Thresholds: bounds of a metric, perhaps in one arm, of one traffic source, after one fault.
+//! Thresholds: bounds of a metric, perhaps in one arm, of one traffic source or edge, after one fault.
+
+use std::collections::BTreeSet;
 
 use crate::arms::ArmPlan;
 use crate::diagnostics::codes::{BAD_VALUE, MISSING_KEY, UNKNOWN_NAME};
 use crate::diagnostics::{Place, Sink};
+use crate::load::Arm;
 use crate::nearest::did_you_mean;
 use crate::schema::values::BoundText;
 use crate::schema::{ExpectSpec, Spec};
@@ -41,6 +44,8 @@ pub struct Expectation {
     pub traffic: Option<String>,
     /// After this fault or action.
     pub fault: Option<String>,
+    /// Of this edge of the call graph.
+    pub edge: Option<String>,
     /// The least value allowed, in `unit`.
     pub min: Option<f64>,
     /// The greatest value allowed, in `unit`.
@@ -68,6 +73,10 @@ pub(crate) fn resolve(
             sink.report(MISSING_KEY, &at, "an expectation needs a `metric`");
             continue;
         };
+        if given.traffic.is_some() && given.edge.is_some() {
+            let message = "an expectation is about a `traffic` source or an `edge`; a source is an edge, too";
+            sink.report(BAD_VALUE, &at.at("edge"), message);
+        }
         if given.min.is_none() && given.max.is_none() {
             sink.report(MISSING_KEY, &at, "an expectation needs `min` or `max`");
         }
@@ -81,12 +90,28 @@ pub(crate) fn resolve(
             arm: given.arm.clone(),
             traffic: given.traffic.clone(),
             fault: given.fault.clone(),
+            edge: given.edge.clone(),
             min: min.map(|bound| bound.0),
             max: max.map(|bound| bound.0),
             unit: min.or(max).map_or(BoundUnit::Number, |bound| bound.1),
         });
     }
     all
+}
+
+/// Edges have their names from the models, so these are checked last.
+pub(crate) fn check_edges(spec: &Spec, arms: &[Arm], place: &Place, sink: &mut Sink) {
+    let place = place.at("expect");
+    for (index, given) in spec.expect.iter() {
+        let Some(name) = &given.edge else { continue };
+        let meant = arms.iter().filter(|arm| given.arm.as_ref().is_none_or(|wanted| *wanted == arm.name));
+        let known: BTreeSet<&str> =
+            meant.flat_map(|arm| arm.model.graph().edges.iter()).map(|e| e.name.as_str()).collect();
+        if !known.is_empty() && !known.contains(name.as_str()) {
+            let help = did_you_mean(name, known.iter().copied());
+            sink.help(UNKNOWN_NAME, &place.item(index).at("edge"), format!("there is no edge `{name}`"), &help);
+        }
+    }
 }
 
 fn check_names(

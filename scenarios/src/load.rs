@@ -252,6 +252,7 @@ impl<'a> Loader<'a> {
             let text = source.map_or("", |source| self.sink.sources[source].text.as_str());
             effective.extend(["--- file ", path, "\n", text, "\n"]);
         }
+        expectations::check_edges(spec, &arms, &root.at("spec"), &mut self.sink);
         let metadata = file.metadata.unwrap_or_default();
         let name = metadata.name.unwrap_or_else(|| stem(&self.sink.sources[0].name));
         let description = metadata.description.unwrap_or_default();

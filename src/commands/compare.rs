@@ -121,6 +121,7 @@ fn expectations(given: &scenarios::Expectation, chosen: &[&Arm]) -> Vec<Expectat
         arm,
         traffic: given.traffic.clone(),
         fault: given.fault.clone(),
+        edge: given.edge.clone(),
         min: given.min,
         max: given.max,
     };

@@ -5,22 +5,34 @@
 
 mod addressing;
 mod balance;
+#[cfg(test)]
+mod call_tests;
 mod chains;
+mod critical_path;
+mod edges;
 mod facts;
 mod latency;
+mod leaves;
 mod outages;
 mod pending;
 mod requests;
 pub mod spec;
 #[cfg(test)]
 mod tests;
+mod trees;
 
 pub use addressing::Addressing;
+pub(crate) use balance::ratio;
 pub use balance::{InstanceLoad, ServiceBalance};
+pub use critical_path::{CriticalPath, PathPart};
+pub use edges::EdgeMetrics;
 pub use latency::LatencySummary;
+pub use leaves::LeafFailure;
 pub use outages::{Outage, Stages};
 pub use requests::RequestCounts;
 pub use spec::{METRICS, MetricSpec};
+
+use std::collections::BTreeMap;
 
 use sim_core::model::ids::{PodId, SourceId};
 use sim_core::trace::fields::Client;
@@ -31,11 +43,14 @@ use crate::trace_io::Names;
 use addressing::AddressingTally;
 use balance::BalanceTally;
 use chains::{Chains, FaultSet};
+use critical_path::PathTally;
+use edges::EdgeTally;
 use facts::Facts;
 use latency::LatencyTally;
+use leaves::{LeafTally, RootFailure, Verdict};
 use outages::{Judge, OutageTally};
 use pending::{Pending, PendingTable};
-use requests::RequestTally;
+use trees::{EndOf, Trees};
 
 /// What one source saw.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -66,6 +81,14 @@ pub struct RunMetrics {
     pub balance: Vec<ServiceBalance>,
     /// What addressing cost.
     pub addressing: Addressing,
+    /// Each edge of the call graph: the sources, then the workloads' calls.
+    pub edges: Vec<EdgeMetrics>,
+    /// Each source's critical path; empty when nobody calls anybody.
+    #[serde(rename = "criticalPath")]
+    pub critical_path: Vec<CriticalPath>,
+    /// What brought the sources' failed requests down; empty when nobody calls anybody.
+    #[serde(rename = "leafFailures")]
+    pub leaf_failures: Vec<LeafFailure>,
     /// Names of the scenario's faults, also of those without an outage; not part of the JSON report.
     #[serde(skip)]
     pub faults: Vec<String>,
@@ -80,9 +103,15 @@ pub struct Metrics {
     chains: Chains,
     facts: Facts,
     pending: PendingTable,
-    /// One per source of the header, as are latencies; requests of no such source are nobody's.
-    requests: Vec<RequestTally>,
-    latency: Vec<LatencyTally>,
+    /// In place of `pending` when there are calls.
+    trees: Option<Trees>,
+    /// The last edge of each path, and the first path that ends with the same edge.
+    edge_of: Vec<u32>,
+    first_path: Vec<u32>,
+    /// One per edge of the header; requests of no such edge are nobody's.
+    edges: Vec<EdgeTally>,
+    paths: PathTally,
+    leaves: LeafTally,
     balance: BalanceTally,
     addressing: AddressingTally,
     outages: OutageTally,
@@ -92,6 +121,10 @@ impl Metrics {
     /// Metrics of a run with this header, before its first record.
     pub fn new(header: &TraceHeader) -> Self {
         let end = header.duration.saturating_sub(header.drain).as_nanos();
+        let has_calls = header.sources.iter().any(|source| source.parent.is_some());
+        let edge_of: Vec<u32> = header.sources.iter().map(|source| source.edge).collect();
+        let mut firsts = BTreeMap::new();
+        let first_path = edge_of.iter().zip(0_u32..).map(|(edge, path)| *firsts.entry(*edge).or_insert(path));
         Self {
             header: header.clone(),
             names: Names::new(header),
@@ -99,8 +132,12 @@ impl Metrics {
             chains: Chains::default(),
             facts: Facts::default(),
             pending: PendingTable::default(),
-            requests: vec![RequestTally::default(); header.sources.len()],
-            latency: vec![LatencyTally::default(); header.sources.len()],
+            trees: has_calls.then(Trees::default),
+            first_path: first_path.collect(),
+            edge_of,
+            edges: vec![EdgeTally::default(); header.edges.len()],
+            paths: PathTally::default(),
+            leaves: LeafTally::default(),
             balance: BalanceTally::default(),
             addressing: AddressingTally::default(),
             outages: OutageTally::default(),
@@ -112,22 +149,23 @@ impl Metrics {
         let mut requests = RequestCounts::default();
         let mut latency = LatencyTally::default();
         let mut traffic = Vec::new();
-        for (source, (tally, own)) in (0_u32..).zip(self.requests.iter().zip(&self.latency)) {
-            if !self.is_root(source) {
+        for (source, number) in self.header.sources.iter().zip(0_u32..) {
+            let Some(tally) = self.edges.get(source.edge as usize).filter(|_| source.parent.is_none()) else {
                 continue;
-            }
-            let counts = tally.counts();
+            };
+            let counts = tally.requests.counts();
             requests.add(&counts);
-            latency.merge(own);
+            latency.merge(&tally.latency);
             traffic.push(TrafficMetrics {
-                name: self.names.source(SourceId(source)),
-                attempts: tally.attempts,
+                name: self.names.source(SourceId(number)),
+                attempts: tally.opened,
                 requests: counts,
-                latency: own.summary(),
+                latency: tally.latency.summary(),
             });
         }
         let (header, names, facts, ports) = (&self.header, &self.names, &self.facts, &self.addressing);
-        let (chains, pending, tally) = (&self.chains, &self.pending, &self.outages);
+        let (chains, tally, pending) = (&self.chains, &self.outages, &|path| self.pending_of(path));
+        let edges = self.edges.iter().enumerate();
         RunMetrics {
             requests,
             latency: latency.summary(),
@@ -135,13 +173,48 @@ impl Metrics {
             outages: Judge { header, names, facts, chains, ports, pending, tally }.outages(),
             balance: self.balance.finish(header, facts, names),
             addressing: self.finished_addressing(),
+            edges: edges.map(|(number, edge)| edge.finish(number, header, names, &self.paths)).collect(),
+            critical_path: self.paths.finish(header),
+            leaf_failures: self.finished_leaves(),
             faults: header.faults.clone(),
         }
+    }
+
+    /// Pending requests of the edge whose first path this is.
+    fn pending_of(&self, path: u32) -> Vec<Pending> {
+        match &self.trees {
+            Some(trees) => {
+                let of_edge = trees.pending().filter(|(other, _)| self.first_path(*other) == path);
+                of_edge.map(|(_, pending)| pending).collect()
+            }
+            None => self.pending.of_source(path).copied().collect(),
+        }
+    }
+
+    /// Roots that timed out on a call which has not ended count as well.
+    fn finished_leaves(&self) -> Vec<LeafFailure> {
+        let mut leaves = self.leaves.clone();
+        for failure in self.trees.iter().flat_map(Trees::undecided) {
+            if let Some(edge) = self.edge_of.get(failure.verdict.path as usize).filter(|_| failure.measured) {
+                leaves.add(failure, *edge);
+            }
+        }
+        leaves.finish(&self.header, &self.names, &self.chains)
     }
 
     /// True for a traffic source's own requests.
     fn is_root(&self, source: u32) -> bool {
         self.header.sources.get(source as usize).is_none_or(|source| source.parent.is_none())
+    }
+
+    /// Under this path a client of the edge stands in the control plane's records.
+    fn first_path(&self, path: u32) -> u32 {
+        self.first_path.get(path as usize).copied().unwrap_or(path)
+    }
+
+    fn edge(&mut self, source: SourceId) -> Option<&mut EdgeTally> {
+        let edge = *self.edge_of.get(source.index())?;
+        self.edges.get_mut(edge as usize)
     }
 
     /// A client of a clusterIP knows that one address even where no record says so.
@@ -154,49 +227,137 @@ impl Metrics {
         addressing
     }
 
-    fn arrived(&mut self, time: u64, source: SourceId, number: u64, client: Client) {
-        let measured = self.window.contains(&time);
-        self.pending.insert(source.0, number, Pending { arrival: time, pod: u32::MAX, measured });
-        if let Some(tally) = self.requests.get_mut(source.index()) {
-            tally.total += u64::from(measured);
+    fn arrived(&mut self, record: &Record, source: SourceId, number: u64, client: Client) {
+        let arrival = record.time.as_nanos();
+        let measured = self.window.contains(&arrival);
+        let pending = Pending { arrival, pod: u32::MAX, measured };
+        match &mut self.trees {
+            Some(trees) => trees.arrived(record, source.0, number, client, pending),
+            None => self.pending.insert(source.0, number, pending),
         }
-        self.outages.arrived(source.0, client);
+        if measured && let Some(edge) = self.edge(source) {
+            edge.arrived(number, client != Client::None);
+        }
+        self.outages.arrived(self.first_path(source.0), client);
     }
 
-    fn opened(&mut self, source: SourceId, number: u64, pod: Option<PodId>, translations: u8) {
-        let Some(pending) = self.pending.get_mut(source.0, number) else { return };
+    /// The pending request that a record is about.
+    fn pending(&mut self, record: &Record, source: SourceId, number: u64) -> Option<&mut Pending> {
+        match &mut self.trees {
+            Some(trees) => trees.get_mut(record.cause),
+            None => self.pending.get_mut(source.0, number),
+        }
+    }
+
+    /// A request goes over a connection, an own or a kept one; true if it is measured.
+    fn connected(&mut self, record: &Record, source: SourceId, number: u64, pod: Option<PodId>) -> bool {
+        let Some(pending) = self.pending(record, source, number) else { return false };
         pending.pod = pod.map_or(u32::MAX, |pod| pod.0);
-        if pending.measured {
+        pending.measured
+    }
+
+    fn opened(&mut self, record: &Record, source: SourceId, number: u64, pod: Option<PodId>, translations: u8) {
+        if self.connected(record, source, number, pod) {
             self.addressing.so_far.translations += u64::from(translations);
-            if let Some(tally) = self.requests.get_mut(source.index()) {
-                tally.attempts += 1;
+            if let Some(edge) = self.edge(source) {
+                edge.opened += 1;
             }
+        }
+    }
+
+    /// A further attempt of a request begins.
+    fn attempt(&mut self, record: &Record, source: SourceId, number: u64, after_failure: bool) {
+        if let Some(trees) = &mut self.trees {
+            trees.attempt(record.cause, after_failure);
+        }
+        let measured = self.pending(record, source, number).is_some_and(|pending| pending.measured);
+        if let Some(edge) = self.edge(source).filter(|_| measured) {
+            edge.retries += u64::from(after_failure);
+            edge.hedges += u64::from(!after_failure);
         }
     }
 
     fn ended(&mut self, record: &Record, source: SourceId, number: u64, outcome: Outcome, pod: Option<PodId>) {
-        let Some(pending) = self.pending.remove(source.0, number) else { return };
-        let end = record.time.as_nanos();
-        let faults = if outcome == Outcome::Ok { FaultSet::EMPTY } else { self.chains.of(record) };
-        self.outages.ended(source.0, pending.arrival, faults);
-        if !pending.measured {
+        let Some(trees) = &mut self.trees else {
+            let Some(pending) = self.pending.remove(source.0, number) else { return };
+            let verdict = (outcome != Outcome::Ok).then(|| Verdict {
+                path: source.0,
+                outcome,
+                record: record.id,
+                pod: pod.map_or(pending.pod, |pod| pod.0),
+                faults: self.chains.of(record),
+                waits: 0,
+            });
+            self.count_end(record, source, outcome, pod, pending);
+            if let Some(failure) = self.root_ended(record, source, pending, verdict) {
+                self.root_failed(&failure);
+            }
             return;
-        }
-        let tallies = (self.requests.get_mut(source.index()), self.latency.get_mut(source.index()));
-        let (Some(requests), Some(latency)) = tallies else { return };
-        requests.end(outcome);
+        };
+        let Some(end) = trees.ended(record, outcome, pod, &mut self.chains) else { return };
+        self.count_end(record, source, outcome, pod, end.request);
+        let failure = self.root_ended(record, source, end.request, end.verdict);
+        self.release(end, source, record.time.as_nanos(), failure);
+    }
+
+    /// Counts the end of a measured request.
+    fn count_end(&mut self, record: &Record, source: SourceId, outcome: Outcome, pod: Option<PodId>, request: Pending) {
+        let Some(edge) = self.edge(source).filter(|_| request.measured) else { return };
+        edge.requests.end(outcome);
         if outcome == Outcome::Ok {
-            latency.add(end.saturating_sub(pending.arrival));
+            edge.latency.add(record.time.as_nanos().saturating_sub(request.arrival));
             let target = self.header.sources.get(source.index()).and_then(|source| source.service_port);
             if let (Some(port), Some(pod)) = (target, pod) {
                 self.balance.ok(port, pod.0);
             }
-        } else if faults != FaultSet::EMPTY && self.is_root(source.0) {
-            let last = (pending.pod != u32::MAX).then_some(pending.pod);
-            let pod = pod.map(|pod| pod.0).or(last);
-            for fault in self.chains.faults(faults) {
-                self.outages.failed(*fault, source.0, pending.arrival, end, pod);
-            }
+        }
+    }
+
+    /// Notes how a source's request ended; gives the failure if it was one.
+    fn root_ended(
+        &mut self,
+        record: &Record,
+        source: SourceId,
+        request: Pending,
+        verdict: Option<Verdict>,
+    ) -> Option<RootFailure> {
+        if !self.is_root(source.0) {
+            return None;
+        }
+        let faults = verdict.map_or(FaultSet::EMPTY, |verdict| verdict.faults);
+        self.outages.ended(source.0, request.arrival, faults);
+        let Pending { arrival, measured, .. } = request;
+        let (source, end, record) = (source.0, record.time.as_nanos(), record.id);
+        Some(RootFailure { source, arrival, end, record, measured, verdict: verdict? })
+    }
+
+    /// A request's tree goes when its root has ended, and its critical path is known then.
+    fn release(&mut self, end: EndOf, source: SourceId, time: u64, failure: Option<RootFailure>) {
+        let is_ok_root = end.verdict.is_none() && end.request.measured && self.is_root(source.0);
+        let Some(trees) = &mut self.trees else { return };
+        let latency = time.saturating_sub(end.request.arrival);
+        let band = is_ok_root.then(|| self.paths.band(source.0, latency, self.edges.len()));
+        trees.release(end, &self.edge_of, band);
+        if let Some(failure) = failure {
+            trees.root_failed(failure);
+        }
+        while let Some(failure) = self.trees.as_mut().and_then(Trees::judged) {
+            self.root_failed(&failure);
+        }
+    }
+
+    /// A source's request failed, and it is known by what.
+    fn root_failed(&mut self, failure: &RootFailure) {
+        let RootFailure { source, arrival, end, measured, verdict, .. } = *failure;
+        self.outages.ended(source, arrival, verdict.faults);
+        let edge = self.edge_of.get(verdict.path as usize).filter(|_| measured);
+        let Some(edge) = edge else { return };
+        if self.trees.is_some() {
+            self.leaves.add(failure, *edge);
+        }
+        let (pod, leaf) = ((verdict.pod != u32::MAX).then_some(verdict.pod), self.first_path(verdict.path));
+        for fault in self.chains.faults(verdict.faults) {
+            self.outages.failed(*fault, source, leaf, arrival..end, pod);
         }
     }
 
@@ -213,20 +374,23 @@ impl TraceSink for Metrics {
     #[allow(clippy::wildcard_enum_match_arm)] // all other kinds are the control plane's
     fn record(&mut self, record: &Record) {
         match record.body {
-            Body::RequestArrived { source, number, client, .. } => {
-                self.arrived(record.time.as_nanos(), source, number, client);
-            }
+            Body::RequestArrived { source, number, client, .. } => self.arrived(record, source, number, client),
             Body::ConnectionOpened { source, number, pod, via, translations, .. } => {
-                self.opened(source, number, pod, translations);
+                self.opened(record, source, number, pod, translations);
                 if let Some(node) = via {
-                    self.outages.via(source.0, node.0);
+                    self.outages.via(self.first_path(source.0), node.0);
                 }
             }
+            Body::ConnectionReused { source, number, pod } => {
+                let measured = self.connected(record, source, number, pod);
+                if let Some(edge) = self.edge(source).filter(|_| measured) {
+                    edge.reused += 1;
+                }
+            }
+            Body::RequestRetried { source, number, .. } => self.attempt(record, source, number, true),
+            Body::RequestHedged { source, number } => self.attempt(record, source, number, false),
             Body::RequestEnded { source, number, outcome, pod } => self.ended(record, source, number, outcome, pod),
             Body::ConnectionAccepted { .. }
-            | Body::ConnectionReused { .. }
-            | Body::RequestRetried { .. }
-            | Body::RequestHedged { .. }
             | Body::ResponseSent { .. }
             | Body::ConnectionClosed { .. }
             | Body::SegmentSent { .. }

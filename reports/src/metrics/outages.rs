@@ -2,6 +2,7 @@
 //! causal chain holds the fault, and where the time went.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use serde::Serialize;
 use sim_core::model::ids::FaultId;
@@ -10,8 +11,8 @@ use sim_core::trace::fields::Client;
 
 use super::addressing::AddressingTally;
 use super::chains::{Chains, FaultSet};
-use super::facts::{Entry, Facts, Lists, Lost};
-use super::pending::PendingTable;
+use super::facts::{Entry, Facts, Lost};
+use super::pending::Pending;
 use crate::id_map::IdMap;
 use crate::trace_io::Names;
 
@@ -57,6 +58,10 @@ pub struct Outage {
     /// How many requests failed by it; not part of the JSON report.
     #[serde(skip)]
     pub failures: u64,
+    /// The calls that failed by it and brought the requests down, the most frequent first; empty when the source's own requests did.
+    /// Not part of the JSON report, which has them among the leaf failures.
+    #[serde(skip)]
+    pub calls: Vec<String>,
 }
 
 /// Failed requests of one fault and source.
@@ -65,10 +70,13 @@ struct Failures {
     from: u64,
     to: u64,
     count: u64,
+    /// Where they, or the calls that brought them down, were sent.
     pods: BTreeSet<u32>,
+    /// The edges at the ends of their chains, each by its first path, and how often.
+    leaves: BTreeMap<u32, u64>,
 }
 
-/// Who makes the requests of a source, and how its last one ended.
+/// Who makes the requests of an edge, by its first path, and how a source's last one ended.
 #[derive(Clone, Debug, Default)]
 struct SourceTally {
     pods: IdMap<bool>,
@@ -108,14 +116,16 @@ impl OutageTally {
         }
     }
 
-    /// A measured request failed by a fault.
-    pub(crate) fn failed(&mut self, fault: FaultId, source: u32, arrival: u64, end: u64, pod: Option<u32>) {
-        let new = || Failures { from: arrival, to: end, count: 0, pods: BTreeSet::new() };
+    /// A measured request of a source failed by a fault, through the edge whose first path is `leaf` and its `pod`.
+    pub(crate) fn failed(&mut self, fault: FaultId, source: u32, leaf: u32, time: Range<u64>, pod: Option<u32>) {
+        let (from, to, count) = (time.start, time.end, 0);
+        let new = || Failures { from, to, count, pods: BTreeSet::new(), leaves: BTreeMap::new() };
         let failures = self.failures.entry((fault, source)).or_insert_with(new);
-        failures.from = failures.from.min(arrival);
-        failures.to = failures.to.max(end);
+        failures.from = failures.from.min(from);
+        failures.to = failures.to.max(to);
         failures.count += 1;
         failures.pods.extend(pod);
+        *failures.leaves.entry(leaf).or_default() += 1;
     }
 }
 
@@ -126,7 +136,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) chains: &'a Chains,
     pub(crate) ports: &'a AddressingTally,
-    pub(crate) pending: &'a PendingTable,
+    /// Pending requests of the edge with this first path.
+    pub(crate) pending: &'a dyn Fn(u32) -> Vec<Pending>,
     pub(crate) tally: &'a OutageTally,
 }
 
@@ -153,12 +164,22 @@ impl Judge<'_> {
                 from: failures.from,
                 to: failures.to,
                 ended: self.ended(*fault, *source, failures),
-                stages: self.stages(*fault, *source, failures, fault_at),
+                stages: self.stages(*fault, failures, fault_at),
                 fault_at,
                 failures: failures.count,
+                calls: self.call_names(failures),
             })
         });
         judged.collect()
+    }
+
+    /// The calls among the edges that failed, the most frequent first.
+    fn call_names(&self, failures: &Failures) -> Vec<String> {
+        let mut leaves: Vec<(u32, u64)> = failures.leaves.iter().map(|(leaf, count)| (*leaf, *count)).collect();
+        leaves.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let call = |leaf: u32| self.header.sources.get(leaf as usize).filter(|path| path.parent.is_some());
+        let edges = leaves.into_iter().filter_map(|(leaf, _)| self.header.edges.get(call(leaf)?.edge as usize));
+        edges.map(|edge| edge.name.clone()).collect()
     }
 
     fn service_port(&self, source: u32) -> Option<u32> {
@@ -198,7 +219,7 @@ impl Judge<'_> {
         }
     }
 
-    fn stages(&self, fault: FaultId, source: u32, failures: &Failures, fault_at: u64) -> Stages {
+    fn stages(&self, fault: FaultId, failures: &Failures, fault_at: u64) -> Stages {
         let mut stages = Stages::default();
         let mut reached = fault_at;
         let mut stage = |end: Option<u64>| {
@@ -207,38 +228,47 @@ impl Judge<'_> {
             reached = end;
             Some(length)
         };
-        stages.detection = stage(self.detected(fault, source, failures));
+        stages.detection = stage(self.detected(fault, failures));
         if stages.detection.is_none() {
             return stages;
         }
-        let view = self.view(source);
-        let lists = if matches!(view, View::Registry) { &self.facts.registry } else { &self.facts.endpoints };
-        let removal = self.removed(lists, fault, source);
-        stages.propagation = stage(removal.map(|(time, _)| time));
-        let Some((time, version)) = removal else { return stages };
-        let programmed = match view {
-            View::Rules => self.rules_programmed(source, time, version),
-            View::Registry => self.clients_programmed(source, time, version),
-            View::Fixed(_) | View::Unknown => None,
-        };
-        stages.programming = stage(programmed);
+        let removals = failures.leaves.keys().filter_map(|leaf| Some((*leaf, self.removed(fault, *leaf)?)));
+        let removals: Vec<(u32, (u64, u64))> = removals.collect();
+        stages.propagation = stage(removals.iter().map(|(_, (time, _))| *time).max());
+        if stages.propagation.is_none() {
+            return stages;
+        }
+        let programmed = removals.iter().map(|(leaf, (time, version))| self.programmed(*leaf, *time, *version));
+        stages.programming = stage(programmed.collect::<Option<Vec<u64>>>().and_then(|times| times.into_iter().max()));
         if stages.programming.is_some() {
             stages.client = stage(Some(failures.to));
         }
         stages
     }
 
-    fn detected(&self, fault: FaultId, source: u32, failures: &Failures) -> Option<u64> {
+    /// When the last of those who serve a source or call had a version.
+    fn programmed(&self, source: u32, time: u64, version: u64) -> Option<u64> {
+        match self.view(source) {
+            View::Rules => self.rules_programmed(source, time, version),
+            View::Registry => self.clients_programmed(source, time, version),
+            View::Fixed(_) | View::Unknown => None,
+        }
+    }
+
+    fn detected(&self, fault: FaultId, failures: &Failures) -> Option<u64> {
         let mut losses = self.facts.losses.iter();
         let first = losses.find(|(time, lost, faults)| {
-            self.chains.holds(*faults, fault) && self.concerns(source, *time, *lost, failures)
+            let concerns = |leaf: &u32| self.concerns(*leaf, *time, *lost, failures);
+            self.chains.holds(*faults, fault) && failures.leaves.keys().any(concerns)
         });
         first.map(|(time, _, _)| *time)
     }
 
     /// Time and version of the change that took the last of the lost pods out, each pod's first removal counting.
-    fn removed(&self, lists: &Lists, fault: FaultId, source: u32) -> Option<(u64, u64)> {
+    fn removed(&self, fault: FaultId, source: u32) -> Option<(u64, u64)> {
         let port = self.service_port(source)?;
+        let is_registry = matches!(self.view(source), View::Registry);
+        let lists = if is_registry { &self.facts.registry } else { &self.facts.endpoints };
         let mut seen = BTreeSet::new();
         let of_fault = lists.removals.iter().filter(|removal| removal.service_port == port);
         let of_fault = of_fault.filter(|removal| self.chains.holds(removal.faults, fault) && seen.insert(removal.pod));
@@ -273,9 +303,11 @@ impl Judge<'_> {
 
     fn ended(&self, fault: FaultId, source: u32, failures: &Failures) -> bool {
         let last = self.tally.sources.get(source).map_or(FaultSet::EMPTY, |tally| tally.last.1);
-        if self.chains.holds(last, fault) {
-            return false;
-        }
+        !self.chains.holds(last, fault) && failures.leaves.keys().all(|leaf| self.edge_ended(fault, *leaf, failures))
+    }
+
+    /// True when nothing of a source's or call's way leads to what the fault hit any more.
+    fn edge_ended(&self, fault: FaultId, source: u32, failures: &Failures) -> bool {
         // Pods behind a link that is still down live and cannot be reached.
         let cut_off = self.facts.links_down.values().any(|faults| self.chains.holds(*faults, fault));
         let hit = |pod: u32| {
@@ -295,7 +327,7 @@ impl Judge<'_> {
         if held.into_iter().any(|(pod, address, port)| dead_entry(pod, address, port)) {
             return false;
         }
-        !self.pending.of_source(source).any(|pending| {
+        !(self.pending)(source).into_iter().any(|pending| {
             let died = self.facts.pod(pending.pod).and_then(|pod| pod.death).map_or(0, |(_, time)| time);
             hit(pending.pod) && (cut_off || !self.facts.lives(pending.pod) || pending.arrival <= died)
         })

@@ -1,4 +1,4 @@
-//! Requests by outcome, per source.
+//! Requests by outcome, per source or edge.
 
 use std::collections::BTreeMap;
 
@@ -48,8 +48,6 @@ impl RequestCounts {
 pub(crate) struct RequestTally {
     /// Arrivals.
     pub(crate) total: u64,
-    /// Connections opened.
-    pub(crate) attempts: u64,
     outcomes: [u64; Outcome::ALL.len()],
 }
 

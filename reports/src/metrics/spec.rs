@@ -3,13 +3,15 @@
 use sim_core::trace::Level;
 
 use super::balance::ratio;
-use super::{Outage, RequestCounts, RunMetrics};
+use super::{EdgeMetrics, Outage, RequestCounts, RunMetrics};
 
 /// What a metric is a metric of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// A run, or one source of it.
+    /// A run, one source of it, or one edge of its call graph.
     Traffic,
+    /// One edge of the call graph: a source or a call; all of them when none is named.
+    Edge,
     /// An outage: one fault and one source; the worst of those that fit.
     Outage,
     /// A run as a whole.
@@ -23,6 +25,8 @@ pub struct Selector<'a> {
     pub traffic: Option<&'a str>,
     /// Only this fault; `None` is all of them.
     pub fault: Option<&'a str>,
+    /// Only this edge of the call graph: a source, or `WORKLOAD > CALL`.
+    pub edge: Option<&'a str>,
 }
 
 /// One metric.
@@ -42,16 +46,21 @@ pub struct MetricSpec {
 }
 
 impl MetricSpec {
-    /// The value in a run; `None` when there is nothing to measure, or no such source or fault.
+    /// The value in a run; `None` when there is nothing to measure, or no such source, fault or edge.
     pub fn value(&self, run: &RunMetrics, selector: Selector<'_>) -> Option<f64> {
         let known_source = selector.traffic.is_none_or(|name| run.traffic.iter().any(|traffic| traffic.name == name));
         let known_fault = selector.fault.is_none_or(|name| run.faults.iter().any(|fault| fault == name));
-        if known_source && known_fault { (self.evaluate)(run, selector) } else { None }
+        let by_edge = matches!(self.scope, Scope::Traffic | Scope::Edge);
+        let known_edge = selector.edge.is_none_or(|name| by_edge && run.edges.iter().any(|edge| edge.name == name));
+        if known_source && known_fault && known_edge { (self.evaluate)(run, selector) } else { None }
     }
 
     /// True if a small value is the better one.
     pub fn small_is_good(&self) -> bool {
-        !matches!(self.name, "request_success_rate" | "request_total" | "request_ok" | "outage_ended" | "jain")
+        !matches!(
+            self.name,
+            "request_success_rate" | "request_total" | "request_ok" | "outage_ended" | "jain" | "connections_reused"
+        )
     }
 }
 
@@ -72,18 +81,28 @@ fn number(value: u64) -> f64 {
 }
 
 fn counts<'a>(run: &'a RunMetrics, selector: Selector<'_>) -> Option<&'a RequestCounts> {
-    match selector.traffic {
-        Some(name) => run.traffic.iter().find(|traffic| traffic.name == name).map(|traffic| &traffic.requests),
-        None => Some(&run.requests),
+    match (selector.edge, selector.traffic) {
+        (Some(name), _) => run.edges.iter().find(|edge| edge.name == name).map(|edge| &edge.requests),
+        (None, Some(name)) => run.traffic.iter().find(|traffic| traffic.name == name).map(|traffic| &traffic.requests),
+        (None, None) => Some(&run.requests),
     }
 }
 
 fn latency(run: &RunMetrics, selector: Selector<'_>, of: fn(&super::LatencySummary) -> Option<u64>) -> Option<f64> {
-    let summary = match selector.traffic {
-        Some(name) => run.traffic.iter().find(|traffic| traffic.name == name).map(|traffic| &traffic.latency)?,
-        None => &run.latency,
+    let summary = match (selector.edge, selector.traffic) {
+        (Some(name), _) => run.edges.iter().find(|edge| edge.name == name).map(|edge| &edge.latency)?,
+        (None, Some(name)) => {
+            run.traffic.iter().find(|traffic| traffic.name == name).map(|traffic| &traffic.latency)?
+        }
+        (None, None) => &run.latency,
     };
     of(summary).map(number)
+}
+
+/// The edges that are meant: a source is one, too.
+fn edges<'a>(run: &'a RunMetrics, selector: Selector<'a>) -> impl Iterator<Item = &'a EdgeMetrics> {
+    let wanted = selector.edge.or(selector.traffic);
+    run.edges.iter().filter(move |edge| wanted.is_none_or(|name| edge.name == name))
 }
 
 fn outages<'a>(run: &'a RunMetrics, selector: Selector<'a>) -> impl Iterator<Item = &'a Outage> {
@@ -152,6 +171,14 @@ metrics! {
         |run, of| stage(run, of, |outage| outage.stages.programming);
     "client_time", "ns", Outage, Request, "from there to the end of the last failed request",
         |run, of| stage(run, of, |outage| outage.stages.client);
+    "retries", "count", Edge, Request, "attempts that followed a failed one; of all edges together when none is named",
+        |run, of| Some(number(edges(run, of).map(|edge| edge.retries).sum()));
+    "amplification", "ratio", Edge, Request, "attempts over the requests that are there without retries; the worst edge when none is named",
+        |run, of| edges(run, of).filter_map(|edge| edge.amplification).max_by(f64::total_cmp);
+    "connections_opened", "count", Edge, Connection, "connections opened; of all edges together when none is named",
+        |run, of| Some(number(edges(run, of).map(|edge| edge.connections_opened).sum()));
+    "connections_reused", "count", Edge, Connection, "requests sent over a connection that was already there; of all edges together when none is named",
+        |run, of| Some(number(edges(run, of).map(|edge| edge.connections_reused).sum()));
     "max_over_mean", "ratio", Run, Request, "requests of the busiest instance over the mean; the worst Service port",
         |run, _| run.balance.iter().filter_map(|service| service.max_over_mean).max_by(f64::total_cmp);
     "jain", "ratio", Run, Request, "Jain's index of the load per instance; the worst Service port",

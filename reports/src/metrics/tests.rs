@@ -55,6 +55,7 @@ fn an_outage_and_its_stages_by_hand() {
         stages,
         fault_at: 60 * S,
         failures: 2,
+        calls: Vec::new(),
     };
     assert_eq!(metrics.outages, [expected]);
     let sum: u64 =
@@ -78,12 +79,15 @@ fn values_by_name() {
     let all = Selector::default();
     assert_eq!(value("request_success_rate", all), Some(0.6));
     assert_eq!(value("outage_duration", all), Some(53.5e9));
-    assert_eq!(value("detection_time", Selector { fault: Some("lost-node"), traffic: Some("curl") }), Some(52e9));
-    assert_eq!(value("outage_duration", Selector { fault: Some("other"), traffic: None }), Some(0.0));
-    assert_eq!(value("outage_ended", Selector { fault: Some("other"), traffic: None }), Some(1.0));
-    assert_eq!(value("detection_time", Selector { fault: Some("other"), traffic: None }), None);
-    assert_eq!(value("outage_duration", Selector { fault: Some("nothing"), traffic: None }), None);
-    assert_eq!(value("request_total", Selector { fault: None, traffic: Some("nobody") }), None);
+    assert_eq!(
+        value("detection_time", Selector { fault: Some("lost-node"), traffic: Some("curl"), edge: None }),
+        Some(52e9)
+    );
+    assert_eq!(value("outage_duration", Selector { fault: Some("other"), traffic: None, edge: None }), Some(0.0));
+    assert_eq!(value("outage_ended", Selector { fault: Some("other"), traffic: None, edge: None }), Some(1.0));
+    assert_eq!(value("detection_time", Selector { fault: Some("other"), traffic: None, edge: None }), None);
+    assert_eq!(value("outage_duration", Selector { fault: Some("nothing"), traffic: None, edge: None }), None);
+    assert_eq!(value("request_total", Selector { fault: None, traffic: Some("nobody"), edge: None }), None);
     assert_eq!(value("translations", all), Some(5.0));
     assert!(metric("no_such_metric").is_none());
 }

@@ -62,7 +62,7 @@ pub(super) fn between(arms: &[String], runs: &[RunReport], levels: &Levels) -> V
         let paired = pair_runs(first, second, runs);
         for metric in METRICS {
             for (traffic, fault) in selectors(metric.scope, &traffic, &faults) {
-                let selector = Selector { traffic: traffic.as_deref(), fault: fault.as_deref() };
+                let selector = Selector { traffic: traffic.as_deref(), fault: fault.as_deref(), edge: None };
                 let values: Vec<f64> = paired.iter().filter_map(|pair| difference(metric, *pair, selector)).collect();
                 let Some(value) = mean(&values) else { continue };
                 differences.push(Difference {
@@ -98,7 +98,8 @@ fn pair_runs<'a>(first: &str, second: &str, runs: &'a [RunReport]) -> Vec<(&'a R
 fn selectors(scope: Scope, traffic: &[String], faults: &[String]) -> Vec<(Option<String>, Option<String>)> {
     let single = || traffic.iter().cloned().map(Some);
     match scope {
-        Scope::Run => vec![(None, None)],
+        // An edge need not be there in both arms.
+        Scope::Run | Scope::Edge => vec![(None, None)],
         Scope::Traffic if traffic.len() < 2 => vec![(None, None)],
         Scope::Traffic => std::iter::once(None).chain(single()).map(|traffic| (traffic, None)).collect(),
         Scope::Outage => {

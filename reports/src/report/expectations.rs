@@ -18,6 +18,8 @@ pub struct Expectation {
     pub traffic: Option<String>,
     /// Only this fault.
     pub fault: Option<String>,
+    /// Only this edge of the call graph.
+    pub edge: Option<String>,
     /// The least value.
     pub min: Option<f64>,
     /// The largest value.
@@ -35,6 +37,8 @@ pub struct ExpectationResult {
     pub traffic: Option<String>,
     /// The fault, if one was named.
     pub fault: Option<String>,
+    /// The edge of the call graph, if one was named.
+    pub edge: Option<String>,
     /// The least value.
     pub min: Option<f64>,
     /// The largest value.
@@ -48,10 +52,10 @@ pub struct ExpectationResult {
 }
 
 impl ExpectationResult {
-    /// The metric with the source and the fault it is about.
+    /// The metric with the source or edge and the fault it is about.
     pub fn title(&self) -> String {
         let mut title = self.metric.clone();
-        for (word, name) in [("of", &self.traffic), ("under", &self.fault)] {
+        for (word, name) in [("of", &self.traffic), ("of", &self.edge), ("under", &self.fault)] {
             if let Some(name) = name {
                 let _ = write!(title, " {word} {name}");
             }
@@ -95,7 +99,8 @@ pub(super) fn check(expectations: &[Expectation], arms: &[String], runs: &[RunRe
 
 fn check_arm(expectation: &Expectation, arm: &str, runs: &[RunReport]) -> ExpectationResult {
     let spec = metric(&expectation.metric);
-    let selector = Selector { traffic: expectation.traffic.as_deref(), fault: expectation.fault.as_deref() };
+    let (traffic, fault, edge) = (&expectation.traffic, &expectation.fault, &expectation.edge);
+    let selector = Selector { traffic: traffic.as_deref(), fault: fault.as_deref(), edge: edge.as_deref() };
     let of_arm = runs.iter().filter(|run| run.arm == arm);
     let values: Option<Vec<f64>> = of_arm.map(|run| spec?.value(&run.metrics, selector)).collect();
     let worst = values.and_then(|values| {
@@ -106,6 +111,7 @@ fn check_arm(expectation: &Expectation, arm: &str, runs: &[RunReport]) -> Expect
         arm: arm.to_owned(),
         traffic: expectation.traffic.clone(),
         fault: expectation.fault.clone(),
+        edge: expectation.edge.clone(),
         min: expectation.min,
         max: expectation.max,
         unit: spec.map_or("", |spec| spec.unit).to_owned(),

@@ -2,6 +2,7 @@
 //!
 //! The JSON form is stable: fields may be added, never renamed. Times are nanoseconds since the start of the run.
 
+mod calls;
 mod differences;
 mod expectations;
 mod json;

@@ -1,10 +1,11 @@
 //! What the text and the markdown report say, before either's form: an answer first, then tables.
 
+use super::calls;
 use super::table::Table;
 use super::units::{human_count, human_duration, human_value, instant, percent, seconds};
 use super::{Report, RunReport, SettingsDifference};
 use crate::metrics::spec::{Scope, Selector, metric};
-use crate::metrics::{Outage, RequestCounts};
+use crate::metrics::{Outage, RequestCounts, ServiceBalance};
 use std::fmt::Write as _;
 
 /// So many runs are listed.
@@ -22,7 +23,8 @@ pub(super) struct Section {
 }
 
 impl Section {
-    fn new(title: &str, table: Table) -> Self {
+    /// A part without notes.
+    pub(super) fn new(title: &str, table: Table) -> Self {
         Self { title: title.to_owned(), table, notes: Vec::new() }
     }
 }
@@ -52,7 +54,12 @@ pub(super) fn answers(report: &Report) -> Vec<(String, String)> {
 fn outage_words(outage: &Outage, name_source: bool) -> String {
     let of = if name_source { format!(" for {}", outage.traffic) } else { String::new() };
     let lasted = seconds(outage.to.saturating_sub(outage.from));
-    let mut words = format!("outage of {}{of} {lasted}", outage.fault);
+    let through = match outage.calls.as_slice() {
+        [] => String::new(),
+        [call] => format!(" through {call}"),
+        [call, rest @ ..] => format!(" through {call} and {} more", rest.len()),
+    };
+    let mut words = format!("outage of {}{of}{through} {lasted}", outage.fault);
     let stages = &outage.stages;
     let named = [
         ("detection", stages.detection),
@@ -89,8 +96,11 @@ pub(super) fn sections(report: &Report) -> Vec<Section> {
     let mut sections = vec![
         requests(&runs),
         latency(&runs),
+        calls::edges(&runs),
+        calls::critical_path(&runs),
         outages(&runs),
         load(&runs),
+        calls::load(&runs),
         addressing(&runs),
         arms_over_seeds(report),
         over_seeds(report),
@@ -170,7 +180,10 @@ fn load(runs: &[&RunReport]) -> Section {
     let header = ["ARM", "SERVICE", "INSTANCE", "NODE", "ADDRESS", ">OK", ">SHARE"];
     let mut section = Section::new("Load per instance", Table::new(&header));
     for run in runs {
-        for service in &run.metrics.balance {
+        let listed = |port: &&ServiceBalance| {
+            !calls::has_calls(&run.metrics) || calls::is_asked_by_sources(&run.metrics, &port.service)
+        };
+        for service in run.metrics.balance.iter().filter(listed) {
             let sum = service.instances.iter().map(|instance| instance.requests).sum();
             for instance in &service.instances {
                 section.table.row(vec![
@@ -219,10 +232,10 @@ fn arms_over_seeds(report: &Report) -> Section {
             let faults = report.runs.first().map_or(&[][..], |run| run.metrics.faults.as_slice());
             let about: Vec<Option<&str>> = match metric.scope {
                 Scope::Outage => faults.iter().map(|fault| Some(fault.as_str())).collect(),
-                Scope::Traffic | Scope::Run => vec![None],
+                Scope::Traffic | Scope::Edge | Scope::Run => vec![None],
             };
             for fault in about {
-                let selector = Selector { traffic: None, fault };
+                let selector = Selector { fault, ..Selector::default() };
                 let values = report.runs_of(&arm).filter_map(|run| metric.value(&run.metrics, selector));
                 let mut values: Vec<f64> = values.collect();
                 values.sort_by(f64::total_cmp);

@@ -88,10 +88,13 @@ fn json_has_the_documented_keys_in_order() {
         traffic[{name attempts requests{total ok unfinished failed{connect-timeout}} latency{unit p50 p90 p99 p999 max}}] \
         outages[{fault traffic from to ended stages{detection propagation programming client}}] \
         balance[{service maxOverMean jain instances[{instance node address requests}]}] \
-        addressing{hostPorts portConflicts translations addressesPerClient reconfigurations}}] \
+        addressing{hostPorts portConflicts translations addressesPerClient reconfigurations} \
+        edges[{name from to requests{total ok unfinished failed{connect-timeout}} latency{unit p50 p90 p99 p999 max} \
+        attempts retries hedges amplification share selfShare connectionsOpened connectionsReused}] \
+        criticalPath[] leafFailures[]}] \
         differences[{metric arms[] value unit traffic fault seeds interval}] \
         settingsDifferences[{arms[] path values[]}] \
-        expectations[{metric arm traffic fault min max unit pass value}]}";
+        expectations[{metric arm traffic fault edge min max unit pass value}]}";
     assert_eq!(shape(&value), expected);
 }
 
@@ -375,5 +378,67 @@ podwire 0.1.0, scenario nginx-node-death (cdcdcdcdcdcd), seed 42
 | --- | ---: | --- | ---: | ---: | --- |
 | docker-static | 42 | duration | 12 345 | 66 | abababababababababababababababab |
 | service | 42 | duration | 12 345 | 66 | abababababababababababababababab |
+"#);
+}
+
+#[test]
+fn the_text_report_of_calls() {
+    let header = crate::testing::calls::header();
+    let metrics = crate::testing::calls::mixed().run.feed(Metrics::new(&header)).finish();
+    let report = Report::new(ReportInput {
+        version: "0.1.0".into(),
+        scenario: "shop".into(),
+        runs: vec![RunReport::new(&header, metrics)],
+        ..ReportInput::default()
+    });
+    let text = rendered(&report, "text");
+    assert!(text.lines().all(|line| line.chars().count() <= 100 && line.is_ascii()));
+    let (before, load) = text.split_once("What addressing cost").unwrap();
+    assert!(load.contains("RECONFIGURATIONS"));
+    insta::assert_snapshot!(before, @r#"
+podwire 0.1.0, scenario shop, seed 42
+
+service  50.0 % ok; outage of lost-node through front > mid and 1 more 6.0 s; no request failed by
+         other; 10 unfinished
+
+Requests
+  ARM      TRAFFIC  TOTAL  OK    OK %  FAILED  UNFINISHED  CONNECTS
+  service  web         50  20  50.0 %      20          10        20
+  service / web failed with: 5xx 10, request-timeout 10
+
+Latency of ok requests, from the intended arrival
+  ARM      TRAFFIC     P50     P90     P99   P99.9     MAX
+  service  web      100 ms  100 ms  100 ms  100 ms  100 ms
+
+Calls
+  ARM      EDGE          REQUESTS     OK %       P50       P99  TRIES    SHARE
+  service  web                 50   50.0 %    100 ms    100 ms   1.00  100.0 %
+  service  front > mid         40   50.0 %  60.00 ms  60.00 ms   1.00   60.0 %
+  service  front > side        20  100.0 %  20.00 ms  20.00 ms   1.00    0.0 %
+  service  mid > leaf          30   66.7 %  40.00 ms  40.00 ms   1.00   40.0 %
+  service / front > mid failed with: 5xx 10, connect-timeout 10
+  service / mid > leaf failed with: connect-timeout 10
+  service: 10 of web failed because front > mid failed with connect-timeout (fault lost-node)
+  service: 10 of web failed because mid > leaf failed with connect-timeout (fault lost-node)
+  TRIES are attempts per request. SHARE is time on the critical path, calls below included.
+
+Critical path of ok requests
+  ARM      TRAFFIC  EDGE           SELF  WITH CALLS  SELF, SLOWEST
+  service  web      web          40.0 %     100.0 %         40.0 %
+  service  web      mid > leaf   40.0 %      40.0 %         40.0 %
+  service  web      front > mid  20.0 %      60.0 %         20.0 %
+  From each request's end back over the call that ended last. SELF leaves out the calls below an
+      edge and sums to 100 %; SLOWEST are the slowest requests, at least 1 %.
+
+Outages
+  ARM      FAULT      TRAFFIC     FROM  LASTED  DETECT  PROPAG.  PROGRAM  CLIENT  ENDED
+  service  lost-node  web      1.000 s   6.0 s       -        -        -       -  yes
+  The stages count from the fault; FROM is the first failed request's arrival.
+
+Load per instance
+  ARM      SERVICE      INSTANCE                   NODE    ADDRESS        OK   SHARE
+  service  my-nginx:80  my-nginx-5b56ccd65f-abcde  node-1  10.244.1.2:80  60  75.0 %
+  service  my-nginx:80  my-nginx-5b56ccd65f-abcdf  node-2  10.244.2.2:80  20  25.0 %
+  service / my-nginx:80: busiest over mean 1.500, Jain's index 0.800
 "#);
 }

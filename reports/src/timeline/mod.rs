@@ -41,13 +41,31 @@ struct StartPod {
     ready: bool,
 }
 
+/// Whose requests failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Edge {
+    /// A traffic source's own.
+    Source(SourceId),
+    /// A call's, by its number in the header.
+    Call(u32),
+}
+
+/// Failures of one kind since the last entry.
+#[derive(Clone, Copy, Debug)]
+struct Failed {
+    count: u64,
+    first: u64,
+    last: u64,
+}
+
 /// Follows a run and tells its story.
 #[derive(Clone, Debug)]
 pub struct Timeline {
     names: Names,
     entries: Vec<Entry>,
     known: BTreeMap<RecordId, (&'static str, u64)>,
-    failures: BTreeMap<(SourceId, Outcome), (u64, u64, u64)>,
+    /// By edge of the call graph: a source, or a call whatever the way to it.
+    failures: BTreeMap<(Edge, Outcome), Failed>,
     nodes: usize,
     services: Vec<String>,
     pods: BTreeMap<PodId, StartPod>,
@@ -85,6 +103,8 @@ impl Timeline {
     pub fn lines(&self) -> Vec<String> {
         let mut entries = self.entries.clone();
         entries.extend(self.failure_entries());
+        // An ejection does not close the failures before it, so those come after it.
+        entries.sort_by_key(|entry| entry.time);
         let start = self.start_lines();
         let mut shown = entries.clone();
         for close in CLOSE {
@@ -169,7 +189,9 @@ impl Timeline {
     }
 
     fn tell(&mut self, record: &Record) {
-        self.flush_failures();
+        if !matches!(record.body, Body::AddressEjected { .. }) {
+            self.flush_failures();
+        }
         let time = record.time.as_nanos();
         let why = [record.because, record.cause].into_iter().find_map(|id| self.known.get(&id));
         let why = why.map_or_else(String::new, |(kind, at)| match time.saturating_sub(*at) {
@@ -186,15 +208,55 @@ impl Timeline {
         self.failures.clear();
     }
 
+    /// One entry for each source and way of failing, and one for all calls together.
     fn failure_entries(&self) -> Vec<Entry> {
-        let entry = |((source, outcome), (count, first, last)): (&(SourceId, Outcome), &(u64, u64, u64))| {
-            let requests = if *count == 1 { "request" } else { "requests" };
-            let what = format!("{count} {requests} of {} failed with {}", self.names.source(*source), outcome.word());
-            Entry { time: *first, until: *last, kind: "failures", what: vec![what], why: String::new() }
-        };
-        let mut entries: Vec<Entry> = self.failures.iter().map(entry).collect();
+        let mut entries = Vec::new();
+        let mut calls: Vec<(u32, Outcome, Failed)> = Vec::new();
+        for ((edge, outcome), failed) in &self.failures {
+            let source = match edge {
+                Edge::Source(source) => source,
+                Edge::Call(edge) => {
+                    calls.push((*edge, *outcome, *failed));
+                    continue;
+                }
+            };
+            let requests = if failed.count == 1 { "request" } else { "requests" };
+            let (count, name) = (failed.count, self.names.source(*source));
+            let what = vec![format!("{count} {requests} of {name} failed with {}", outcome.word())];
+            entries.push(Entry { time: failed.first, until: failed.last, kind: "failures", what, why: String::new() });
+        }
+        let time = calls.iter().map(|(_, _, failed)| failed.first).min();
+        if let Some(time) = time {
+            calls.sort_by_key(|(_, _, failed)| std::cmp::Reverse(failed.count));
+            let until = calls.iter().map(|(_, _, failed)| failed.last).max().unwrap_or(time);
+            let words = |(edge, outcome, failed): &(u32, Outcome, Failed)| {
+                let name = self.names.header().edges.get(*edge as usize).map_or("?", |edge| edge.name.as_str());
+                format!("{} {name} {}", failed.count, outcome.word())
+            };
+            let what = calls.iter().map(words).collect();
+            entries.push(Entry { time, until, kind: "call-failures", what, why: String::new() });
+        }
         entries.sort_by_key(|entry| entry.time);
         entries
+    }
+
+    fn edge(&self, source: SourceId) -> Edge {
+        let path = self.names.header().sources.get(source.index()).filter(|path| path.parent.is_some());
+        path.map_or(Edge::Source(source), |path| Edge::Call(path.edge))
+    }
+
+    fn ended(&mut self, record: &Record, source: SourceId, outcome: Outcome) {
+        let edge = self.edge(source);
+        let is_root = matches!(edge, Edge::Source(_));
+        self.ended += u64::from(is_root);
+        // A call that only hands the failure of another one on is not told.
+        let handed_on = !is_root && outcome == Outcome::ServerError && record.because != 0;
+        if outcome != Outcome::Ok && !handed_on {
+            let time = record.time.as_nanos();
+            self.failed += u64::from(is_root);
+            let failed = self.failures.entry((edge, outcome)).or_insert(Failed { count: 0, first: time, last: time });
+            (failed.count, failed.last) = (failed.count + 1, time);
+        }
     }
 }
 
@@ -202,17 +264,12 @@ impl TraceSink for Timeline {
     #[allow(clippy::wildcard_enum_match_arm)] // all other kinds are the control plane's
     fn record(&mut self, record: &Record) {
         match record.body {
-            Body::RequestEnded { source, outcome, .. } => {
-                self.ended += 1;
-                if outcome != Outcome::Ok {
-                    self.failed += 1;
-                    let time = record.time.as_nanos();
-                    let failures = self.failures.entry((source, outcome)).or_insert((0, time, time));
-                    (failures.0, failures.2) = (failures.0 + 1, time);
-                }
-            }
+            Body::RequestEnded { source, outcome, .. } => self.ended(record, source, outcome),
             Body::RequestArrived { .. }
+            | Body::RequestRetried { .. }
+            | Body::RequestHedged { .. }
             | Body::ConnectionOpened { .. }
+            | Body::ConnectionReused { .. }
             | Body::ConnectionAccepted { .. }
             | Body::ResponseSent { .. }
             | Body::ConnectionClosed { .. }
@@ -255,7 +312,7 @@ fn merge(entries: &[Entry], close: u64) -> Vec<Entry> {
         match merged.last_mut() {
             Some(last)
                 if last.kind == entry.kind
-                    && entry.kind != "failures"
+                    && !matches!(entry.kind, "failures" | "call-failures")
                     && entry.time.saturating_sub(last.until) <= close =>
             {
                 last.until = entry.until;
@@ -324,6 +381,29 @@ mod tests {
 +106.000s  proxy-synced      node-3 has version 3 in its rules  <- endpoint-removed 0.089s before
 +411.000s  pod-deleted       my-nginx-5b56ccd65f-abcdf: evicted from its unreachable node  <- node-not-ready 305.099s before
    in all  3 requests ended, 3 of them failed
+"#);
+    }
+
+    #[test]
+    fn failed_calls_are_told_in_one_line_and_ejections_do_not_part_them() {
+        let mut calls = crate::testing::calls::mixed();
+        let (source, client) = (SourceId(3), sim_core::trace::fields::Client::Pod(PodId(0)));
+        let (address, port, until) = (crate::testing::ip("10.244.2.2"), 80, 9 * S);
+        calls.run.add(0, 0, Body::AddressEjected { source, client, address, port, until });
+        let story = calls.run.feed(Timeline::new(&crate::testing::calls::header())).lines().join("\n");
+        insta::assert_snapshot!(story, @r#"
++0.000s  test under flat-pod-ip, discovery service, seed 42: 4 nodes, Services my-nginx 10.96.3.4
+         my-nginx-5b56ccd65f-abcde on node-1, 10.244.1.2
+         my-nginx-5b56ccd65f-abcdf on node-2, 10.244.2.2
+         curl-5b56ccd65f-abcdg on node-3, 10.244.3.2
+         my-nginx:80 -> 10.244.1.2:80, 10.244.2.2:80
++0.500s  fault-started    lost-node begins
++0.500s  node-down        node-2 stops  <- fault-started
++1.022s  call-failures    10 front > mid connect-timeout, 10 mid > leaf connect-timeout, until +7.040s
++1.024s  failures         10 requests of web failed with 5xx, until +6.874s
++1.180s  failures         10 requests of web failed with request-timeout, until +7.030s
++7.470s  address-ejected  pod/my-nginx-5b56ccd65f-abcde leaves 10.244.2.2:80 out until 9.000s
+ in all  40 requests ended, 20 of them failed
 "#);
     }
 

@@ -37,6 +37,54 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         Body::NodePortAllocated { service_port, node_port } => {
             format!("{} on port {node_port} of every node", names.service_port(service_port))
         }
+        Body::EndpointAdded { .. }
+        | Body::EndpointRemoved { .. }
+        | Body::RegistryAdded { .. }
+        | Body::RegistryRemoved { .. }
+        | Body::ProxySynced { .. }
+        | Body::CheckFailed { .. }
+        | Body::ClientConfigured { .. }
+        | Body::AddressWritten { .. }
+        | Body::AddressEjected { .. } => of_addresses(body, names),
+        Body::LimitReached { limit } => format!("the limit of {limit} is reached"),
+        Body::PodCreated { .. }
+        | Body::PodScheduled { .. }
+        | Body::PodPending { .. }
+        | Body::AddressAssigned { .. }
+        | Body::ContainerStarted { .. }
+        | Body::ContainerExited { .. }
+        | Body::PodReady { .. }
+        | Body::PodNotReady { .. }
+        | Body::PodDeleted { .. }
+        | Body::PodGone { .. }
+        | Body::StopSignal { .. }
+        | Body::PortPublished { .. }
+        | Body::PortReleased { .. }
+        | Body::PortConflict { .. } => of_pod(body, names),
+        Body::RequestArrived { .. }
+        | Body::RequestEnded { .. }
+        | Body::RequestRetried { .. }
+        | Body::RequestHedged { .. }
+        | Body::ConnectionReused { .. }
+        | Body::ConnectionOpened { .. }
+        | Body::ConnectionAccepted { .. }
+        | Body::ResponseSent { .. }
+        | Body::ConnectionClosed { .. }
+        | Body::SegmentSent { .. }
+        | Body::SegmentDropped { .. }
+        | Body::SegmentReceived { .. }
+        | Body::SocketOpened { .. }
+        | Body::BackendOffered { .. }
+        | Body::BackendChosen { .. }
+        | Body::AddressTranslated { .. }
+        | Body::ConntrackEntered { .. } => String::new(),
+    }
+}
+
+/// What is said of the addresses that rules, registries and clients hold.
+#[allow(clippy::wildcard_enum_match_arm)] // `what` is the complete list
+fn of_addresses(body: &Body, names: &Names) -> String {
+    match *body {
         Body::EndpointAdded { service_port, address, port, version, .. }
         | Body::RegistryAdded { service_port, address, port, version, .. } => {
             format!("{} gains {address}:{port} (version {version})", names.service_port(service_port))
@@ -55,41 +103,10 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         Body::AddressWritten { client, address, port, .. } => {
             format!("{} wrote down {address}:{port}", names.client(client))
         }
-        Body::LimitReached { limit } => format!("the limit of {limit} is reached"),
-        Body::PodCreated { .. }
-        | Body::PodScheduled { .. }
-        | Body::PodPending { .. }
-        | Body::AddressAssigned { .. }
-        | Body::ContainerStarted { .. }
-        | Body::ContainerExited { .. }
-        | Body::PodReady { .. }
-        | Body::PodNotReady { .. }
-        | Body::PodDeleted { .. }
-        | Body::PodGone { .. }
-        | Body::StopSignal { .. }
-        | Body::PortPublished { .. }
-        | Body::PortReleased { .. }
-        | Body::PortConflict { .. } => of_pod(body, names),
         Body::AddressEjected { client, address, port, until, .. } => {
             format!("{} leaves {address}:{port} out until {}", names.client(client), seconds(until))
         }
-        Body::RequestArrived { .. }
-        | Body::RequestEnded { .. }
-        | Body::RequestRetried { .. }
-        | Body::RequestHedged { .. }
-        | Body::ConnectionReused { .. }
-        | Body::ConnectionOpened { .. }
-        | Body::ConnectionAccepted { .. }
-        | Body::ResponseSent { .. }
-        | Body::ConnectionClosed { .. }
-        | Body::SegmentSent { .. }
-        | Body::SegmentDropped { .. }
-        | Body::SegmentReceived { .. }
-        | Body::SocketOpened { .. }
-        | Body::BackendOffered { .. }
-        | Body::BackendChosen { .. }
-        | Body::AddressTranslated { .. }
-        | Body::ConntrackEntered { .. } => String::new(),
+        _ => String::new(),
     }
 }
 

@@ -46,7 +46,7 @@ codes! {
     UNKNOWN_SERVICE = Error "E0403" "no such Service";
     UNKNOWN_PORT = Error "E0404" "no such port";
     UNKNOWN_LINK = Error "E0405" "no such link";
-    UNKNOWN_NAME = Error "E0406" "an unknown metric, arm, traffic, fault or action";
+    UNKNOWN_NAME = Error "E0406" "an unknown metric, arm, traffic, fault, action or edge";
     AMBIGUOUS = Error "E0407" "a name that several namespaces hold";
     UNKNOWN_ZONE = Error "E0408" "no such zone";
     NOT_MODELLED = Error "E0501" "a combination that is not modelled";

@@ -353,6 +353,8 @@ pub struct ExpectSpec {
     pub traffic: Option<String>,
     /// After this fault or action.
     pub fault: Option<String>,
+    /// Of this edge of the call graph: a traffic source, or `WORKLOAD > CALL`.
+    pub edge: Option<String>,
     /// The least value allowed: a number, or a duration.
     pub min: Option<BoundText>,
     /// The greatest value allowed: a number, or a duration.
