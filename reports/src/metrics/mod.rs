@@ -278,30 +278,34 @@ impl Metrics {
     }
 
     fn ended(&mut self, record: &Record, source: SourceId, number: u64, outcome: Outcome, pod: Option<PodId>) {
-        let Some(trees) = &mut self.trees else {
-            let Some(pending) = self.pending.remove(source.0, number) else { return };
-            let verdict = (outcome != Outcome::Ok).then(|| Verdict {
+        if let Some(trees) = &mut self.trees {
+            let Some(end) = trees.ended(record, outcome, pod, &mut self.chains) else { return };
+            self.count_end(record, source, outcome, pod, end.request);
+            let failure = end.verdict.and_then(|verdict| self.failure(record, source, end.request, verdict));
+            return self.release(end, source, record.time.as_nanos(), failure);
+        }
+        let Some(pending) = self.pending.remove(source.0, number) else { return };
+        self.count_end(record, source, outcome, pod, pending);
+        if outcome != Outcome::Ok {
+            let verdict = Verdict {
                 path: source.0,
                 outcome,
                 record: record.id,
                 pod: pod.map_or(pending.pod, |pod| pod.0),
                 faults: self.chains.of(record),
                 waits: 0,
-            });
-            self.count_end(record, source, outcome, pod, pending);
-            if let Some(failure) = self.root_ended(record, source, pending, verdict) {
+            };
+            if let Some(failure) = self.failure(record, source, pending, verdict) {
                 self.root_failed(&failure);
             }
-            return;
-        };
-        let Some(end) = trees.ended(record, outcome, pod, &mut self.chains) else { return };
-        self.count_end(record, source, outcome, pod, end.request);
-        let failure = self.root_ended(record, source, end.request, end.verdict);
-        self.release(end, source, record.time.as_nanos(), failure);
+        }
     }
 
-    /// Counts the end of a measured request.
+    /// Counts the end of a request; a failed one's faults may follow.
     fn count_end(&mut self, record: &Record, source: SourceId, outcome: Outcome, pod: Option<PodId>, request: Pending) {
+        if self.is_root(source.0) {
+            self.outages.ended(source.0, request.arrival, FaultSet::EMPTY);
+        }
         let Some(edge) = self.edge(source).filter(|_| request.measured) else { return };
         edge.requests.end(outcome);
         if outcome == Outcome::Ok {
@@ -313,22 +317,12 @@ impl Metrics {
         }
     }
 
-    /// Notes how a source's request ended; gives the failure if it was one.
-    fn root_ended(
-        &mut self,
-        record: &Record,
-        source: SourceId,
-        request: Pending,
-        verdict: Option<Verdict>,
-    ) -> Option<RootFailure> {
-        if !self.is_root(source.0) {
-            return None;
-        }
-        let faults = verdict.map_or(FaultSet::EMPTY, |verdict| verdict.faults);
-        self.outages.ended(source.0, request.arrival, faults);
+    /// A failed request of a source.
+    fn failure(&self, record: &Record, source: SourceId, request: Pending, verdict: Verdict) -> Option<RootFailure> {
         let Pending { arrival, measured, .. } = request;
-        let (source, end, record) = (source.0, record.time.as_nanos(), record.id);
-        Some(RootFailure { source, arrival, end, record, measured, verdict: verdict? })
+        let (end, record) = (record.time.as_nanos(), record.id);
+        let failure = RootFailure { source: source.0, arrival, end, record, measured, verdict };
+        self.is_root(source.0).then_some(failure)
     }
 
     /// A request's tree goes when its root has ended, and its critical path is known then.

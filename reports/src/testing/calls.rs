@@ -67,10 +67,9 @@ impl Calls {
     }
 
     fn number(&self, request: u64) -> u64 {
-        match self.run.records[usize::try_from(request).unwrap() - 1].body {
-            Body::RequestArrived { number, .. } => number,
-            _ => panic!("no arrival"),
-        }
+        let record = self.run.records[usize::try_from(request).unwrap() - 1];
+        let Body::RequestArrived { number, .. } = record.body else { panic!("no arrival") };
+        number
     }
 
     /// A request ends.
