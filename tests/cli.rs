@@ -247,7 +247,7 @@ fn the_json_report_has_exactly_the_keys_that_were_promised() {
     let addressing = ["hostPorts", "portConflicts", "translations", "addressesPerClient", "reconfigurations"];
     assert_eq!(keys(&run["addressing"]), addressing);
     assert_eq!(keys(&report["settingsDifferences"][0]), ["arms", "path", "values"]);
-    let expectation = ["metric", "arm", "traffic", "fault", "min", "max", "unit", "pass", "value"];
+    let expectation = ["metric", "arm", "traffic", "fault", "edge", "min", "max", "unit", "pass", "value"];
     assert_eq!(keys(&report["expectations"][0]), expectation);
     for key in ["metric", "arms", "value"] {
         assert!(report["differences"][0].get(key).is_some(), "{key}");

@@ -68,7 +68,7 @@ fn product<'a>(path: &str, text: &'a str) -> &'a str {
     let is_test = path.starts_with("benches/")
         || path.contains("/tests")
         || path.starts_with("tests/")
-        || path.ends_with("/testing.rs")
+        || path.contains("/testing")
         || path.ends_with("_tests.rs");
     if is_test { "" } else { text.split("#[cfg(test)]\nmod ").next().unwrap_or(text) }
 }
