@@ -239,15 +239,17 @@ impl World {
             // It has died, and all its connections are ended with it.
             return;
         }
-        if let Some(timer) = self.exchanges[exchange].client_timer.take() {
+        let shared = self.is_multiplexed(connection);
+        if !shared && let Some(timer) = self.exchanges[exchange].client_timer.take() {
             self.agenda.disarm(timer);
         }
         match self.connections[connection].client_end {
             ClientEnd::SynSent if self.connections[connection].active == 0 => {
                 self.close_client(connection, Outcome::ConnectTimeout);
             }
-            // An answer may come late; on a connection of several streams it is thrown away then.
-            ClientEnd::Established if self.is_multiplexed(connection) => self.stream_ends(connection),
+            // On a connection of several streams, what was sent stays the kernel's to deliver, and a late answer is
+            // thrown away.
+            ClientEnd::Established if shared => self.stream_ends(connection),
             ClientEnd::Established => {
                 self.retire(connection);
                 self.client_sends_fin(connection, true);

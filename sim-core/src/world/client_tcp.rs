@@ -103,7 +103,7 @@ impl World {
         state.client_attempt = state.client_attempt.saturating_add(1);
         let Some(connection) = state.connection else { return };
         if self.connections[connection].client_end != ClientEnd::Established {
-            return;
+            return self.loose_exchanges.push(exchange);
         }
         if now.since(self.exchanges[exchange].sent_at) >= give_up {
             return self.client_fails(connection, Outcome::TimedOut);
@@ -125,6 +125,7 @@ impl World {
     fn disarm_request(&mut self, exchange: u32) {
         if let Some(timer) = self.exchanges[exchange].client_timer.take() {
             self.agenda.disarm(timer);
+            self.loose_exchanges.push(exchange);
         }
     }
 

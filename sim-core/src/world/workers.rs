@@ -168,6 +168,11 @@ impl World {
             return;
         }
         let (connection, after, timer) = (state.connection, state.next, state.client_timer);
+        let established = connection.is_some_and(|it| self.connections[it].client_end == ClientEnd::Established);
+        if timer.is_some() && established {
+            // Its maker has given it up, but the kernel has not.
+            return;
+        }
         if let Some(timer) = timer {
             self.agenda.disarm(timer);
         }
