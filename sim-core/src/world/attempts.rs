@@ -274,9 +274,13 @@ impl World {
             health.failures = 0;
             return;
         }
-        health.failures += 1;
         let now = self.agenda.now();
-        if health.failures < ejection.consecutive_failures || health.ejected_until > now {
+        if health.ejected_until > now {
+            // It was on its way when the address was left out: it says nothing of the time after that.
+            return;
+        }
+        health.failures += 1;
+        if health.failures < ejection.consecutive_failures {
             return;
         }
         let known = state.list.len().max(1) as u64;
