@@ -8,6 +8,7 @@
 
 mod support {
     pub(crate) mod engine;
+    pub(crate) mod laws;
     pub(crate) mod random;
 }
 
@@ -15,31 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use podwire::experiment::Unit;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use scenarios::Scenario;
 use sim_core::model::settings::AddressModelKind;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Level, Record, TraceHeader};
 use support::engine::{load, run};
+use support::laws::{Checked, chains_end_at_roots, config, order_and_causes};
 use support::random::{App, DURATION, Plan, changed, manifest, plan, rolled};
-
-type Checked = Result<(), TestCaseError>;
-
-/// Numbers go up, time never goes back, and causes come first.
-fn order_and_causes(records: &[Record]) -> Checked {
-    let mut known: BTreeSet<u64> = BTreeSet::new();
-    let mut last = (0, 0);
-    for record in records {
-        let now = (record.time.as_nanos(), record.id);
-        prop_assert!(now.0 >= last.0 && now.1 > last.1, "{record:?} after {last:?}");
-        last = now;
-        for other in [record.cause, record.because].into_iter().filter(|other| *other != 0) {
-            prop_assert!(known.contains(&other), "{record:?} refers to nothing before it");
-        }
-        known.insert(record.id);
-    }
-    Ok(())
-}
 
 /// Where a request is in its life.
 #[derive(Default)]
@@ -185,17 +168,6 @@ fn check(scenario: &Scenario, healed: bool) -> Checked {
     Ok(())
 }
 
-/// Every chain of causes begins with a fault, an action, the plan, an arrival or a limit.
-fn chains_end_at_roots(records: &[Record]) -> Checked {
-    for record in records {
-        let kind = record.body.kind();
-        let roots = ["plan-applied", "fault-started", "action-started", "request-arrived", "limit-reached"];
-        let is_root = roots.contains(&kind);
-        prop_assert_eq!(record.cause == 0, is_root, "{:?}", record);
-    }
-    Ok(())
-}
-
 /// A pod becomes ready only while its container runs: not after it was removed, killed or lost with its node.
 fn only_running_pods_become_ready(records: &[Record]) -> Checked {
     let mut node_of: BTreeMap<u32, u32> = BTreeMap::new();
@@ -264,17 +236,8 @@ fn users_without_a_think_time_and_without_a_client_do_not_stop_the_clock() {
     assert_eq!(run(&scenario, 0, Level::Connection).report.stop, "duration");
 }
 
-/// The same few cases each time; `PROPTEST_CASES=N` tries N other ones.
-fn config() -> ProptestConfig {
-    let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_some() {
-        return default;
-    }
-    ProptestConfig { cases: 32, rng_seed: RngSeed::Fixed(1), ..default }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(32))]
 
     #[test]
     fn records_of_any_run_keep_their_laws(plan in plan()) {

@@ -7,6 +7,7 @@
     reason = "tests fail loudly and look at few record kinds"
 )]
 
+mod connections;
 mod control;
 mod lab;
 mod rollout;

@@ -2,13 +2,17 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     clippy::print_stdout,
     clippy::wildcard_enum_match_arm,
     reason = "tests fail loudly, print their figures, count below 2^53 and look at few record kinds"
 )]
 
 mod arrivals;
+mod attempts;
+mod calls;
 mod lab;
 mod mm1;
 mod node_death;

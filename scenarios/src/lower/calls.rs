@@ -94,6 +94,7 @@ fn sequence(
     names: &mut Vec<String>,
 ) -> Vec<Step> {
     let mut lowered = Vec::new();
+    refuse_nothing(ctx, steps, place);
     for (index, step) in steps.iter() {
         let at = place.item(index);
         match step {
@@ -113,6 +114,7 @@ fn parallel(
     names: &mut Vec<String>,
 ) -> Vec<Step> {
     let mut lowered = Vec::new();
+    refuse_nothing(ctx, steps, place);
     for (index, step) in steps.iter() {
         let at = place.item(index);
         match step {
@@ -120,10 +122,13 @@ fn parallel(
             StepSpec::Text(_) | StepSpec::Call(_) => lowered.extend(one_call(ctx, tables, step, &at, names)),
         }
     }
-    if lowered.is_empty() {
+    lowered
+}
+
+fn refuse_nothing(ctx: &mut Lowering<'_>, steps: &List<StepSpec>, place: &Place) {
+    if steps.is_empty() {
         ctx.sink.report(BAD_VALUE, place, "a step without calls");
     }
-    lowered
 }
 
 fn one_call(

@@ -216,9 +216,15 @@ impl World {
 
     /// Attempts under way of a request that ends are given up without a word of their own.
     pub(super) fn drop_attempts(&mut self, request: u32) {
-        for exchange in self.requests[request].exchanges.into_iter().flatten() {
+        let dropped = self.requests[request].exchanges;
+        for exchange in dropped.into_iter().flatten() {
             let because = self.exchanges[exchange].connection.map_or(0, |it| self.connections[it].because);
             self.detach(exchange, Outcome::RequestTimeout, because);
+        }
+        // Those that wait for a connection go first, so that none gets the one that another leaves.
+        let (connected, waiting): (Vec<u32>, Vec<u32>) =
+            dropped.into_iter().flatten().partition(|exchange| self.exchanges[*exchange].connection.is_some());
+        for exchange in waiting.into_iter().chain(connected) {
             self.let_go(exchange);
         }
     }
@@ -272,9 +278,13 @@ impl World {
             health.failures = 0;
             return;
         }
-        health.failures += 1;
         let now = self.agenda.now();
-        if health.failures < ejection.consecutive_failures || health.ejected_until > now {
+        if health.ejected_until > now {
+            // It was on its way when the address was left out: it says nothing of the time after that.
+            return;
+        }
+        health.failures += 1;
+        if health.failures < ejection.consecutive_failures {
             return;
         }
         let known = state.list.len().max(1) as u64;

@@ -61,7 +61,7 @@ impl World {
         if state.open < settings.pool {
             return true;
         }
-        let idle = state.pools.values().filter_map(|pool| pool.available.first().copied());
+        let idle = state.pools.values().flat_map(|pool| pool.available.iter().copied());
         let idle = idle.filter(|connection| {
             let state = &self.connections[*connection];
             state.active == 0 && state.client_end == ClientEnd::Established
