@@ -14,7 +14,7 @@ use sim_core::model::call::Call;
 use sim_core::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use sim_core::model::parameters::{Argument, Arguments, Victim, find};
 use sim_core::model::settings::{
-    AddressModelKind, ClusterSettings, Discovery, DockerSettings, Limits, RegistrySettings, Rescheduler,
+    AddressModelKind, ClusterSettings, Discovery, DnsSettings, DockerSettings, Limits, RegistrySettings, Rescheduler,
     TransportSettings,
 };
 use sim_core::model::units::{Bandwidth, Rate};
@@ -130,6 +130,7 @@ fn model(address_model: AddressModelKind, discovery: Discovery, seed: u64) -> Mo
         cluster: ClusterSettings::default(),
         docker: DockerSettings::default(),
         transport: TransportSettings::default(),
+        dns: DnsSettings::default(),
         limits: Limits::default(),
         workloads: vec![workload("my-nginx", 2, &[1, 2], Some(80)), workload("curl", 1, &[3], None)],
         services: vec![service()],

@@ -9,4 +9,5 @@
 
 mod control;
 mod lab;
+mod names;
 mod transport;

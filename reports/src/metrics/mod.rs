@@ -225,6 +225,7 @@ impl TraceSink for Metrics {
             Body::RequestEnded { source, number, outcome, pod } => self.ended(record, source, number, outcome, pod),
             Body::ConnectionAccepted { .. }
             | Body::ConnectionReused { .. }
+            | Body::NameResolved { .. }
             | Body::RequestRetried { .. }
             | Body::RequestHedged { .. }
             | Body::ResponseSent { .. }

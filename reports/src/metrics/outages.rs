@@ -136,6 +136,8 @@ enum View {
     Rules,
     /// Through a registry that clients follow.
     Registry,
+    /// Through lists of EndpointSlices that clients looked up by name.
+    Named,
     /// Through addresses that clients wrote down once.
     Fixed(Vec<(u32, std::net::IpAddr, u16)>),
     /// Nothing is known of its lists.
@@ -172,9 +174,16 @@ impl Judge<'_> {
         match self.service_port(source) {
             _ if ever => View::Fixed(living.flat_map(|(_, facts)| facts.written.iter().copied()).collect()),
             Some(_) if self.header.discovery == "registry" => View::Registry,
+            Some(_) if self.header.discovery == "service" && self.looked_up(source) => View::Named,
             Some(_) if self.header.discovery == "service" => View::Rules,
             _ => View::Unknown,
         }
+    }
+
+    /// True if a client of a source holds a version of a list, though a Service with an address needs none.
+    fn looked_up(&self, source: u32) -> bool {
+        let clients = self.facts.clients.get(source).into_iter().flatten();
+        clients.flat_map(|(_, facts)| &facts.configured).any(|(version, _)| *version > 0)
     }
 
     /// True if a pod is one that the source's requests may go to.
@@ -218,7 +227,7 @@ impl Judge<'_> {
         let Some((time, version)) = removal else { return stages };
         let programmed = match view {
             View::Rules => self.rules_programmed(source, time, version),
-            View::Registry => self.clients_programmed(source, time, version),
+            View::Registry | View::Named => self.clients_programmed(source, time, version),
             View::Fixed(_) | View::Unknown => None,
         };
         stages.programming = stage(programmed);
@@ -288,7 +297,8 @@ impl Judge<'_> {
         };
         let held = match self.view(source) {
             View::Rules => self.held_by_rules(source),
-            View::Registry => self.held_by_clients(source),
+            View::Registry => self.held_by_clients(source, &self.facts.registry),
+            View::Named => self.held_by_clients(source, &self.facts.endpoints),
             View::Fixed(written) => written,
             View::Unknown => Vec::new(),
         };
@@ -308,12 +318,12 @@ impl Judge<'_> {
         versions.flat_map(|version| held(self.facts.endpoints.of(port), version)).collect()
     }
 
-    fn held_by_clients(&self, source: u32) -> Vec<(u32, std::net::IpAddr, u16)> {
+    fn held_by_clients(&self, source: u32, lists: &Lists) -> Vec<(u32, std::net::IpAddr, u16)> {
         let Some(port) = self.service_port(source) else { return Vec::new() };
         let clients = self.facts.clients.get(source).into_iter().flatten();
         let living = clients.filter(|(client, _)| self.facts.client_lives(**client));
         let versions = living.filter_map(|(_, facts)| Some(facts.configured.last()?.0));
-        versions.flat_map(|version| held(self.facts.registry.of(port), version)).collect()
+        versions.flat_map(|version| held(lists.of(port), version)).collect()
     }
 }
 

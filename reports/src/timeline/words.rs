@@ -68,6 +68,7 @@ pub(super) fn what(body: &Body, names: &Names) -> String {
         | Body::RequestRetried { .. }
         | Body::RequestHedged { .. }
         | Body::ConnectionReused { .. }
+        | Body::NameResolved { .. }
         | Body::ConnectionOpened { .. }
         | Body::ConnectionAccepted { .. }
         | Body::ResponseSent { .. }

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::Value;
-use settings::{ClusterSpec, DockerSpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec};
+use settings::{ClusterSpec, DnsSpec, DockerSpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec};
 use values::{BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, Short, SizeText};
 
 /// The `apiVersion` of scenario files.
@@ -90,6 +90,8 @@ pub struct Spec {
     pub rescheduler: Option<ReschedulerSpec>,
     /// Settings of TCP.
     pub transport: Option<TransportSpec>,
+    /// Settings of the cluster's DNS.
+    pub dns: Option<DnsSpec>,
     /// Limits of a run.
     pub limits: Option<LimitsSpec>,
 }
@@ -267,7 +269,7 @@ pub struct TrafficSpec {
     /// `deployment/NAME` (any workload), `node/NAME` or `external`.
     #[schemars(required)]
     pub from: Option<String>,
-    /// `service/NAME:PORT`, or `pod/NAME:PORT`, or `deployment/NAME#INDEX:PORT`.
+    /// `service/NAME:PORT`, `dns/NAME:PORT`, or `pod/NAME:PORT`, or `deployment/NAME#INDEX:PORT`.
     #[schemars(required)]
     pub to: Option<String>,
     /// When requests start: an arrival process.

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::settings::{
-    ClusterSettings, DockerSettings, HealthKind, Limits, PortRange, ProxyMode, RegistrySettings, Subnet,
+    ClusterSettings, DnsSettings, DockerSettings, HealthKind, Limits, PortRange, ProxyMode, RegistrySettings, Subnet,
     TransportSettings,
 };
 
@@ -280,6 +280,20 @@ settings! {
         time_wait "timeWait" DurationText => time_wait;
         /// Time of a packet inside one node.
         loopback_latency "loopbackLatency" DurationText => loopback_latency;
+    }
+}
+
+settings! {
+    /// The cluster's DNS, which clients of `dns/NAME` ask.
+    DnsSpec for DnsSettings {
+        /// A client uses an answer for this long.
+        ttl "ttl" DurationText => ttl;
+        /// One query and its answer.
+        query_time "queryTime" DurationText => query_time;
+        /// resolv.conf `timeout`: a query without an answer is sent again after it.
+        timeout "timeout" DurationText => timeout;
+        /// resolv.conf `attempts`: so many queries without an answer end a lookup.
+        attempts "attempts" u32 => attempts;
     }
 }
 

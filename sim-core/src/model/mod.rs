@@ -16,7 +16,9 @@ use call::{Call, MOST_ATTEMPTS, PlannedCall, Step, WHOLE_PPM};
 use call_graph::CallGraph;
 use ids::{NodeId, ServiceId, ServicePortId, SourceId, WorkloadId};
 use parameters::Victim;
-use settings::{AddressModelKind, ClusterSettings, Discovery, DockerSettings, Limits, Rescheduler, TransportSettings};
+use settings::{
+    AddressModelKind, ClusterSettings, Discovery, DnsSettings, DockerSettings, Limits, Rescheduler, TransportSettings,
+};
 
 use crate::faults::{Effect, FaultKind};
 
@@ -58,6 +60,8 @@ pub struct ModelParts {
     pub docker: DockerSettings,
     /// Linux' settings.
     pub transport: TransportSettings,
+    /// Settings of the cluster's DNS.
+    pub dns: DnsSettings,
     /// Limits.
     pub limits: Limits,
     /// Workloads by [`WorkloadId`].
@@ -179,7 +183,11 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         ("taintQueueInterval", cluster.taint_queue_interval),
         ("plegRelistPeriod", cluster.pleg_relist_period),
         ("loopbackLatency", parts.transport.loopback_latency),
+        ("queryTime", parts.dns.query_time),
     ];
+    if parts.dns.attempts == 0 || parts.dns.timeout.is_zero() {
+        complain(problems, "a lookup needs at least one attempt and a timeout above zero".to_owned());
+    }
     for (name, _) in periods.iter().filter(|(_, period)| period.is_zero()) {
         complain(problems, format!("{name} is zero"));
     }
@@ -235,6 +243,9 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         ("restartBackOffMax", docker.restart_back_off_max),
         ("loopbackLatency", transport.loopback_latency),
         ("timeWait", transport.time_wait),
+        ("ttl", parts.dns.ttl),
+        ("queryTime", parts.dns.query_time),
+        ("a lookup's timeout", parts.dns.timeout),
     ];
     if let Discovery::Registry(registry) = &parts.discovery {
         lengths.push(("probeInterval", registry.gossip.probe_interval));
@@ -356,6 +367,9 @@ fn check_call(parts: &ModelParts, call: &Call, user: &str, problems: &mut Vec<Mo
     let connections = &call.connections;
     if connections.streams == 0 || connections.per_host == Some(0) || connections.max_requests == Some(0) {
         complain(problems, format!("{user} has connections that take no request"));
+    }
+    if call.lookup.is_some_and(|lookup| lookup.queries == 0) {
+        complain(problems, format!("{user} looks a name up without a query"));
     }
     let ejection = call.outlier_ejection;
     if ejection.is_some_and(|it| it.consecutive_failures == 0 || it.max_ejected_ppm > WHOLE_PPM) {

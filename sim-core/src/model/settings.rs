@@ -337,6 +337,30 @@ impl Default for TransportSettings {
     }
 }
 
+/// The cluster's DNS and the resolvers of its pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// A client uses an answer for this long (B14: 30 s, kubeadm's Corefile).
+    pub ttl: SimDuration,
+    /// One query and its answer (assumption: 1 ms).
+    pub query_time: SimDuration,
+    /// `options timeout`: a query without an answer is sent again after it (resolv.conf: 5 s).
+    pub timeout: SimDuration,
+    /// `options attempts`: so many queries without an answer end a lookup (resolv.conf: 2).
+    pub attempts: u32,
+}
+
+impl Default for DnsSettings {
+    fn default() -> Self {
+        Self {
+            ttl: SimDuration::from_secs(30),
+            query_time: SimDuration::from_millis(1),
+            timeout: SimDuration::from_secs(5),
+            attempts: 2,
+        }
+    }
+}
+
 /// Limits; reaching one is a named stop (law 8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -4,12 +4,14 @@
 mod encoding;
 pub mod fields;
 pub mod header;
+mod level;
 pub mod record;
 mod record_macro;
 pub mod words;
 
 pub use header::TraceHeader;
-pub use record::{Body, Level, Record, RecordId};
+pub use level::Level;
+pub use record::{Body, Record, RecordId};
 
 /// Where records go.
 pub trait TraceSink {

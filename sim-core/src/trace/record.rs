@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::Level;
 use super::fields::{Client, Encoder, Field, FieldType, Suffix, Value};
 use super::record_macro::records;
 use super::words::{DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind};
@@ -11,28 +12,6 @@ use crate::model::settings::Subnet;
 
 /// The number of a record, from 1 in order of emission, the same at every level; 0 means none.
 pub type RecordId = u64;
-
-/// How much of a run a trace holds; each level holds the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Faults, control plane, requests.
-    Request,
-    /// And connections. The digest is over this level.
-    Connection,
-    /// And TCP segments.
-    Segment,
-}
-
-impl Level {
-    /// The name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Connection => "connection",
-            Self::Segment => "segment",
-        }
-    }
-}
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -481,5 +460,15 @@ records! {
         port: u16,
         /// When it takes part again, in nanoseconds.
         until: u64,
+    }    /// A client has looked a name up. The cause is the request that needed it, `because` the list that was the answer.
+    Connection NameResolved = 49 "name-resolved" {
+        /// A client of which source's requests.
+        source: SourceId,
+        /// Which client.
+        client: Client,
+        /// How many addresses the answer holds.
+        addresses: u32,
+        /// Queries, one after the other, until there was an answer.
+        queries: u32,
     }
 }

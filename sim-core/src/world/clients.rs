@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::World;
+use super::names::NameCache;
 use super::state::PodState;
 use super::traffic::ClientState;
 use crate::control::versions::Backend;
@@ -18,15 +19,17 @@ use crate::trace::{Body, RecordId};
 
 /// How a client comes to know addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Knowledge {
+pub(super) enum Knowledge {
     /// One clusterIP.
-    ClusterIp,
+    ClusterIp(ServicePortId),
     /// The addresses of all nodes, for their node ports.
     NodePorts,
     /// A list that never changes.
     Fixed,
     /// A list that follows the registry.
     Registry(ServicePortId),
+    /// A list that each lookup of a name brings.
+    Named(ServicePortId),
 }
 
 impl World {
@@ -102,6 +105,7 @@ impl World {
             list_record: 0,
             version: 0,
             balancer: None,
+            names: NameCache::default(),
             ports: BTreeMap::new(),
             pools: BTreeMap::new(),
             open: 0,
@@ -144,44 +148,57 @@ impl World {
             live.sort_unstable();
         }
         match self.knowledge(edge, self.clients[index].node) {
-            Knowledge::ClusterIp => {
+            Knowledge::ClusterIp(_) => {
                 let node = self.clients[index].node;
                 self.nodes[node.index()].serves_clients = true;
-                self.configure(index, Arc::from([]), 1, 0, cause);
+                self.configure(index, Arc::from([]), 1, 0, (cause, 0));
             }
+            // It was given one name.
+            Knowledge::Named(_) => self.configure(index, Arc::from([]), 1, 0, (cause, 0)),
             Knowledge::NodePorts => {
                 for front in self.fronts.clone() {
                     self.nodes[front.index()].serves_clients = true;
                 }
                 let fronts = u32::try_from(self.fronts.len()).expect("nodes number below 2^32");
-                self.configure(index, Arc::from([]), fronts, 0, cause);
+                self.configure(index, Arc::from([]), fronts, 0, (cause, 0));
             }
             Knowledge::Fixed => self.write_fixed_list(index, cause),
             Knowledge::Registry(port) => {
                 let newest = self.registry_lists.newest(port);
                 let (list, version) = (Arc::clone(&newest.backends), self.registry_lists.version());
                 let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
-                self.configure(index, list, addresses, version, cause);
+                self.configure(index, list, addresses, version, (cause, 0));
             }
         }
     }
 
-    fn knowledge(&self, edge: usize, node: NodeId) -> Knowledge {
+    pub(super) fn knowledge(&self, edge: usize, node: NodeId) -> Knowledge {
         let Target::Service(port) = self.target_of(edge) else { return Knowledge::Fixed };
         let outside = self.model.topology.node(node).role == NodeRole::External;
+        let named = self.model.graph().edges[edge].call.lookup.is_some();
         match (&self.model.discovery, self.model.address_model) {
-            (Discovery::Service, _) if !outside => Knowledge::ClusterIp,
+            (Discovery::Service, _) if self.is_headless(Target::Service(port)) => Knowledge::Named(port),
+            (Discovery::Service, _) if !outside => Knowledge::ClusterIp(port),
             (_, AddressModelKind::FlatPodIp) if outside => Knowledge::NodePorts,
+            (Discovery::Registry(_), _) if named => Knowledge::Named(port),
             (Discovery::Registry(_), _) => Knowledge::Registry(port),
             (Discovery::Static | Discovery::PodIp | Discovery::Service, _) => Knowledge::Fixed,
         }
     }
 
-    fn configure(&mut self, index: usize, list: Arc<[Backend]>, addresses: u32, version: u64, cause: RecordId) {
+    /// Gives a client a list; what triggered that, and what decided the list.
+    pub(super) fn configure(
+        &mut self,
+        index: usize,
+        list: Arc<[Backend]>,
+        addresses: u32,
+        version: u64,
+        (cause, because): (RecordId, RecordId),
+    ) {
         let state = &self.clients[index];
         let (source, client) = (self.model.graph().edges[state.edge as usize].first_path, state.client);
         let body = Body::ClientConfigured { source, client, addresses, version };
-        let record = self.journal.write(self.agenda.now(), cause, 0, body);
+        let record = self.journal.write(self.agenda.now(), cause, because, body);
         let state = &mut self.clients[index];
         state.list = list;
         state.list_record = record;
@@ -195,7 +212,7 @@ impl World {
         let list = written.unwrap_or_else(|| Arc::from(self.planned_backends(edge)));
         self.fixed_lists[edge] = Some(Arc::clone(&list));
         let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
-        self.configure(index, Arc::clone(&list), addresses, 0, cause);
+        self.configure(index, Arc::clone(&list), addresses, 0, (cause, 0));
         let (record, client) = (self.clients[index].list_record, self.clients[index].client);
         for Backend { pod, address, port } in list.iter().copied() {
             let source = self.model.graph().edges[edge].first_path;
@@ -253,7 +270,8 @@ impl World {
     pub(super) fn client_learns(&mut self, index: usize, version: u64) {
         let state = &self.clients[index];
         let node = &self.nodes[state.node.index()];
-        if !state.alive || version <= state.version || !node.up || node.silent.is_some() {
+        let deaf = !node.up || node.silent.is_some() || self.looks_up(index);
+        if !state.alive || version <= state.version || deaf {
             return;
         }
         let Target::Service(port) = self.target_of(state.edge as usize) else { return };
@@ -261,7 +279,7 @@ impl World {
         let list = Arc::clone(&snapshot.backends);
         let cause = self.registry_lists.change(version).record;
         let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
-        self.configure(index, list, addresses, version, cause);
+        self.configure(index, list, addresses, version, (cause, 0));
     }
 
     /// All clients of a pod stop; their connections are told, unless the machine went with them.
@@ -306,6 +324,7 @@ impl World {
             }
         }
         self.end_requests_of(number, because);
+        self.forget_names(index);
         self.clients[index].pools = BTreeMap::new();
         self.clients[index].open = 0;
     }

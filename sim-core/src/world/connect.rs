@@ -50,8 +50,15 @@ struct Dial {
 }
 
 impl World {
-    /// An attempt looks for an address, then for a connection to it.
+    /// An attempt looks for an address, which may take a lookup, then for a connection to it.
     pub(super) fn connect(&mut self, exchange: u32) {
+        if !self.waits_for_name(exchange) {
+            self.connect_by_address(exchange);
+        }
+    }
+
+    /// An attempt whose client knows what there is to know.
+    pub(super) fn connect_by_address(&mut self, exchange: u32) {
         match self.aim(exchange) {
             Ok(aim) => {
                 self.exchanges[exchange].aim = Some(aim);
@@ -81,7 +88,7 @@ impl World {
             if self.model.topology.node(node).role == NodeRole::External {
                 return self.aim_at_node_port(source, number, attempt, port);
             }
-            if self.model.discovery == Discovery::Service {
+            if self.model.discovery == Discovery::Service && !self.is_headless(Target::Service(port)) {
                 return self.aim_at_cluster_ip(client, port);
             }
         }
@@ -89,11 +96,8 @@ impl World {
     }
 
     fn aim_at_cluster_ip(&self, client: u32, port: ServicePortId) -> Result<Aim, (Outcome, RecordId)> {
-        let service_port = self.model.service_port(port);
-        let Some(address) = self.cluster_ips[service_port.service.index()] else {
-            return Err((Outcome::NoAddress, 0));
-        };
-        let address = (address, service_port.port);
+        let Some(address) = self.known_cluster_ip(client, port) else { return Err((Outcome::NoAddress, 0)) };
+        let address = (address, self.model.service_port(port).port);
         if self.is_ejected(client, address) {
             return Err((Outcome::CircuitOpen, 0));
         }
@@ -119,7 +123,7 @@ impl World {
     fn aim_at_list(&mut self, source: u32, number: u64, attempt: u8, client: u32) -> Result<Aim, (Outcome, RecordId)> {
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
         let algorithm = match self.model.call_of(SourceId(source)).to {
-            Target::Service(port) => self.algorithm_of(port),
+            Target::Service(port) => self.algorithm_of_list(port),
             Target::Pod { .. } => "round-robin",
         };
         let state = &mut self.clients[client as usize];
@@ -432,6 +436,12 @@ impl World {
         });
         self.clients[client as usize].ports.insert((address, port), table);
         table
+    }
+
+    /// What a client picks from its own list with: no proxy stands before a Service that is names only.
+    fn algorithm_of_list(&self, port: ServicePortId) -> &'static str {
+        let plain = self.model.service(self.model.service_port(port).service).algorithm.is_empty();
+        if plain && self.is_headless(Target::Service(port)) { "round-robin" } else { self.algorithm_of(port) }
     }
 
     /// The Service's algorithm, or what the proxy mode does by itself.

@@ -20,6 +20,8 @@ pub(super) enum Event {
     RetryDue { request: u32 },
     /// A request and all its attempts have run out of time.
     Deadline { request: u32 },
+    /// A client's lookup of a name has its answer, or goes on without one.
+    NameStep { client: u32 },
     /// It is time to look whether a connection needs a keepalive probe.
     Keepalive { connection: u32 },
     /// A fault begins.

@@ -13,6 +13,7 @@ mod faults;
 mod journal;
 mod keepalive;
 mod listeners;
+mod names;
 mod network;
 mod nodes;
 mod path_draws;
@@ -207,6 +208,7 @@ impl World {
             Event::ServiceDone { exchange } => self.service_done(exchange),
             Event::RetryDue { request } => self.retry_due(request),
             Event::Deadline { request } => self.deadline_passed(request),
+            Event::NameStep { client } => self.name_step(client),
             Event::Keepalive { connection } => self.keepalive_due(connection),
             Event::FaultBegins { fault } => self.fault_begins(fault as usize),
             Event::FaultEnds { fault } => self.fault_ends(fault as usize),

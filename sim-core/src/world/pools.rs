@@ -210,7 +210,7 @@ impl World {
             self.agenda.disarm(timer);
             return;
         }
-        let (client, Some(aim)) = (state.client, state.aim) else { return };
+        let (client, Some(aim)) = (state.client, state.aim) else { return self.leave_name_queue(exchange) };
         if let Some(pool) = self.clients[client as usize].pools.get_mut(&aim.dialled()) {
             pool.waiting.retain(|waiting| *waiting != exchange);
         }

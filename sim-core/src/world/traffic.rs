@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::names::NameCache;
 use crate::balancing::LoadBalancer;
 use crate::control::versions::Backend;
 use crate::kernel::draws::{EntityKey, Stream};
@@ -77,6 +78,8 @@ pub(super) struct ClientState {
     /// The registry's version of the list.
     pub version: u64,
     pub balancer: Option<Box<dyn LoadBalancer>>,
+    /// What it has heard of the name that it dials, if it dials one.
+    pub names: NameCache,
     /// Port tables by dialled address.
     pub ports: BTreeMap<(IpAddr, u16), u32>,
     /// Connections that it keeps, by dialled address.
