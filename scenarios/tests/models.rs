@@ -6,11 +6,12 @@ mod common;
 
 use common::{SCENARIO, WEB, good, help, load, load_with, mutated, said};
 use scenarios::{Loaded, Overrides};
+use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{HostPort, Origin, RestartPolicy, Target};
 use sim_core::model::call::Lookup;
 use sim_core::model::ids::{ServicePortId, WorkloadId};
 use sim_core::model::parameters::Victim;
-use sim_core::model::settings::{AddressModelKind, Discovery, Rescheduler};
+use sim_core::model::settings::{AddressModelKind, Discovery, Front, LoadBalancerSettings, Rescheduler};
 
 fn model_of(web: &str) -> String {
     let scenario = good(SCENARIO, &[("web.yaml", web)]);
@@ -163,6 +164,33 @@ fn a_headless_name_dials_the_ports_of_pods() {
     let loaded = asked_by_pod("dns/web.default:80", &moved);
     assert!(loaded.scenario.is_some());
     assert_eq!(said(&loaded), ["W0203 scenario.yaml:12:11"]);
+}
+
+#[test]
+fn a_front_stands_before_traffic_from_outside() {
+    let outside = |front: &str| {
+        let from = format!("from: external\n      front: {front}");
+        let web = WEB.replace("  selector: {app: web}\n  ports", "  type: NodePort\n  selector: {app: web}\n  ports");
+        load_with(&SCENARIO.replace("from: node/node-3", &from), &[("web.yaml", &web)], &Overrides::default())
+    };
+    let scenario = outside("{kind: load-balancer, interval: 10s, healthyThreshold: 2}").scenario.unwrap();
+    let expected = LoadBalancerSettings {
+        interval: SimDuration::from_secs(10),
+        healthy_threshold: 2,
+        ..LoadBalancerSettings::default()
+    };
+    for arm in &scenario.arms {
+        assert_eq!(arm.model.sources[0].front, Front::LoadBalancer(expected.clone()));
+        assert_eq!(arm.settings["traffic.asks.front.deregistrationDelay"], "5m0s");
+    }
+    assert_eq!(outside("nodePort").scenario.unwrap().arms[0].model.sources[0].front, Front::NodePort);
+    let all_at_once = outside("{kind: load-balancer, interval: 5s, timeout: 6s, unhealthyThreshold: 0}");
+    assert_eq!(said(&all_at_once).len(), 2);
+    assert_eq!(said(&outside("load-balanser")), ["E0206 scenario.yaml:12:14"]);
+    assert_eq!(said(&outside("{interval: 1s}")).len(), 1);
+    assert_eq!(said(&outside("{kind: nodePort, interval: 1s}")), ["E0205 scenario.yaml:12:7"]);
+    let inside = mutated("from: node/node-3", "from: node/node-3\n      front: load-balancer");
+    assert_eq!(said(&inside), ["E0504 scenario.yaml:12:14"]);
 }
 
 #[test]

@@ -14,8 +14,8 @@ use sim_core::model::call::Call;
 use sim_core::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use sim_core::model::parameters::{Argument, Arguments, Victim, find};
 use sim_core::model::settings::{
-    AddressModelKind, ClusterSettings, Discovery, DnsSettings, DockerSettings, Limits, RegistrySettings, Rescheduler,
-    TransportSettings,
+    AddressModelKind, ClusterSettings, Discovery, DnsSettings, DockerSettings, Front, Limits, RegistrySettings,
+    Rescheduler, TransportSettings,
 };
 use sim_core::model::units::{Bandwidth, Rate};
 use sim_core::model::{Fault, Model, ModelParts};
@@ -84,6 +84,7 @@ fn source() -> Source {
     Source {
         name: "curl".to_owned(),
         from: Origin::Workload(WorkloadId(1)),
+        front: Front::NodePort,
         call: Call {
             connect_timeout: Some(SimDuration::from_secs(2)),
             timeout: Some(SimDuration::from_secs(5)),

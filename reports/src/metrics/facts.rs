@@ -113,6 +113,8 @@ pub(crate) enum Lost {
     Pod(u32),
     /// A check of a Service port's address failed.
     Check(u32),
+    /// A source's load balancer took a target out.
+    Target(u32),
 }
 
 /// What a client of a source knows.
@@ -203,6 +205,7 @@ impl Facts {
             Body::NodeNotReady { node } => self.lost(time, Lost::Node(node.0), faults),
             Body::PodNotReady { pod } => self.lost(time, Lost::Pod(pod.0), faults),
             Body::CheckFailed { service_port, .. } => self.lost(time, Lost::Check(service_port.0), faults),
+            Body::TargetUnhealthy { source, .. } => self.lost(time, Lost::Target(source.0), faults),
             Body::NodeRegistered { node, address, .. } => {
                 self.nodes.slot(node.0).address = Some(address);
                 self.node_addresses.insert(address, node.0);

@@ -19,7 +19,7 @@ use crate::trace_io::Names;
 /// Each stage's end is at most the outage's end, so all four sum to the time from the fault to that end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stages {
-    /// From the fault to the first NotReady or failed check that concerns the source's target.
+    /// From the fault to the first NotReady, failed check or target out of service that concerns the source's target.
     #[serde(serialize_with = "crate::numbers::optional")]
     pub detection: Option<u64>,
     /// To the EndpointSlice or registry version without the last lost pod.
@@ -198,6 +198,7 @@ impl Judge<'_> {
 
     fn concerns(&self, source: u32, time: u64, lost: Lost, failures: &Failures) -> bool {
         match lost {
+            Lost::Target(of) => source == of,
             Lost::Check(port) => self.service_port(source) == Some(port),
             Lost::Pod(pod) => self.concerns_pod(source, pod, failures),
             Lost::Node(node) => self.facts.pods().any(|(id, pod)| {

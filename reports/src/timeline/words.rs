@@ -46,6 +46,12 @@ pub(super) fn what(body: &Body, names: &Names) -> String {
         Body::AddressWritten { client, address, port, .. } => {
             format!("{} wrote down {address}:{port}", names.client(client))
         }
+        Body::TargetUnhealthy { source, address, port } => {
+            format!("the load balancer of {} takes {address}:{port} out", names.source(source))
+        }
+        Body::TargetHealthy { source, address, port } => {
+            format!("the load balancer of {} takes {address}:{port} in", names.source(source))
+        }
         Body::LimitReached { limit } => format!("the limit of {limit} is reached"),
         Body::PodCreated { .. }
         | Body::PodScheduled { .. }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod faults;
+mod front;
 mod names;
 mod parts;
 pub(crate) mod refs;

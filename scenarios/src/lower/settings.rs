@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sim_core::model::Model;
 use sim_core::model::settings::{
-    ClusterSettings, Discovery, DnsSettings, DockerSettings, Limits, RegistrySettings, Rescheduler, TransportSettings,
+    ClusterSettings, Discovery, DnsSettings, DockerSettings, Front, Limits, RegistrySettings, Rescheduler,
+    TransportSettings,
 };
 
 use super::Lowering;
 use crate::arms::DiscoveryKind;
 use crate::diagnostics::codes::BAD_VALUE;
 use crate::schema::settings::{
-    BadSetting, ClusterSpec, DnsSpec, DockerSpec, Heartbeat, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec,
-    TransportSpec,
+    BadSetting, ClusterSpec, DnsSpec, DockerSpec, FrontSpec, Heartbeat, KubeProxySpec, LimitsSpec, RegistrySpec,
+    ReschedulerSpec, TransportSpec,
 };
 
 /// All settings of one arm.
@@ -108,6 +109,11 @@ pub(crate) fn settings_of(model: &Model, tree: &Value) -> BTreeMap<String, Strin
     }
     if model.graph().edges.iter().any(|edge| edge.call.lookup.is_some()) {
         DnsSpec::show(&model.dns, "dns", &mut out);
+    }
+    for source in &model.sources {
+        if let Front::LoadBalancer(front) = &source.front {
+            FrontSpec::show(front, &format!("traffic.{}.front", source.name), &mut out);
+        }
     }
     if let Discovery::Registry(registry) = &model.discovery {
         RegistrySpec::show(registry, "registry", &mut out);

@@ -7,7 +7,7 @@ use sim_core::model::settings::AddressModelKind;
 use sim_core::topology::NodeRole;
 use sim_core::workload::arrivals::ARRIVALS;
 
-use super::{Lowering, Tables, calls, names, parts, refs};
+use super::{Lowering, Tables, calls, front, names, parts, refs};
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, NEVER_HAPPENS, NOT_MODELLED, UNKNOWN_PORT};
 use crate::nearest::did_you_mean;
@@ -54,12 +54,14 @@ fn source(ctx: &mut Lowering<'_>, tables: &Tables, given: &TrafficSpec, place: &
     } else if start >= stop {
         ctx.sink.report(BAD_VALUE, &place.at("stop"), format!("the traffic stops at {stop} but starts at {start}"));
     }
+    let front = front::lower(ctx, given.front.as_ref(), from, &place.at("front"));
     let call = to.map(|to| calls::shared(ctx, to, &calls::Shared::from(given), place));
     let (from, (to, _)) = (from?, to?);
     check_pair(ctx, tables, from, to, &place.at("to"));
     Some(Source {
         name: given.name.clone()?,
         from,
+        front,
         call: call?,
         arrivals: arrivals?.1,
         start,

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::Value;
-use settings::{ClusterSpec, DnsSpec, DockerSpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec};
+use settings::{ClusterSpec, DnsSpec, DockerSpec, FrontSpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec};
 use values::{BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, Short, SizeText};
 
 /// The `apiVersion` of scenario files.
@@ -272,6 +272,8 @@ pub struct TrafficSpec {
     /// `service/NAME:PORT`, `dns/NAME:PORT`, or `pod/NAME:PORT`, or `deployment/NAME#INDEX:PORT`.
     #[schemars(required)]
     pub to: Option<String>,
+    /// `nodePort` or `{kind: load-balancer}`: what stands before traffic `from: external` (nodePort).
+    pub front: Option<Short<FrontSpec>>,
     /// When requests start: an arrival process.
     #[schemars(required)]
     pub arrivals: Option<Part>,

@@ -16,6 +16,10 @@ pub enum Way {
     PublishedFromContainer,
     /// From a node or from outside to a published port.
     PublishedFromNode,
+    /// From outside through a load balancer to a node port: the balancer rewrites the destination first.
+    NodePortBehindBalancer,
+    /// From outside through a load balancer to a published port.
+    PublishedBehindBalancer,
     /// To a port published on the client's own host: docker-proxy relays, nothing is rewritten (A20).
     PublishedOnOwnHost,
 }
@@ -25,6 +29,7 @@ pub const fn translations(way: Way) -> u8 {
     match way {
         Way::Direct | Way::PublishedOnOwnHost => 0,
         Way::ClusterIpFromPod | Way::PublishedFromNode => 1,
-        Way::ClusterIpFromNode | Way::NodePort | Way::PublishedFromContainer => 2,
+        Way::ClusterIpFromNode | Way::NodePort | Way::PublishedFromContainer | Way::PublishedBehindBalancer => 2,
+        Way::NodePortBehindBalancer => 3,
     }
 }

@@ -17,7 +17,8 @@ use call_graph::CallGraph;
 use ids::{NodeId, ServiceId, ServicePortId, SourceId, WorkloadId};
 use parameters::Victim;
 use settings::{
-    AddressModelKind, ClusterSettings, Discovery, DnsSettings, DockerSettings, Limits, Rescheduler, TransportSettings,
+    AddressModelKind, ClusterSettings, Discovery, DnsSettings, DockerSettings, Front, Limits, Rescheduler,
+    TransportSettings,
 };
 
 use crate::faults::{Effect, FaultKind};
@@ -315,9 +316,24 @@ fn check_sources(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         if !from {
             complain(problems, format!("traffic {} starts at something that does not exist", source.name));
         }
+        check_front(source, problems);
         if source.start >= source.stop {
             complain(problems, format!("traffic {} stops before it starts", source.name));
         }
+    }
+}
+
+fn check_front(source: &Source, problems: &mut Vec<ModelError>) {
+    let Front::LoadBalancer(front) = &source.front else { return };
+    if !matches!(source.from, Origin::External(_)) || !matches!(source.call.to, Target::Service(_)) {
+        complain(problems, format!("traffic {} has a load balancer but does not come from outside", source.name));
+    }
+    let counts = front.unhealthy_threshold.min(front.healthy_threshold);
+    if front.interval.is_zero() || front.timeout > front.interval || counts == 0 {
+        complain(problems, format!("traffic {} has a load balancer whose checks never end or overlap", source.name));
+    }
+    if front.interval.max(front.deregistration_delay) > LONGEST {
+        complain(problems, format!("traffic {} has a load balancer that waits for longer than a year", source.name));
     }
 }
 

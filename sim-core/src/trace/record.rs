@@ -470,5 +470,22 @@ records! {
         addresses: u32,
         /// Queries, one after the other, until there was an answer.
         queries: u32,
+    }    /// A load balancer takes a target out: new connections go elsewhere. The cause is what made its checks fail.
+    Request TargetUnhealthy = 55 "target-unhealthy" {
+        /// The load balancer of which source.
+        source: SourceId,
+        /// The target's address.
+        address: IpAddr,
+        /// Its port.
+        port: u16,
+    }
+    /// A load balancer sends new connections to a target again. The cause is what made its checks succeed.
+    Request TargetHealthy = 56 "target-healthy" {
+        /// The load balancer of which source.
+        source: SourceId,
+        /// The target's address.
+        address: IpAddr,
+        /// Its port.
+        port: u16,
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Knowledge {
     ClusterIp(ServicePortId),
     /// The addresses of all nodes, for their node ports.
     NodePorts,
+    /// The address of a load balancer outside.
+    LoadBalancer(ServicePortId),
     /// A list that never changes.
     Fixed,
     /// A list that follows the registry.
@@ -155,10 +157,12 @@ impl World {
             }
             // It was given one name.
             Knowledge::Named(_) => self.configure(index, Arc::from([]), 1, 0, (cause, 0)),
+            Knowledge::LoadBalancer(port) => {
+                self.serve_from_every_front();
+                self.start_load_balancer(index, port, cause);
+            }
             Knowledge::NodePorts => {
-                for front in self.fronts.clone() {
-                    self.nodes[front.index()].serves_clients = true;
-                }
+                self.serve_from_every_front();
                 let fronts = u32::try_from(self.fronts.len()).expect("nodes number below 2^32");
                 self.configure(index, Arc::from([]), fronts, 0, (cause, 0));
             }
@@ -172,8 +176,19 @@ impl World {
         }
     }
 
+    fn serve_from_every_front(&mut self) {
+        if self.model.address_model == AddressModelKind::FlatPodIp {
+            for front in &self.fronts {
+                self.nodes[front.index()].serves_clients = true;
+            }
+        }
+    }
+
     pub(super) fn knowledge(&self, edge: usize, node: NodeId) -> Knowledge {
         let Target::Service(port) = self.target_of(edge) else { return Knowledge::Fixed };
+        if self.load_balancer_settings(edge).is_some() {
+            return Knowledge::LoadBalancer(port);
+        }
         let outside = self.model.topology.node(node).role == NodeRole::External;
         let named = self.model.graph().edges[edge].call.lookup.is_some();
         match (&self.model.discovery, self.model.address_model) {
@@ -222,7 +237,7 @@ impl World {
     }
 
     /// The addresses that a person would write down for a call before the run, in order of the pods' creation.
-    fn planned_backends(&self, edge: usize) -> Vec<Backend> {
+    pub(super) fn planned_backends(&self, edge: usize) -> Vec<Backend> {
         let targets: Vec<(WorkloadId, u16, Option<u32>)> = match self.target_of(edge) {
             Target::Service(port) => {
                 let backends = &self.model.service_port(port).backends;
@@ -278,8 +293,14 @@ impl World {
         let snapshot = self.registry_lists.at(port, version);
         let list = Arc::clone(&snapshot.backends);
         let cause = self.registry_lists.change(version).record;
+        let balanced = self.balanced_port(index);
         let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
+        // A client behind a load balancer goes on knowing one address; the balancer follows for it.
+        let addresses = if balanced.is_some() { 1 } else { addresses };
         self.configure(index, list, addresses, version, (cause, 0));
+        if let Some(port) = balanced {
+            self.register_targets(index, port);
+        }
     }
 
     /// All clients of a pod stop; their connections are told, unless the machine went with them.

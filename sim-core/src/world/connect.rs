@@ -33,20 +33,20 @@ const REACHABLE_SPREAD: SimDuration = SimDuration::from_secs(30);
 
 /// Where a client's SYN goes.
 #[derive(Clone, Copy, Debug)]
-struct Dial {
+pub(super) struct Dial {
     /// Address and port that the client dials.
-    dialled: (IpAddr, u16),
+    pub dialled: (IpAddr, u16),
     /// Address and port at the pod, after translation.
-    target: (IpAddr, u16),
+    pub target: (IpAddr, u16),
     /// The pod chosen, unless the far node decides.
-    pod: Option<PodId>,
-    server_node: NodeId,
-    via: Option<NodeId>,
-    way: Way,
+    pub pod: Option<PodId>,
+    pub server_node: NodeId,
+    pub via: Option<NodeId>,
+    pub way: Way,
     /// The list or rule version that chose.
-    because: RecordId,
+    pub because: RecordId,
     /// Nobody answers ARP for the address; why.
-    unowned: Option<RecordId>,
+    pub unowned: Option<RecordId>,
 }
 
 impl World {
@@ -83,6 +83,9 @@ impl World {
         let Target::Service(port) = self.model.call_of(SourceId(source)).to else {
             return self.aim_at_list(source, number, attempt, client);
         };
+        if let Some(aim) = self.aim_at_load_balancer(source, client) {
+            return aim;
+        }
         if self.model.address_model == AddressModelKind::FlatPodIp {
             let node = self.clients[client as usize].node;
             if self.model.topology.node(node).role == NodeRole::External {
@@ -148,6 +151,7 @@ impl World {
         let client = self.exchanges[exchange].client;
         match aim {
             Aim::ClusterIp { port, address } => self.dial_cluster_ip(exchange, port, address),
+            Aim::LoadBalancer { address } => self.dial_load_balancer(exchange, address),
             Aim::NodePort { front, address } => {
                 let dial = Dial {
                     dialled: address,
@@ -261,7 +265,7 @@ impl World {
     }
 
     /// Opens the connection: a local port, the record, the first SYN.
-    fn open(&mut self, exchange: u32, dial: Dial) {
+    pub(super) fn open(&mut self, exchange: u32, dial: Dial) {
         let Exchange { source, number, attempt, client, record, .. } = self.exchanges[exchange];
         let table = self.port_table(client, dial.dialled);
         let Some(local_port) = self.port_tables[table as usize].allocate() else {

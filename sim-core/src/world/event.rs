@@ -65,6 +65,10 @@ pub(super) enum Control {
     ProxySynced,
     /// The registry's checker gives an address up.
     CheckFailed,
+    /// A load balancer's check takes a target out or in.
+    TargetTurns,
+    /// A load balancer closes the connections of a target that is out.
+    TargetDrained,
     /// A client hears of a version of the registry.
     ClientLearns,
 }

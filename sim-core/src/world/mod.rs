@@ -13,6 +13,7 @@ mod faults;
 mod journal;
 mod keepalive;
 mod listeners;
+mod load_balancers;
 mod names;
 mod network;
 mod nodes;
@@ -51,6 +52,7 @@ use crate::trace::{Body, RecordId, TraceSink};
 use direction::DirectionState;
 use event::{Control, Event, Timer};
 use journal::Journal;
+use load_balancers::LoadBalancers;
 use network::Packet;
 use registry::RegistryEntry;
 use slab::Slab;
@@ -113,6 +115,7 @@ pub struct World {
     proxy_balancers: BTreeMap<(NodeId, ServicePortId), (u64, Box<dyn LoadBalancer>)>,
     registry: Vec<RegistryEntry>,
     registry_lists: VersionedLists,
+    load_balancers: LoadBalancers,
 
     sources: Vec<SourceState>,
     paths: Vec<PathState>,
@@ -193,6 +196,7 @@ impl World {
 
     fn handle(&mut self, event: Event) {
         self.dispatch(event);
+        self.look_at_targets();
         self.take_up_ended_calls();
         self.free_loose();
     }
@@ -259,6 +263,8 @@ impl World {
             Control::SyncSlices => self.sync_slices(pod),
             Control::ProxySynced => self.proxy_synced(node, u64::from(detail)),
             Control::CheckFailed => self.check_failed(subject as usize),
+            Control::TargetTurns => self.target_turns(subject as usize),
+            Control::TargetDrained => self.target_drained(subject as usize),
             Control::ClientLearns => self.client_learns(subject as usize, u64::from(detail)),
         }
     }

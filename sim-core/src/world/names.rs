@@ -126,7 +126,9 @@ impl World {
                 }
                 (addresses, because)
             }
-            Knowledge::NodePorts | Knowledge::Fixed | Knowledge::Registry(_) => (count(&state.list), state.list_record),
+            Knowledge::NodePorts | Knowledge::LoadBalancer(_) | Knowledge::Fixed | Knowledge::Registry(_) => {
+                (count(&state.list), state.list_record)
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::World;
 use super::direction::DirectionState;
 use super::journal::Journal;
+use super::load_balancers::LoadBalancers;
 use super::slab::Slab;
 use super::state::{LinkState, NodeState, PodState};
 use super::traffic::{PathState, SourceState, User};
@@ -70,6 +71,7 @@ impl World {
             proxy_balancers: BTreeMap::new(),
             registry: Vec::new(),
             registry_lists: VersionedLists::new(model.service_ports.len()),
+            load_balancers: LoadBalancers::default(),
             sources,
             paths,
             clients: Vec::new(),

@@ -157,6 +157,8 @@ pub(super) enum Aim {
     ClusterIp { port: ServicePortId, address: (IpAddr, u16) },
     /// A node port of this node.
     NodePort { front: NodeId, address: (IpAddr, u16) },
+    /// A load balancer, which chooses a target for each connection.
+    LoadBalancer { address: (IpAddr, u16) },
     /// An address of the client's own list, and the record that gave it the list.
     Listed { backend: Backend, because: RecordId },
 }
@@ -165,7 +167,9 @@ impl Aim {
     /// The address and port that the client dials.
     pub(super) const fn dialled(self) -> (IpAddr, u16) {
         match self {
-            Self::ClusterIp { address, .. } | Self::NodePort { address, .. } => address,
+            Self::ClusterIp { address, .. } | Self::NodePort { address, .. } | Self::LoadBalancer { address } => {
+                address
+            }
             Self::Listed { backend, .. } => (backend.address, backend.port),
         }
     }
