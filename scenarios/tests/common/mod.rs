@@ -12,6 +12,7 @@ use scenarios::{BoundUnit, Checked, Diagnostic, Loaded, Metric, Overrides, Scena
 pub(crate) const METRICS: &[Metric<'static>] = &[
     ("request_success_rate", BoundUnit::Number),
     ("outage_duration", BoundUnit::Nanoseconds),
+    ("detection_time", BoundUnit::Nanoseconds),
     ("outage_ended", BoundUnit::Number),
 ];
 

@@ -108,8 +108,8 @@ mod tests {
         SimTime::from_nanos(seconds * SECOND)
     }
 
-    fn turn(decided: u64, known: u64) -> Option<Turn> {
-        Some(Turn { decided: at(decided), at: at(known) })
+    fn turn(decided: u64, known: u64) -> Turn {
+        Turn { decided: at(decided), at: at(known) }
     }
 
     /// Checks every 10 s, of 5 s; out after two, in after five.
@@ -125,11 +125,11 @@ mod tests {
         assert_eq!(checks.next_turn(&settings), None);
         checks.change(&settings, Answer::Silent, at(60));
         // Checks at 63 and 73 s; the outcome of the second one is known 5 s later.
-        assert_eq!(checks.next_turn(&settings), turn(73, 78));
+        assert_eq!(checks.next_turn(&settings), Some(turn(73, 78)));
         checks.turn(at(73));
         assert!(!checks.is_healthy() && checks.next_turn(&settings).is_none());
         checks.change(&settings, Answer::Accepts, at(100));
-        assert_eq!(checks.next_turn(&settings), turn(143, 143));
+        assert_eq!(checks.next_turn(&settings), Some(turn(143, 143)));
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
         let settings = settings();
         let mut checks = TargetChecks::settled(SimDuration::ZERO, Answer::Accepts, SimTime::ZERO);
         checks.change(&settings, Answer::Refuses, at(60));
-        assert_eq!(checks.next_turn(&settings), turn(70, 70));
+        assert_eq!(checks.next_turn(&settings), Some(turn(70, 70)));
     }
 
     #[test]
@@ -147,11 +147,11 @@ mod tests {
         checks.change(&settings, Answer::Refuses, at(59));
         checks.change(&settings, Answer::Accepts, at(61));
         checks.change(&settings, Answer::Refuses, at(69));
-        assert_eq!(checks.next_turn(&settings), turn(70, 70));
+        assert_eq!(checks.next_turn(&settings), Some(turn(70, 70)));
         // One that a check sees does.
         checks.change(&settings, Answer::Accepts, at(70));
         checks.change(&settings, Answer::Refuses, at(71));
-        assert_eq!(checks.next_turn(&settings), turn(90, 90));
+        assert_eq!(checks.next_turn(&settings), Some(turn(90, 90)));
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
         let settings = settings();
         let phase = SimDuration::from_secs(2);
         let new = TargetChecks::registered(&settings, phase, Answer::Accepts, at(30));
-        assert_eq!((new.is_healthy(), new.next_turn(&settings)), (false, turn(32, 32)));
+        assert_eq!((new.is_healthy(), new.next_turn(&settings)), (false, Some(turn(32, 32))));
     }
 
     /// Changes of health as a checker that starts every check would see them.
