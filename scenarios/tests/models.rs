@@ -5,11 +5,13 @@
 mod common;
 
 use common::{SCENARIO, WEB, good, help, load, load_with, mutated, said};
-use scenarios::Overrides;
+use scenarios::{Loaded, Overrides};
+use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{HostPort, Origin, RestartPolicy, Target};
-use sim_core::model::ids::WorkloadId;
+use sim_core::model::call::Lookup;
+use sim_core::model::ids::{ServicePortId, WorkloadId};
 use sim_core::model::parameters::Victim;
-use sim_core::model::settings::{AddressModelKind, Discovery, Rescheduler};
+use sim_core::model::settings::{AddressModelKind, Discovery, Front, LoadBalancerSettings, Rescheduler};
 
 fn model_of(web: &str) -> String {
     let scenario = good(SCENARIO, &[("web.yaml", web)]);
@@ -121,11 +123,85 @@ fn only_node_ports_and_published_ports_are_reached_from_outside() {
 }
 
 #[test]
-fn names_that_need_dns_are_refused() {
+fn a_headless_service_has_no_address_to_dial() {
     let headless = WEB.replace("  selector: {app: web}\n  ports", "  clusterIP: None\n  selector: {app: web}\n  ports");
     let loaded = load_with(SCENARIO, &[("web.yaml", &headless)], &Overrides::default());
     assert_eq!(said(&loaded), ["E0501 scenario.yaml:12:11"]);
-    assert!(loaded.diagnostics[0].message.contains("DNS"));
+    assert_eq!(help(&loaded), "clients find its pods by its name: dns/web:80");
+}
+
+/// The scenario with a client pod in another namespace, that asks `to`.
+fn asked_by_pod(to: &str, web: &str) -> Loaded {
+    let client =
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {name: cli, namespace: tools}\nspec: {containers: [{name: c}]}\n";
+    let text = SCENARIO.replace("from: node/node-3", "from: pod/cli").replace("service/web:80", to);
+    load_with(&text, &[("web.yaml", &format!("{web}{client}"))], &Overrides::default())
+}
+
+#[test]
+fn a_name_is_looked_up_from_the_namespace_of_its_pod() {
+    for (to, queries) in
+        [("dns/web.default:80", 2), ("dns/web.default.svc:80", 3), ("dns/web.default.svc.cluster.local.", 1)]
+    {
+        let scenario = asked_by_pod(to, WEB).scenario.expect(to);
+        let call = &scenario.arms[1].model.sources[0].call;
+        assert_eq!((call.to, call.lookup), (Target::Service(ServicePortId(0)), Some(Lookup { queries })), "{to}");
+        assert!(scenario.arms.iter().all(|arm| arm.settings["dns.ttl"] == "30s"));
+    }
+    let elsewhere = asked_by_pod("dns/web:80", WEB);
+    assert_eq!(said(&elsewhere), ["E0403 scenario.yaml:12:11"]);
+    assert_eq!(help(&elsewhere), "write dns/web.default");
+    assert_eq!(said(&asked_by_pod("dns/wep.default:80", WEB)), ["E0403 scenario.yaml:12:11"]);
+    assert_eq!(said(&asked_by_pod("dns/web.default:443", WEB)), ["E0404 scenario.yaml:12:11"]);
+    assert_eq!(said(&mutated("service/web:80", "dns/web:80")), ["E0501 scenario.yaml:12:11"]);
+}
+
+#[test]
+fn a_headless_name_dials_the_ports_of_pods() {
+    let headless = WEB.replace("  selector: {app: web}\n  ports", "  clusterIP: None\n  selector: {app: web}\n  ports");
+    assert_eq!(said(&asked_by_pod("dns/web.default:80", &headless)), Vec::<String>::new());
+    let moved = headless.replace("targetPort: http", "targetPort: admin");
+    let loaded = asked_by_pod("dns/web.default:80", &moved);
+    assert!(loaded.scenario.is_some());
+    assert_eq!(said(&loaded), ["W0203 scenario.yaml:12:11"]);
+}
+
+#[test]
+fn a_front_stands_before_traffic_from_outside() {
+    let outside = |front: &str| {
+        let from = format!("from: external\n      front: {front}");
+        let web = WEB.replace("  selector: {app: web}\n  ports", "  type: NodePort\n  selector: {app: web}\n  ports");
+        load_with(&SCENARIO.replace("from: node/node-3", &from), &[("web.yaml", &web)], &Overrides::default())
+    };
+    let scenario = outside("{kind: load-balancer, interval: 10s, healthyThreshold: 2}").scenario.unwrap();
+    let expected = LoadBalancerSettings {
+        interval: SimDuration::from_secs(10),
+        healthy_threshold: 2,
+        ..LoadBalancerSettings::default()
+    };
+    for arm in &scenario.arms {
+        assert_eq!(arm.model.sources[0].front, Front::LoadBalancer(expected.clone()));
+        assert_eq!(arm.settings["traffic.asks.front.deregistrationDelay"], "5m0s");
+    }
+    assert_eq!(outside("nodePort").scenario.unwrap().arms[0].model.sources[0].front, Front::NodePort);
+    let all_at_once = outside("{kind: load-balancer, interval: 5s, timeout: 6s, unhealthyThreshold: 0}");
+    assert_eq!(said(&all_at_once).len(), 2);
+    assert_eq!(said(&outside("load-balanser")), ["E0206 scenario.yaml:12:14"]);
+    assert_eq!(said(&outside("{interval: 1s}")).len(), 1);
+    assert_eq!(said(&outside("{kind: nodePort, interval: 1s}")), ["E0205 scenario.yaml:12:7"]);
+    let inside = mutated("from: node/node-3", "from: node/node-3\n      front: load-balancer");
+    assert_eq!(said(&inside), ["E0504 scenario.yaml:12:14"]);
+}
+
+#[test]
+fn settings_of_dns_are_checked_at_their_place() {
+    let set = |text: &str| said(&mutated("  seed: 9", &format!("  seed: 9\n  dns: {text}")));
+    assert_eq!(set("{ttl: 1}"), ["E0205 scenario.yaml:6:14"]);
+    assert_eq!(set("{tll: 1s}"), ["E0201 scenario.yaml:6:9"]);
+    for wrong in ["{attempts: 0}", "{queryTime: 0s}"] {
+        let said = set(wrong);
+        assert!(said.len() == 1 && said[0].starts_with("E0504 scenario.yaml:6:"), "{said:?}");
+    }
 }
 
 #[test]

@@ -15,8 +15,8 @@ use sim_core::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use sim_core::model::lifecycle::{Termination, Updates};
 use sim_core::model::parameters::{Argument, Arguments, Victim, find};
 use sim_core::model::settings::{
-    AddressModelKind, ClusterSettings, Discovery, DockerSettings, Limits, RegistrySettings, Rescheduler,
-    TransportSettings,
+    AddressModelKind, ClusterSettings, Discovery, DnsSettings, DockerSettings, Front, Limits, RegistrySettings,
+    Rescheduler, TransportSettings,
 };
 use sim_core::model::units::{Bandwidth, Rate};
 use sim_core::model::{Fault, Model, ModelParts};
@@ -87,6 +87,7 @@ fn source() -> Source {
     Source {
         name: "curl".to_owned(),
         from: Origin::Workload(WorkloadId(1)),
+        front: Front::NodePort,
         call: Call {
             connect_timeout: Some(SimDuration::from_secs(2)),
             timeout: Some(SimDuration::from_secs(5)),
@@ -133,6 +134,7 @@ fn model(address_model: AddressModelKind, discovery: Discovery, seed: u64) -> Mo
         cluster: ClusterSettings::default(),
         docker: DockerSettings::default(),
         transport: TransportSettings::default(),
+        dns: DnsSettings::default(),
         limits: Limits::default(),
         workloads: vec![workload("my-nginx", 2, &[1, 2], Some(80)), workload("curl", 1, &[3], None)],
         services: vec![service()],

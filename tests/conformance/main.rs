@@ -4,12 +4,15 @@
 #![allow(
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
-    reason = "tests fail loudly and look at few record kinds"
+    clippy::cast_precision_loss,
+    reason = "tests fail loudly look at few record kinds and count below 2^53"
 )]
 
 mod connections;
 mod control;
+mod front;
 mod lab;
+mod names;
 mod rollout;
 mod services;
 mod termination;

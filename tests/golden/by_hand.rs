@@ -134,6 +134,26 @@ fn compose_shop() {
 }
 
 #[test]
+fn outside_front() {
+    let all = library::named("outside-front.yaml");
+    let (docker, service) = (all.arm("docker-static"), all.arm("service"));
+    // The second failed check starts 10 to 20 s after the crash at 60 s and fails after its timeout of 5 s.
+    let out = [docker, service].map(|run| times(run, "target-unhealthy"));
+    assert!(out.iter().all(|out| out.len() == 1 && (75 * SECOND..85 * SECOND).contains(&out[0])), "{out:?}");
+    // The node is back at 240 s, its container 1 s later; three good checks take 20 to 30 s.
+    let back = [(docker, 241), (service, 240)].map(|(run, from)| times(run, "target-healthy")[0] / SECOND - from);
+    assert!(back.iter().all(|length| (20..30).contains(length)), "{back:?}");
+    // Docker: half of 20/s fail until then, and none later. Kubernetes: all nodes but the dead one stay in, and each
+    // forwards half of its requests to the dead pod until it is NotReady: 2 of 3, then 1 of 2.
+    let failures = |run: &Run| run.report.metrics.requests.failed.values().sum::<u64>() as f64;
+    let (length, lost) = ((out[0][0] / SECOND - 60) as f64, (times(service, "node-not-ready")[0] / SECOND) as f64);
+    let expected = [length * 10.0, length * 40.0 / 3.0 + (lost - 60.0 - length).max(0.0) * 10.0];
+    for (expected, failed) in expected.into_iter().zip([failures(docker), failures(service)]) {
+        assert!((failed - expected).abs() < 60.0, "{failed} instead of {expected}");
+    }
+}
+
+#[test]
 fn node_reboot() {
     let all = library::named("node-reboot.yaml");
     let service = all.arm("service");

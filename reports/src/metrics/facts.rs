@@ -114,6 +114,8 @@ pub(crate) enum Lost {
     Pod(u32),
     /// A check of a Service port's address failed.
     Check(u32),
+    /// A source's load balancer took a target out.
+    Target(u32),
 }
 
 /// What a client of a source knows.
@@ -206,6 +208,7 @@ impl Facts {
             // Who asked for it knows at once.
             Body::PodDeleted { pod, reason } if planned(reason) => self.lost(time, Lost::Pod(pod.0), faults),
             Body::CheckFailed { service_port, .. } => self.lost(time, Lost::Check(service_port.0), faults),
+            Body::TargetUnhealthy { source, .. } => self.lost(time, Lost::Target(source.0), faults),
             Body::NodeRegistered { node, address, .. } => {
                 self.nodes.slot(node.0).address = Some(address);
                 self.node_addresses.insert(address, node.0);

@@ -11,7 +11,7 @@ use sim_core::trace::fields::Client;
 
 use super::addressing::AddressingTally;
 use super::chains::{Chains, FaultSet};
-use super::facts::{Entry, Facts, Lost};
+use super::facts::{Entry, Facts, Lists, Lost};
 use super::pending::Pending;
 use crate::id_map::IdMap;
 use crate::trace_io::Names;
@@ -20,7 +20,7 @@ use crate::trace_io::Names;
 /// Each stage's end is at most the outage's end, so all four sum to the time from the fault to that end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stages {
-    /// From the fault to the first NotReady or failed check that concerns the source's target.
+    /// From the fault to the first NotReady, failed check or target out of service that concerns the source's target.
     #[serde(serialize_with = "crate::numbers::optional")]
     pub detection: Option<u64>,
     /// To the EndpointSlice or registry version without the last lost pod.
@@ -147,6 +147,8 @@ enum View {
     Rules,
     /// Through a registry that clients follow.
     Registry,
+    /// Through lists of EndpointSlices that clients looked up by name.
+    Named,
     /// Through addresses that clients wrote down once.
     Fixed(Vec<(u32, std::net::IpAddr, u16)>),
     /// Nothing is known of its lists.
@@ -193,9 +195,16 @@ impl Judge<'_> {
         match self.service_port(source) {
             _ if ever => View::Fixed(living.flat_map(|(_, facts)| facts.written.iter().copied()).collect()),
             Some(_) if self.header.discovery == "registry" => View::Registry,
+            Some(_) if self.header.discovery == "service" && self.looked_up(source) => View::Named,
             Some(_) if self.header.discovery == "service" => View::Rules,
             _ => View::Unknown,
         }
+    }
+
+    /// True if a client of a source holds a version of a list, though a Service with an address needs none.
+    fn looked_up(&self, source: u32) -> bool {
+        let clients = self.facts.clients.get(source).into_iter().flatten();
+        clients.flat_map(|(_, facts)| &facts.configured).any(|(version, _)| *version > 0)
     }
 
     /// True if a pod is one that the source's requests may go to.
@@ -210,6 +219,7 @@ impl Judge<'_> {
 
     fn concerns(&self, source: u32, time: u64, lost: Lost, failures: &Failures) -> bool {
         match lost {
+            Lost::Target(of) => source == of,
             Lost::Check(port) => self.service_port(source) == Some(port),
             Lost::Pod(pod) => self.concerns_pod(source, pod, failures),
             Lost::Node(node) => self.facts.pods().any(|(id, pod)| {
@@ -250,7 +260,7 @@ impl Judge<'_> {
     fn programmed(&self, source: u32, time: u64, version: u64) -> Option<u64> {
         match self.view(source) {
             View::Rules => self.rules_programmed(source, time, version),
-            View::Registry => self.clients_programmed(source, time, version),
+            View::Registry | View::Named => self.clients_programmed(source, time, version),
             View::Fixed(_) | View::Unknown => None,
         }
     }
@@ -320,7 +330,8 @@ impl Judge<'_> {
         };
         let held = match self.view(source) {
             View::Rules => self.held_by_rules(source),
-            View::Registry => self.held_by_clients(source),
+            View::Registry => self.held_by_clients(source, &self.facts.registry),
+            View::Named => self.held_by_clients(source, &self.facts.endpoints),
             View::Fixed(written) => written,
             View::Unknown => Vec::new(),
         };
@@ -340,12 +351,12 @@ impl Judge<'_> {
         versions.flat_map(|version| held(self.facts.endpoints.of(port), version)).collect()
     }
 
-    fn held_by_clients(&self, source: u32) -> Vec<(u32, std::net::IpAddr, u16)> {
+    fn held_by_clients(&self, source: u32, lists: &Lists) -> Vec<(u32, std::net::IpAddr, u16)> {
         let Some(port) = self.service_port(source) else { return Vec::new() };
         let clients = self.facts.clients.get(source).into_iter().flatten();
         let living = clients.filter(|(client, _)| self.facts.client_lives(**client));
         let versions = living.filter_map(|(_, facts)| Some(facts.configured.last()?.0));
-        versions.flat_map(|version| held(self.facts.registry.of(port), version)).collect()
+        versions.flat_map(|version| held(lists.of(port), version)).collect()
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::CheckFailed { .. }
         | Body::ClientConfigured { .. }
         | Body::AddressWritten { .. }
+        | Body::TargetUnhealthy { .. }
+        | Body::TargetHealthy { .. }
         | Body::AddressEjected { .. } => of_addresses(body, names),
         Body::LimitReached { limit } => format!("the limit of {limit} is reached"),
         Body::PodCreated { .. }
@@ -65,6 +67,7 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::RequestEnded { .. }
         | Body::RequestRetried { .. }
         | Body::RequestHedged { .. }
+        | Body::NameResolved { .. }
         | Body::ConnectionReused { .. }
         | Body::ConnectionOpened { .. }
         | Body::ConnectionAccepted { .. }
@@ -102,6 +105,12 @@ fn of_addresses(body: &Body, names: &Names) -> String {
         }
         Body::AddressWritten { client, address, port, .. } => {
             format!("{} wrote down {address}:{port}", names.client(client))
+        }
+        Body::TargetUnhealthy { source, address, port } => {
+            format!("the load balancer of {} takes {address}:{port} out", names.source(source))
+        }
+        Body::TargetHealthy { source, address, port } => {
+            format!("the load balancer of {} takes {address}:{port} in", names.source(source))
         }
         Body::AddressEjected { client, address, port, until, .. } => {
             format!("{} leaves {address}:{port} out until {}", names.client(client), seconds(until))

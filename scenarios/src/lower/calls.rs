@@ -1,13 +1,15 @@
 //! What clients ask of whom: the part that traffic and calls share, and the calls of each workload.
 
 use sim_core::kernel::time::SimDuration;
-use sim_core::model::application::Target;
+use sim_core::model::application::Origin;
 use sim_core::model::call::{
     Call, Connect, Connections, MOST_ATTEMPTS, OnFailure, OutlierEjection, PlannedCall, Retries, RetryOn, Step,
     TcpKeepalive, WHOLE_PPM,
 };
+use sim_core::model::ids::WorkloadId;
 
-use super::{Lowering, Tables, refs, traffic};
+use super::names::Destination;
+use super::{Lowering, Tables, names, refs};
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, MISSING_KEY};
 use crate::nearest::did_you_mean;
@@ -70,6 +72,12 @@ impl<'a> From<&'a CallSpec> for Shared<'a> {
     }
 }
 
+/// Whose calls are lowered, and the names that they have taken.
+struct Caller {
+    workload: WorkloadId,
+    names: Vec<String>,
+}
+
 /// The calls of every workload, once all targets are known.
 pub(super) fn lower(ctx: &mut Lowering<'_>, tables: &mut Tables) {
     let place = ctx.place.at("behaviour");
@@ -80,8 +88,8 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, tables: &mut Tables) {
             continue;
         }
         let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };
-        let mut names = Vec::new();
-        let steps = sequence(ctx, tables, &given.calls, &at.at("calls"), &mut names);
+        let mut caller = Caller { workload, names: Vec::new() };
+        let steps = sequence(ctx, tables, &given.calls, &at.at("calls"), &mut caller);
         tables.workloads[workload.index()].calls = steps;
     }
 }
@@ -91,15 +99,15 @@ fn sequence(
     tables: &Tables,
     steps: &List<StepSpec>,
     place: &Place,
-    names: &mut Vec<String>,
+    caller: &mut Caller,
 ) -> Vec<Step> {
     let mut lowered = Vec::new();
     refuse_nothing(ctx, steps, place);
     for (index, step) in steps.iter() {
         let at = place.item(index);
         match step {
-            StepSpec::List(at_once) => lowered.push(Step::Parallel(parallel(ctx, tables, at_once, &at, names))),
-            StepSpec::Text(_) | StepSpec::Call(_) => lowered.extend(one_call(ctx, tables, step, &at, names)),
+            StepSpec::List(at_once) => lowered.push(Step::Parallel(parallel(ctx, tables, at_once, &at, caller))),
+            StepSpec::Text(_) | StepSpec::Call(_) => lowered.extend(one_call(ctx, tables, step, &at, caller)),
         }
     }
     lowered
@@ -111,15 +119,15 @@ fn parallel(
     tables: &Tables,
     steps: &List<StepSpec>,
     place: &Place,
-    names: &mut Vec<String>,
+    caller: &mut Caller,
 ) -> Vec<Step> {
     let mut lowered = Vec::new();
     refuse_nothing(ctx, steps, place);
     for (index, step) in steps.iter() {
         let at = place.item(index);
         match step {
-            StepSpec::List(in_order) => lowered.push(Step::Sequence(sequence(ctx, tables, in_order, &at, names))),
-            StepSpec::Text(_) | StepSpec::Call(_) => lowered.extend(one_call(ctx, tables, step, &at, names)),
+            StepSpec::List(in_order) => lowered.push(Step::Sequence(sequence(ctx, tables, in_order, &at, caller))),
+            StepSpec::Text(_) | StepSpec::Call(_) => lowered.extend(one_call(ctx, tables, step, &at, caller)),
         }
     }
     lowered
@@ -136,7 +144,7 @@ fn one_call(
     tables: &Tables,
     step: &StepSpec,
     place: &Place,
-    names: &mut Vec<String>,
+    caller: &mut Caller,
 ) -> Option<Step> {
     let text;
     let (given, at) = match step {
@@ -151,7 +159,7 @@ fn one_call(
         ctx.sink.missing(place, "to", "a call needs `to`", "for example `to: service/cart:7070`");
         return None;
     };
-    let target = traffic::target(ctx, tables, to, &at);
+    let target = names::destination(ctx, tables, to, Some(Origin::Workload(caller.workload)), &at);
     let call = target.map(|target| shared(ctx, target, &Shared::from(given), place));
     let probability_ppm = share(ctx, given.probability.as_ref(), &place.at("probability")).unwrap_or(WHOLE_PPM);
     let repeat = given.repeat.unwrap_or(1);
@@ -160,7 +168,7 @@ fn one_call(
         ctx.sink.report(BAD_VALUE, &place.at("repeat"), message);
     }
     let on_failure = on_failure(ctx, given.on_failure.as_ref(), &place.at("onFailure"));
-    let name = call_name(ctx, given, to, place, names);
+    let name = call_name(ctx, given, to, place, &mut caller.names);
     Some(Step::Call(Box::new(PlannedCall { name, call: call?, probability_ppm, repeat, on_failure })))
 }
 
@@ -173,7 +181,8 @@ fn call_name(ctx: &mut Lowering<'_>, given: &CallSpec, to: &str, place: &Place, 
         names.push(name.clone());
         return name.clone();
     }
-    let short = to.strip_prefix("service/").or_else(|| to.strip_prefix("svc/")).unwrap_or(to);
+    let forms = ["service/", "svc/", "dns/"];
+    let short = forms.iter().find_map(|form| to.strip_prefix(form)).unwrap_or(to);
     let numbered = (2..).map(|number| format!("{short} #{number}"));
     let free = std::iter::once(short.to_owned()).chain(numbered).find(|name| !names.contains(name));
     let name = free.unwrap_or_default();
@@ -203,7 +212,7 @@ pub(super) fn share(ctx: &mut Lowering<'_>, given: Option<&PercentText>, place: 
 }
 
 /// What a client asks of a target.
-pub(super) fn shared(ctx: &mut Lowering<'_>, to: Target, given: &Shared<'_>, place: &Place) -> Call {
+pub(super) fn shared(ctx: &mut Lowering<'_>, (to, lookup): Destination, given: &Shared<'_>, place: &Place) -> Call {
     let lengths = [
         ("connectTimeout", given.connect_timeout),
         ("timeout", given.timeout),
@@ -225,6 +234,7 @@ pub(super) fn shared(ctx: &mut Lowering<'_>, to: Target, given: &Shared<'_>, pla
         hedge_after,
         outlier_ejection: given.outlier_ejection.map(|given| ejection(ctx, given, &place.at("outlierEjection"))),
         connections: connections(ctx, given, place),
+        lookup,
     }
 }
 

@@ -4,6 +4,8 @@ mod actions;
 mod arrival_file;
 mod calls;
 mod faults;
+mod front;
+mod names;
 mod parts;
 pub(crate) mod refs;
 mod services;
@@ -27,7 +29,7 @@ use crate::draft::Draft;
 use crate::load::Files;
 use crate::schema::Spec;
 use crate::schema::settings::{
-    ClusterSpec, DockerSpec, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec,
+    ClusterSpec, DnsSpec, DockerSpec, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec,
 };
 use crate::schema::values::DurationText;
 use crate::units;
@@ -118,6 +120,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
         cluster: settings.cluster,
         docker: settings.docker,
         transport: settings.transport,
+        dns: settings.dns,
         limits: settings.limits,
         workloads,
         services,
@@ -141,18 +144,20 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
 /// The place of a setting whose name begins a message of the model.
 fn place_of(spec: &Place, message: &str) -> Place {
     let word = message.split(' ').next().unwrap_or_default();
-    let groups: [(&str, &[&str]); 7] = [
+    let groups: [(&str, &[&str]); 8] = [
         ("cluster", ClusterSpec::KEYS),
         ("cluster/kubeProxy", KubeProxySpec::KEYS),
         ("docker", DockerSpec::KEYS),
         ("registry", RegistrySpec::KEYS),
         ("transport", TransportSpec::KEYS),
+        ("dns", DnsSpec::KEYS),
         ("limits", LimitsSpec::KEYS),
         ("rescheduler", ReschedulerSpec::KEYS),
     ];
     let group = groups.iter().find(|(_, keys)| keys.contains(&word));
     match (group, word) {
         (Some((group, _)), _) => group.split('/').fold(spec.clone(), |place, key| place.at(key)).at(word),
+        (None, "a") if message.starts_with("a lookup") => spec.at("dns"),
         (None, "a") if message.starts_with("a registry") => spec.at("registry"),
         (None, "a") if message.starts_with("a rescheduler") => spec.at("rescheduler"),
         (None, "calls") => spec.at("behaviour").key(),

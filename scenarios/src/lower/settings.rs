@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sim_core::model::Model;
 use sim_core::model::settings::{
-    ClusterSettings, Discovery, DockerSettings, Limits, RegistrySettings, Rescheduler, TransportSettings,
+    ClusterSettings, Discovery, DnsSettings, DockerSettings, Front, Limits, RegistrySettings, Rescheduler,
+    TransportSettings,
 };
 
 use super::Lowering;
 use crate::arms::DiscoveryKind;
 use crate::diagnostics::codes::BAD_VALUE;
 use crate::schema::settings::{
-    BadSetting, ClusterSpec, DockerSpec, Heartbeat, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec,
-    TransportSpec,
+    BadSetting, ClusterSpec, DnsSpec, DockerSpec, FrontSpec, Heartbeat, KubeProxySpec, LimitsSpec, RegistrySpec,
+    ReschedulerSpec, TransportSpec,
 };
 
 /// All settings of one arm.
@@ -21,6 +22,7 @@ pub(super) struct Settings {
     pub(super) cluster: ClusterSettings,
     pub(super) docker: DockerSettings,
     pub(super) transport: TransportSettings,
+    pub(super) dns: DnsSettings,
     pub(super) limits: Limits,
     pub(super) discovery: Discovery,
     pub(super) rescheduler: Rescheduler,
@@ -31,6 +33,7 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
     let mut cluster = ClusterSettings::default();
     let mut docker = DockerSettings::default();
     let mut transport = TransportSettings::default();
+    let mut dns = DnsSettings::default();
     let mut limits = Limits::default();
     let mut registry = RegistrySettings::default();
     let mut heartbeat = Heartbeat::default();
@@ -43,6 +46,7 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
     }
     bad.push((vec!["docker"], spec.docker.as_ref().map(|given| given.apply(&mut docker)).unwrap_or_default()));
     bad.push((vec!["transport"], spec.transport.as_ref().map(|given| given.apply(&mut transport)).unwrap_or_default()));
+    bad.push((vec!["dns"], spec.dns.as_ref().map(|given| given.apply(&mut dns)).unwrap_or_default()));
     bad.push((vec!["limits"], spec.limits.as_ref().map(|given| given.apply(&mut limits)).unwrap_or_default()));
     bad.push((vec!["registry"], spec.registry.as_ref().map(|given| given.apply(&mut registry)).unwrap_or_default()));
     let given = spec.rescheduler.as_ref().map(|given| given.apply(&mut heartbeat)).unwrap_or_default();
@@ -57,6 +61,7 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
         cluster,
         docker,
         transport,
+        dns,
         limits,
         discovery: match ctx.plan.discovery {
             DiscoveryKind::Static => Discovery::Static,
@@ -100,6 +105,14 @@ pub(crate) fn settings_of(model: &Model, tree: &Value) -> BTreeMap<String, Strin
             if let Some(publish) = tree.pointer("/spec/docker/publish") {
                 flatten("docker.publish", publish, &mut out);
             }
+        }
+    }
+    if model.graph().edges.iter().any(|edge| edge.call.lookup.is_some()) {
+        DnsSpec::show(&model.dns, "dns", &mut out);
+    }
+    for source in &model.sources {
+        if let Front::LoadBalancer(front) = &source.front {
+            FrontSpec::show(front, &format!("traffic.{}.front", source.name), &mut out);
         }
     }
     if let Discovery::Registry(registry) = &model.discovery {

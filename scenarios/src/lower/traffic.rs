@@ -7,7 +7,7 @@ use sim_core::model::settings::AddressModelKind;
 use sim_core::topology::NodeRole;
 use sim_core::workload::arrivals::ARRIVALS;
 
-use super::{Lowering, Tables, calls, parts, refs};
+use super::{Lowering, Tables, calls, front, names, parts, refs};
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, NEVER_HAPPENS, NOT_MODELLED, UNKNOWN_PORT};
 use crate::nearest::did_you_mean;
@@ -43,8 +43,8 @@ fn source(ctx: &mut Lowering<'_>, tables: &Tables, given: &TrafficSpec, place: &
         }
     }
     let from = given.from.as_deref().and_then(|text| origin(ctx, tables, text, &place.at("from")));
-    let to = given.to.as_deref().and_then(|text| target(ctx, tables, text, &place.at("to")));
     ctx.traffic = given.name.clone().unwrap_or_default();
+    let to = given.to.as_deref().and_then(|text| names::destination(ctx, tables, text, from, &place.at("to")));
     let arrivals = given.arrivals.as_ref().and_then(|part| {
         parts::build(ctx, Some(tables), ARRIVALS, "arrival process", &part.0, &[], &place.at("arrivals"))
     });
@@ -55,12 +55,14 @@ fn source(ctx: &mut Lowering<'_>, tables: &Tables, given: &TrafficSpec, place: &
     } else if start >= stop {
         ctx.sink.report(BAD_VALUE, &place.at("stop"), format!("the traffic stops at {stop} but starts at {start}"));
     }
+    let front = front::lower(ctx, given.front.as_ref(), from, &place.at("front"));
     let call = to.map(|to| calls::shared(ctx, to, &calls::Shared::from(given), place));
-    let (from, to) = (from?, to?);
+    let (from, (to, _)) = (from?, to?);
     check_pair(ctx, tables, from, to, &place.at("to"));
     Some(Source {
         name: given.name.clone()?,
         from,
+        front,
         call: call?,
         arrivals: arrivals?.1,
         start,
@@ -98,7 +100,7 @@ pub(super) fn target(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place:
     let (path, port) = text.rsplit_once(':').map_or((text, None), |(path, port)| (path, Some(port)));
     if let Some(name) = path.strip_prefix("service/").or_else(|| path.strip_prefix("svc/")) {
         let service = refs::service(name, ctx.draft, place, ctx.sink)?;
-        return service_port(ctx, tables, service, port, place).map(Target::Service);
+        return service_port(ctx, tables, service, port, place, false).map(Target::Service);
     }
     let (workload, ordinal) = if let Some((reference, ordinal)) = path.split_once('#') {
         let Ok(ordinal) = ordinal.parse::<u32>() else {
@@ -110,7 +112,7 @@ pub(super) fn target(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place:
         refs::pod(name, ctx.draft, place, ctx.sink)?
     } else {
         let message = format!("`{text}` says no place where requests go");
-        let help = "write service/NAME:PORT, pod/NAME:PORT or deployment/NAME#INDEX:PORT";
+        let help = "write service/NAME:PORT, dns/NAME:PORT, pod/NAME:PORT or deployment/NAME#INDEX:PORT";
         ctx.sink.help(BAD_VALUE, place, message, help);
         return None;
     };
@@ -149,12 +151,14 @@ fn container_port(
     found.map(|port| port.port)
 }
 
-fn service_port(
+/// A port of a Service that is dialled by its address, or by its name.
+pub(super) fn service_port(
     ctx: &mut Lowering<'_>,
     tables: &Tables,
     service: usize,
     port: Option<&str>,
     place: &Place,
+    by_name: bool,
 ) -> Option<ServicePortId> {
     let given = &tables.services[service];
     let own = || tables.service_ports.iter().enumerate().filter(|(_, known)| known.service.index() == service);
@@ -164,10 +168,15 @@ fn service_port(
         ctx.sink.help(UNKNOWN_PORT, place, message, "a compose service needs `ports` or `expose`");
         return None;
     }
-    if matches!(given.kind, ServiceKind::Headless | ServiceKind::ExternalName) {
-        let form = if given.kind == ServiceKind::Headless { "headless" } else { "of type ExternalName" };
-        let message = format!("Service {} is {form}: clients need DNS, which is not modelled yet", given.name);
+    if given.kind == ServiceKind::ExternalName {
+        let message = format!("Service {} of type ExternalName stands for something outside", given.name);
         ctx.sink.help(NOT_MODELLED, place, message, "dial a Service with a clusterIP, or a pod");
+        return None;
+    }
+    if given.kind == ServiceKind::Headless && !by_name {
+        let message = format!("Service {} is headless: it has a name and no address", given.name);
+        let help = format!("clients find its pods by its name: dns/{}:{}", given.name, port.unwrap_or("PORT"));
+        ctx.sink.help(NOT_MODELLED, place, message, &help);
         return None;
     }
     let found = match port {

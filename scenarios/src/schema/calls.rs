@@ -28,7 +28,7 @@ pub enum StepSpec {
 pub struct CallSpec {
     /// Its name among the calls of the workload (its target).
     pub name: Option<String>,
-    /// `service/NAME:PORT`, or `pod/NAME:PORT`, or `deployment/NAME#INDEX:PORT`.
+    /// `service/NAME:PORT`, `dns/NAME:PORT`, or `pod/NAME:PORT`, or `deployment/NAME#INDEX:PORT`.
     #[schemars(required)]
     pub to: Option<String>,
     /// Share of the requests in which it is made (100%).

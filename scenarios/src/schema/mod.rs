@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::Value;
-use settings::{ClusterSpec, DockerSpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec};
+use settings::{ClusterSpec, DnsSpec, DockerSpec, FrontSpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec};
 use values::{
     BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, Short, SizeText, SubnetText,
 };
@@ -94,6 +94,8 @@ pub struct Spec {
     pub rescheduler: Option<ReschedulerSpec>,
     /// Settings of TCP.
     pub transport: Option<TransportSpec>,
+    /// Settings of the cluster's DNS.
+    pub dns: Option<DnsSpec>,
     /// Limits of a run.
     pub limits: Option<LimitsSpec>,
 }
@@ -288,9 +290,11 @@ pub struct TrafficSpec {
     /// `deployment/NAME` (any workload), `node/NAME`, `zone/NAME` or `external`.
     #[schemars(required)]
     pub from: Option<String>,
-    /// `service/NAME:PORT`, or `pod/NAME:PORT`, or `deployment/NAME#INDEX:PORT`.
+    /// `service/NAME:PORT`, `dns/NAME:PORT`, or `pod/NAME:PORT`, or `deployment/NAME#INDEX:PORT`.
     #[schemars(required)]
     pub to: Option<String>,
+    /// `nodePort` or `{kind: load-balancer}`: what stands before traffic `from: external` (nodePort).
+    pub front: Option<Short<FrontSpec>>,
     /// When requests start: an arrival process.
     #[schemars(required)]
     pub arrivals: Option<Part>,

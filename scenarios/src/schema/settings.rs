@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::settings::{
-    ClusterSettings, DockerSettings, HealthKind, Limits, PortRange, ProxyMode, RegistrySettings, Subnet,
-    TransportSettings,
+    ClusterSettings, DnsSettings, DockerSettings, HealthKind, Limits, LoadBalancerSettings, PortRange, ProxyMode,
+    RegistrySettings, Subnet, TransportSettings,
 };
 
 use super::values::{Dict, DurationText, List, NameText, PortRangeText, PublishText, SubnetText};
@@ -280,6 +280,40 @@ settings! {
         time_wait "timeWait" DurationText => time_wait;
         /// Time of a packet inside one node.
         loopback_latency "loopbackLatency" DurationText => loopback_latency;
+    }
+}
+
+settings! {
+    /// The cluster's DNS, which clients of `dns/NAME` ask.
+    DnsSpec for DnsSettings {
+        /// A client uses an answer for this long.
+        ttl "ttl" DurationText => ttl;
+        /// One query and its answer.
+        query_time "queryTime" DurationText => query_time;
+        /// resolv.conf `timeout`: a query without an answer is sent again after it.
+        timeout "timeout" DurationText => timeout;
+        /// resolv.conf `attempts`: so many queries without an answer end a lookup.
+        attempts "attempts" u32 => attempts;
+    }
+}
+
+settings! {
+    /// What stands before traffic from outside.
+    FrontSpec for LoadBalancerSettings {
+        /// Time between the starts of two checks of a target.
+        interval "interval" DurationText => interval;
+        /// A check without an answer fails after this time.
+        timeout "timeout" DurationText => timeout;
+        /// So many failed checks in a row take a target out.
+        unhealthy_threshold "unhealthyThreshold" u32 => unhealthy_threshold;
+        /// So many good checks in a row take it in again.
+        healthy_threshold "healthyThreshold" u32 => healthy_threshold;
+        /// Connections to a target that is out live on for this long.
+        deregistration_delay "deregistrationDelay" DurationText => deregistration_delay;
+    } {
+        /// `nodePort` or `load-balancer`.
+        #[schemars(required)]
+        kind: Option<NameText>,
     }
 }
 

@@ -2,4 +2,5 @@
 
 pub mod allocators;
 pub mod flat_pod_ip;
+pub mod outside;
 pub mod port_mapping;

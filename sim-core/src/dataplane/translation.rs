@@ -28,6 +28,10 @@ pub enum Way {
     PublishedFromContainer,
     /// From a node or from outside to a published port.
     PublishedFromNode,
+    /// From outside through a load balancer to a node port: the balancer rewrites the destination first.
+    NodePortBehindBalancer,
+    /// From outside through a load balancer to a published port.
+    PublishedBehindBalancer,
     /// To a port published on the client's own host: docker-proxy relays, nothing is rewritten (A20).
     PublishedOnOwnHost,
 }
@@ -37,8 +41,12 @@ pub const fn translations(way: Way) -> u8 {
     match way {
         Way::Direct | Way::Unowned | Way::PublishedOnOwnHost => 0,
         Way::PodToNode | Way::ClusterIpFromPod | Way::PublishedFromNode => 1,
-        Way::ClusterIpToItself | Way::ClusterIpFromNode | Way::NodePort | Way::PublishedFromContainer => 2,
-        Way::NodePortFromPod => 3,
+        Way::ClusterIpToItself
+        | Way::ClusterIpFromNode
+        | Way::NodePort
+        | Way::PublishedFromContainer
+        | Way::PublishedBehindBalancer => 2,
+        Way::NodePortFromPod | Way::NodePortBehindBalancer => 3,
     }
 }
 
@@ -177,7 +185,14 @@ fn at_client(flow: &Flow, packet: &mut Packet) -> Passage {
     let mut passage = Passage { rewrites: Vec::new(), entries: entries_at_client(flow) };
     let port = flow.drawn[0];
     match flow.way {
-        Way::Direct | Way::Unowned | Way::NodePort | Way::PublishedFromNode | Way::PublishedOnOwnHost => {}
+        // What a load balancer rewrites, it rewrites outside.
+        Way::Direct
+        | Way::Unowned
+        | Way::NodePort
+        | Way::NodePortBehindBalancer
+        | Way::PublishedFromNode
+        | Way::PublishedBehindBalancer
+        | Way::PublishedOnOwnHost => {}
         Way::PodToNode | Way::NodePortFromPod => {
             let hidden = SocketAddr::new(flow.client.address, port);
             packet.rewrite(&mut passage, Rule::PodMasquerade, Part::Source, hidden);
@@ -214,7 +229,7 @@ fn at_server(flow: &Flow, packet: &mut Packet) -> Passage {
     let from = flow.front.unwrap_or(flow.client);
     let mut passage = Passage { rewrites: Vec::new(), entries: u8::from(flow.server.node != from.node) };
     match flow.way {
-        Way::PublishedFromContainer | Way::PublishedFromNode => {
+        Way::PublishedFromContainer | Way::PublishedFromNode | Way::PublishedBehindBalancer => {
             packet.rewrite(&mut passage, Rule::DockerDnat, Part::Destination, flow.target);
         }
         Way::PublishedOnOwnHost => {
@@ -230,6 +245,7 @@ fn at_server(flow: &Flow, packet: &mut Packet) -> Passage {
         | Way::ClusterIpToItself
         | Way::ClusterIpFromNode
         | Way::NodePort
+        | Way::NodePortBehindBalancer
         | Way::NodePortFromPod => {}
     }
     passage

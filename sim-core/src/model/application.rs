@@ -8,6 +8,7 @@ use crate::kernel::time::SimDuration;
 use crate::model::call::{Call, Step};
 use crate::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use crate::model::lifecycle::{Shutdown, Termination, Updates};
+use crate::model::settings::Front;
 use crate::workload::arrivals::ArrivalProcess;
 use crate::workload::distribution::Distribution;
 
@@ -352,6 +353,8 @@ pub struct Source {
     pub name: String,
     /// Where its requests start.
     pub from: Origin,
+    /// How they come in, when they start outside.
+    pub front: Front,
     /// What they ask of whom.
     pub call: Call,
     /// When they start.

@@ -34,6 +34,8 @@ pub struct Call {
     pub outlier_ejection: Option<OutlierEjection>,
     /// How connections are made and kept.
     pub connections: Connections,
+    /// The client knows a name and looks it up; `None` when it was given an address.
+    pub lookup: Option<Lookup>,
 }
 
 impl Call {
@@ -50,6 +52,7 @@ impl Call {
             hedge_after: None,
             outlier_ejection: None,
             connections: Connections::default(),
+            lookup: None,
         }
     }
 
@@ -57,6 +60,13 @@ impl Call {
     pub fn most_attempts(&self) -> u32 {
         self.retries.map_or(1, |retries| retries.attempts) + u32::from(self.hedge_after.is_some())
     }
+}
+
+/// How a client finds the address behind a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// Queries, one after the other, until there is an answer, at least 1 ([`crate::control::dns::queries`]).
+    pub queries: u32,
 }
 
 /// Which failures of an attempt are followed by another one.

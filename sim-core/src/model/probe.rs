@@ -4,6 +4,7 @@
 use super::application::{Origin, Source, Target};
 use super::call::Call;
 use super::ids::SourceId;
+use super::settings::Front;
 use super::{Model, ModelError};
 use crate::kernel::time::SimDuration;
 use crate::workload::arrivals::{ArrivalProcess, Gap, Pacing};
@@ -57,6 +58,7 @@ impl Model {
             name: format!("{PROBE}{at}"),
             from,
             call: Call { connect_timeout, timeout: Some(timeout), ..Call::plain(to, request_bytes, response_bytes) },
+            front: Front::default(),
             arrivals: Box::new(Once),
             start: at,
             stop: at + SimDuration::from_nanos(1),

@@ -302,6 +302,67 @@ impl Default for TransportSettings {
     }
 }
 
+/// How requests from outside come to a Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Front {
+    /// The client dials nodes itself: their node ports, or the published ports that it was given.
+    #[default]
+    NodePort,
+    /// The client dials a load balancer, which passes connections on to targets that it checks.
+    LoadBalancer(LoadBalancerSettings),
+}
+
+/// A load balancer outside; defaults are those of an AWS Network Load Balancer (F1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadBalancerSettings {
+    /// Time between the starts of two checks of a target (F1: 30 s).
+    pub interval: SimDuration,
+    /// A check without an answer fails after this time, at most `interval` (F1: 10 s).
+    pub timeout: SimDuration,
+    /// So many failed checks in a row take a target out, at least 1 (F1: 2).
+    pub unhealthy_threshold: u32,
+    /// So many good checks in a row take it in again, at least 1 (F1: 5).
+    pub healthy_threshold: u32,
+    /// Connections to a target that is out live on for this long (F2: 300 s).
+    pub deregistration_delay: SimDuration,
+}
+
+impl Default for LoadBalancerSettings {
+    fn default() -> Self {
+        Self {
+            interval: SimDuration::from_secs(30),
+            timeout: SimDuration::from_secs(10),
+            unhealthy_threshold: 2,
+            healthy_threshold: 5,
+            deregistration_delay: SimDuration::from_secs(300),
+        }
+    }
+}
+
+/// The cluster's DNS and the resolvers of its pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// A client uses an answer for this long (B14: 30 s, kubeadm's Corefile).
+    pub ttl: SimDuration,
+    /// One query and its answer (assumption: 1 ms).
+    pub query_time: SimDuration,
+    /// `options timeout`: a query without an answer is sent again after it (resolv.conf: 5 s).
+    pub timeout: SimDuration,
+    /// `options attempts`: so many queries without an answer end a lookup (resolv.conf: 2).
+    pub attempts: u32,
+}
+
+impl Default for DnsSettings {
+    fn default() -> Self {
+        Self {
+            ttl: SimDuration::from_secs(30),
+            query_time: SimDuration::from_millis(1),
+            timeout: SimDuration::from_secs(5),
+            attempts: 2,
+        }
+    }
+}
+
 /// Limits; reaching one is a named stop (law 8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -10,7 +10,8 @@ mod record_macro;
 pub mod words;
 
 pub use header::TraceHeader;
-pub use record::{Body, Level, Record, RecordId};
+pub use level::Level;
+pub use record::{Body, Record, RecordId};
 
 /// Where records go.
 pub trait TraceSink {

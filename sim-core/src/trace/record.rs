@@ -311,6 +311,13 @@ records! {
         port: u16 => "The port.",
         until: u64 => "When it takes part again, in nanoseconds.",
     }
+    /// A client has looked a name up. The cause is the request that needed it, `because` the list that was the answer.
+    Connection NameResolved = 49 "name-resolved" {
+        source: SourceId => "A client of which source's requests.",
+        client: Client => "Which client.",
+        addresses: u32 => "How many addresses the answer holds.",
+        queries: u32 => "Queries, one after the other, until there was an answer.",
+    }
     /// A probe's client has its socket: its kernel chose the source address.
     Segment SocketOpened = 50 "socket-opened" {
         source: SourceId => "For which source.",
@@ -356,6 +363,18 @@ records! {
         number: u64 => "For which request of it.",
         node: NodeId => "Which node.",
         entries: u8 => "Entries it makes.",
+    }
+    /// A load balancer takes a target out: new connections go elsewhere. The cause is what made its checks fail.
+    Request TargetUnhealthy = 55 "target-unhealthy" {
+        source: SourceId => "The load balancer of which source.",
+        address: IpAddr => "The target's address.",
+        port: u16 => "Its port.",
+    }
+    /// A load balancer sends new connections to a target again. The cause is what made its checks succeed.
+    Request TargetHealthy = 56 "target-healthy" {
+        source: SourceId => "The load balancer of which source.",
+        address: IpAddr => "The target's address.",
+        port: u16 => "Its port.",
     }
     /// A planned action begins: a root.
     Request ActionStarted = 60 "action-started" {

@@ -5,6 +5,7 @@ use super::path_draws::Purpose;
 use super::traffic::Connection;
 use crate::balancing::BALANCERS;
 use crate::control::versions::Backend;
+use crate::model::application::Target;
 use crate::model::ids::{NodeId, ServicePortId};
 use crate::model::parameters::{Arguments, find};
 use crate::model::settings::ProxyMode;
@@ -55,6 +56,12 @@ impl World {
         }
         let place = entry.1.pick(draw);
         (Some(snapshot.backends[place]), snapshot.record)
+    }
+
+    /// What a client picks from its own list with: no proxy stands before a Service that is names only.
+    pub(super) fn algorithm_of_list(&self, port: ServicePortId) -> &'static str {
+        let plain = self.model.service(self.model.service_port(port).service).algorithm.is_empty();
+        if plain && self.is_headless(Target::Service(port)) { "round-robin" } else { self.algorithm_of(port) }
     }
 
     /// The Service's algorithm, or what the proxy mode does by itself.

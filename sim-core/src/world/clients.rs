@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::World;
+use super::names::NameCache;
 use super::state::PodState;
 use super::traffic::ClientState;
 use crate::control::versions::Backend;
@@ -18,15 +19,21 @@ use crate::trace::{Body, RecordId};
 
 /// How a client comes to know addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Knowledge {
-    /// One address, perhaps a clusterIP.
+pub(super) enum Knowledge {
+    /// An address that was given as such.
     OneAddress,
+    /// One clusterIP.
+    ClusterIp(ServicePortId),
     /// The addresses of all nodes, for their node ports.
     NodePorts,
+    /// The address of a load balancer outside.
+    LoadBalancer(ServicePortId),
     /// A list that never changes.
     Fixed,
     /// A list that follows the registry.
     Registry(ServicePortId),
+    /// A list that each lookup of a name brings.
+    Named(ServicePortId),
 }
 
 impl World {
@@ -114,6 +121,7 @@ impl World {
             list_record: 0,
             version: 0,
             balancer: None,
+            names: NameCache::default(),
             ports: BTreeMap::new(),
             pools: BTreeMap::new(),
             open: 0,
@@ -156,48 +164,74 @@ impl World {
             live.sort_unstable();
         }
         match self.knowledge(edge, self.clients[index].node) {
-            Knowledge::OneAddress => {
+            Knowledge::OneAddress | Knowledge::ClusterIp(_) => {
                 let node = self.clients[index].node;
                 self.nodes[node.index()].serves_clients = true;
-                self.configure(index, Arc::from([]), 1, 0, cause);
+                self.configure(index, Arc::from([]), 1, 0, (cause, 0));
+            }
+            // It was given one name.
+            Knowledge::Named(_) => self.configure(index, Arc::from([]), 1, 0, (cause, 0)),
+            Knowledge::LoadBalancer(port) => {
+                self.serve_from_every_front();
+                self.start_load_balancer(index, port, cause);
             }
             Knowledge::NodePorts => {
-                for front in self.fronts.clone() {
-                    self.nodes[front.index()].serves_clients = true;
-                }
+                self.serve_from_every_front();
                 let fronts = u32::try_from(self.fronts.len()).expect("nodes number below 2^32");
-                self.configure(index, Arc::from([]), fronts, 0, cause);
+                self.configure(index, Arc::from([]), fronts, 0, (cause, 0));
             }
             Knowledge::Fixed => self.write_fixed_list(index, cause),
             Knowledge::Registry(port) => {
                 let newest = self.registry_lists.newest(port);
                 let (list, version) = (Arc::clone(&newest.backends), self.registry_lists.version());
                 let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
-                self.configure(index, list, addresses, version, cause);
+                self.configure(index, list, addresses, version, (cause, 0));
             }
         }
     }
 
-    fn knowledge(&self, edge: usize, node: NodeId) -> Knowledge {
+    fn serve_from_every_front(&mut self) {
+        if self.model.address_model == AddressModelKind::FlatPodIp {
+            for front in &self.fronts {
+                self.nodes[front.index()].serves_clients = true;
+            }
+        }
+    }
+
+    pub(super) fn knowledge(&self, edge: usize, node: NodeId) -> Knowledge {
         let port = match self.target_of(edge) {
             Target::Service(port) => port,
             Target::Pod { .. } => return Knowledge::Fixed,
             Target::Address { .. } => return Knowledge::OneAddress,
         };
+        if self.load_balancer_settings(edge).is_some() {
+            return Knowledge::LoadBalancer(port);
+        }
         let outside = self.model.topology.node(node).role == NodeRole::External;
+        let named = self.model.graph().edges[edge].call.lookup.is_some();
         match (&self.model.discovery, self.model.address_model) {
-            (Discovery::Service, _) if !outside => Knowledge::OneAddress,
+            (Discovery::Service, _) if self.is_headless(Target::Service(port)) => Knowledge::Named(port),
+            (Discovery::Service, _) if !outside => Knowledge::ClusterIp(port),
             (_, AddressModelKind::FlatPodIp) if outside => Knowledge::NodePorts,
+            (Discovery::Registry(_), _) if named => Knowledge::Named(port),
             (Discovery::Registry(_), _) => Knowledge::Registry(port),
             (Discovery::Static | Discovery::PodIp | Discovery::Service, _) => Knowledge::Fixed,
         }
     }
 
-    fn configure(&mut self, index: usize, list: Arc<[Backend]>, addresses: u32, version: u64, cause: RecordId) {
+    /// Gives a client a list; what triggered that, and what decided the list.
+    pub(super) fn configure(
+        &mut self,
+        index: usize,
+        list: Arc<[Backend]>,
+        addresses: u32,
+        version: u64,
+        (cause, because): (RecordId, RecordId),
+    ) {
         let state = &self.clients[index];
         let (source, client) = (self.model.graph().edges[state.edge as usize].first_path, state.client);
         let body = Body::ClientConfigured { source, client, addresses, version };
-        let record = self.journal.write(self.agenda.now(), cause, 0, body);
+        let record = self.journal.write(self.agenda.now(), cause, because, body);
         let state = &mut self.clients[index];
         state.list = list;
         state.list_record = record;
@@ -211,7 +245,7 @@ impl World {
         let list = written.unwrap_or_else(|| Arc::from(self.planned_backends(edge)));
         self.fixed_lists[edge] = Some(Arc::clone(&list));
         let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
-        self.configure(index, Arc::clone(&list), addresses, 0, cause);
+        self.configure(index, Arc::clone(&list), addresses, 0, (cause, 0));
         let (record, client) = (self.clients[index].list_record, self.clients[index].client);
         for Backend { pod, address, port } in list.iter().copied() {
             let source = self.model.graph().edges[edge].first_path;
@@ -221,7 +255,7 @@ impl World {
     }
 
     /// The addresses that a person would write down for a call before the run, in order of the pods' creation.
-    fn planned_backends(&self, edge: usize) -> Vec<Backend> {
+    pub(super) fn planned_backends(&self, edge: usize) -> Vec<Backend> {
         let targets: Vec<(WorkloadId, u16, Option<u32>)> = match self.target_of(edge) {
             Target::Service(port) => {
                 let backends = &self.model.service_port(port).backends;
@@ -270,15 +304,22 @@ impl World {
     pub(super) fn client_learns(&mut self, index: usize, version: u64) {
         let state = &self.clients[index];
         let node = &self.nodes[state.node.index()];
-        if !state.alive || version <= state.version || !node.up || node.silent.is_some() {
+        let deaf = !node.up || node.silent.is_some() || self.looks_up(index);
+        if !state.alive || version <= state.version || deaf {
             return;
         }
         let Target::Service(port) = self.target_of(state.edge as usize) else { return };
         let snapshot = self.registry_lists.at(port, version);
         let list = Arc::clone(&snapshot.backends);
         let cause = self.registry_lists.change(version).record;
+        let balanced = self.balanced_port(index);
         let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
-        self.configure(index, list, addresses, version, cause);
+        // A client behind a load balancer goes on knowing one address; the balancer follows for it.
+        let addresses = if balanced.is_some() { 1 } else { addresses };
+        self.configure(index, list, addresses, version, (cause, 0));
+        if let Some(port) = balanced {
+            self.register_targets(index, port);
+        }
     }
 
     /// All clients of a pod stop; their connections are told, unless the machine went with them.
@@ -323,6 +364,7 @@ impl World {
             }
         }
         self.end_requests_of(number, because);
+        self.forget_names(index);
         self.clients[index].pools = BTreeMap::new();
         self.clients[index].open = 0;
     }

@@ -53,8 +53,15 @@ pub(super) enum Resolution {
 }
 
 impl World {
-    /// An attempt looks for an address, then for a connection to it.
+    /// An attempt looks for an address, which may take a lookup, then for a connection to it.
     pub(super) fn connect(&mut self, exchange: u32) {
+        if !self.waits_for_name(exchange) {
+            self.connect_by_address(exchange);
+        }
+    }
+
+    /// An attempt whose client knows what there is to know.
+    pub(super) fn connect_by_address(&mut self, exchange: u32) {
         match self.aim(exchange) {
             Ok(aim) => {
                 self.exchanges[exchange].aim = Some(aim);
@@ -81,12 +88,15 @@ impl World {
             Target::Pod { .. } => return self.aim_at_list(source, number, attempt, client),
             Target::Address { address, port } => return Ok(Aim::Address { address: (address, port) }),
         };
+        if let Some(aim) = self.aim_at_load_balancer(source, client) {
+            return aim;
+        }
         if self.model.address_model == AddressModelKind::FlatPodIp {
             let node = self.clients[client as usize].node;
             if self.model.topology.node(node).role == NodeRole::External {
                 return self.aim_at_node_port(source, number, attempt, port);
             }
-            if self.model.discovery == Discovery::Service {
+            if self.model.discovery == Discovery::Service && !self.is_headless(Target::Service(port)) {
                 return self.aim_at_cluster_ip(client, port);
             }
         }
@@ -98,9 +108,7 @@ impl World {
         if let Some(deleted) = self.deleted_service(service_port.service) {
             return Err((Outcome::DnsError, deleted));
         }
-        let Some(address) = self.cluster_ips[service_port.service.index()] else {
-            return Err((Outcome::NoAddress, 0));
-        };
+        let Some(address) = self.known_cluster_ip(client, port) else { return Err((Outcome::NoAddress, 0)) };
         let address = (address, service_port.port);
         if self.is_ejected(client, address) {
             return Err((Outcome::CircuitOpen, 0));
@@ -127,7 +135,7 @@ impl World {
     fn aim_at_list(&mut self, source: u32, number: u64, attempt: u8, client: u32) -> Result<Aim, (Outcome, RecordId)> {
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
         let algorithm = match self.model.call_of(SourceId(source)).to {
-            Target::Service(port) => self.algorithm_of(port),
+            Target::Service(port) => self.algorithm_of_list(port),
             Target::Pod { .. } | Target::Address { .. } => "round-robin",
         };
         let state = &mut self.clients[client as usize];
@@ -157,6 +165,7 @@ impl World {
                 Resolution::Service(port) => self.dial_cluster_ip(exchange, port, address),
                 Resolution::Rejected(outcome) => self.rejected(exchange, address, outcome, 0),
             },
+            Aim::LoadBalancer { address } => self.dial_load_balancer(exchange, address),
             Aim::NodePort { front, address } => {
                 let dial = Dial {
                     dialled: address,
@@ -245,7 +254,7 @@ impl World {
     }
 
     /// Opens the connection: a local port, the record, the first SYN.
-    fn open(&mut self, exchange: u32, dial: Dial) {
+    pub(super) fn open(&mut self, exchange: u32, dial: Dial) {
         let Exchange { source, number, attempt, client, record, .. } = self.exchanges[exchange];
         let table = self.port_table(client, dial.dialled);
         let Some(local_port) = self.port_tables[table as usize].allocate() else {

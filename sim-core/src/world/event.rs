@@ -20,6 +20,8 @@ pub(super) enum Event {
     RetryDue { request: u32 },
     /// A request and all its attempts have run out of time.
     Deadline { request: u32 },
+    /// A client's lookup of a name has its answer, or goes on without one.
+    NameStep { client: u32 },
     /// It is time to look whether a connection needs a keepalive probe.
     Keepalive { connection: u32 },
     /// A fault begins.
@@ -65,6 +67,10 @@ pub(super) enum Control {
     ProxySynced,
     /// The registry's checker gives an address up.
     CheckFailed,
+    /// A load balancer's check takes a target out or in.
+    TargetTurns,
+    /// A load balancer closes the connections of a target that is out.
+    TargetDrained,
     /// A client hears of a version of the registry.
     ClientLearns,
     /// A workload's controller compares what is with what is wanted.

@@ -136,6 +136,7 @@ impl World {
         state.mended_at = None;
         state.record = record;
         self.set_cut(link, Some(record));
+        self.targets_move(record);
         for node in self.workers() {
             if self.nodes[node.index()].up && !self.reaches_control_plane(node) {
                 self.fall_silent(node, record);
@@ -158,6 +159,7 @@ impl World {
         state.mended_at = Some(self.agenda.now());
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::LinkUp { link });
         self.set_cut(link, None);
+        self.targets_move(record);
         for node in self.workers() {
             let state = &self.nodes[node.index()];
             if state.up && state.silent.is_some() && self.reaches_control_plane(node) {
@@ -180,11 +182,16 @@ impl World {
     /// Whether a path of whole links joins a node and the first control-plane node; true without one.
     pub(super) fn reaches_control_plane(&self, node: NodeId) -> bool {
         let Some(control) = self.model.topology.with_role(NodeRole::ControlPlane).next() else { return true };
+        self.reaches(node, control)
+    }
+
+    /// Whether a path of whole links joins two nodes.
+    pub(super) fn reaches(&self, node: NodeId, other: NodeId) -> bool {
         let graph = self.model.topology.graph();
         let mut seen = vec![false; graph.node_count()];
         let mut open = vec![node.index()];
         while let Some(vertex) = open.pop() {
-            if vertex == control.index() {
+            if vertex == other.index() {
                 return true;
             }
             let forwards = vertex == node.index() || self.model.topology.is_switch(VertexId::from_index(vertex));

@@ -10,9 +10,9 @@ use crate::model::settings::AddressModelKind;
 impl World {
     /// Who takes a connection's SYN on `node`.
     pub(super) fn listener(&self, node: NodeId, connection: u32) -> Listener {
-        let Connection { pod, port, .. } = self.connections[connection];
+        let Connection { pod, target_port, .. } = self.connections[connection];
         match (self.model.address_model, pod) {
-            (AddressModelKind::PortMapping, None) => self.behind_host_port(node, port),
+            (AddressModelKind::PortMapping, None) => self.behind_host_port(node, target_port),
             (_, Some(pod)) => self.at_pod_address(pod, connection),
             // A clusterIP that the client's node has no rule for goes the default way, where nobody answers (C.3).
             (AddressModelKind::FlatPodIp, None) if self.dials_service(connection) => {
@@ -23,7 +23,7 @@ impl World {
     }
 
     /// A port of a Docker host: mapped, or closed (A17, A23).
-    fn behind_host_port(&self, node: NodeId, port: u16) -> Listener {
+    pub(super) fn behind_host_port(&self, node: NodeId, port: u16) -> Listener {
         let Some(mapping) = self.nodes[node.index()].docker.mapping(port) else {
             return Listener::Refuses(self.released_ports.get(&(node, port)).copied().unwrap_or(0));
         };

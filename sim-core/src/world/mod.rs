@@ -19,6 +19,8 @@ mod faults;
 mod journal;
 mod keepalive;
 mod listeners;
+mod load_balancers;
+mod names;
 mod neighbours;
 mod network;
 mod nodes;
@@ -66,6 +68,7 @@ use controllers::Controller;
 use direction::DirectionState;
 use event::{Control, Event, Timer};
 use journal::Journal;
+use load_balancers::LoadBalancers;
 use network::Packet;
 use registry::RegistryEntry;
 use services::ServiceState;
@@ -129,6 +132,7 @@ pub struct World {
     proxy_balancers: BTreeMap<(NodeId, ServicePortId), (u64, Box<dyn LoadBalancer>)>,
     registry: Vec<RegistryEntry>,
     registry_lists: VersionedLists,
+    load_balancers: LoadBalancers,
 
     sources: Vec<SourceState>,
     paths: Vec<PathState>,
@@ -219,6 +223,7 @@ impl World {
 
     fn handle(&mut self, event: Event) {
         self.dispatch(event);
+        self.look_at_targets();
         self.take_up_ended_calls();
         self.free_loose();
     }
@@ -234,6 +239,7 @@ impl World {
             Event::ServiceDone { exchange } => self.service_done(exchange),
             Event::RetryDue { request } => self.retry_due(request),
             Event::Deadline { request } => self.deadline_passed(request),
+            Event::NameStep { client } => self.name_step(client),
             Event::Keepalive { connection } => self.keepalive_due(connection),
             Event::FaultBegins { fault } => self.fault_begins(fault as usize),
             Event::FaultEnds { fault } => self.fault_ends(fault as usize),
@@ -285,6 +291,8 @@ impl World {
             Control::SyncSlices => self.sync_slices(pod),
             Control::ProxySynced => self.proxy_synced(node, u64::from(detail)),
             Control::CheckFailed => self.check_failed(subject as usize),
+            Control::TargetTurns => self.target_turns(subject as usize),
+            Control::TargetDrained => self.target_drained(subject as usize),
             Control::ClientLearns => self.client_learns(subject as usize, u64::from(detail)),
             Control::Reconcile => self.reconcile(WorkloadId(subject)),
             Control::SyncReplicas => self.sync_replicas(WorkloadId(subject), detail),

@@ -26,6 +26,7 @@ impl World {
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::NodeDown { node });
         self.nodes[node.index()].up = false;
         self.nodes[node.index()].power_record = record;
+        self.targets_move(record);
         for pod in self.pods_on(node) {
             if matches!(self.pods[pod.index()].state, PodState::Pending | PodState::Bound) {
                 continue;
@@ -49,6 +50,7 @@ impl World {
         let record = self.journal.write(now, cause, 0, Body::NodeUp { node });
         self.nodes[node.index()].up = true;
         self.nodes[node.index()].power_record = record;
+        self.targets_move(record);
         self.nodes[node.index()].docker = DockerHost::new(&self.model.docker);
         if self.reaches_control_plane(node) {
             self.reset_proxy(node);

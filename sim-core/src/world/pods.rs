@@ -197,6 +197,7 @@ impl World {
             record = self.journal.write(now, cause, 0, Body::ContainerStarted { pod, container });
         }
         self.pods[pod.index()].record = record;
+        self.targets_move(record);
         if clash {
             self.container_cannot_bind(pod);
         } else {
@@ -302,6 +303,7 @@ impl World {
             record = self.journal.write(self.agenda.now(), cause, 0, Body::ContainerExited { pod, container, reason });
         }
         self.pods[pod.index()].record = record;
+        self.targets_move(record);
         record
     }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::World;
 use super::event::Timer;
-use super::traffic::{Aim, ClientEnd, Exchange};
+use super::traffic::{Aim, ClientEnd};
 use crate::kernel::queue::EventClass;
 use crate::model::call::Connections;
 use crate::model::ids::SourceId;
@@ -204,7 +204,13 @@ impl World {
 
     /// An attempt that was given up while it waited for a connection waits no more.
     pub(super) fn leave_pool_queue(&mut self, exchange: u32) {
-        let Exchange { client, aim: Some(aim), .. } = self.exchanges[exchange] else { return };
+        let state = &mut self.exchanges[exchange];
+        if let Some(timer) = state.client_timer.take() {
+            // It was not waiting, but had been rejected.
+            self.agenda.disarm(timer);
+            return;
+        }
+        let (client, Some(aim)) = (state.client, state.aim) else { return self.leave_name_queue(exchange) };
         if let Some(pool) = self.clients[client as usize].pools.get_mut(&aim.dialled()) {
             pool.waiting.retain(|waiting| *waiting != exchange);
         }

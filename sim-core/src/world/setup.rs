@@ -7,6 +7,7 @@ use super::World;
 use super::controllers::Controller;
 use super::direction::DirectionState;
 use super::journal::Journal;
+use super::load_balancers::LoadBalancers;
 use super::services::ServiceState;
 use super::slab::Slab;
 use super::state::{LinkState, NodeState, PodState};
@@ -72,6 +73,7 @@ impl World {
             proxy_balancers: BTreeMap::new(),
             registry: Vec::new(),
             registry_lists: VersionedLists::new(model.service_ports.len()),
+            load_balancers: LoadBalancers::default(),
             sources,
             paths,
             clients: Vec::new(),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::names::NameCache;
 use crate::balancing::LoadBalancer;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::Way;
@@ -80,6 +81,8 @@ pub(super) struct ClientState {
     /// The registry's version of the list.
     pub version: u64,
     pub balancer: Option<Box<dyn LoadBalancer>>,
+    /// What it has heard of the name that it dials, if it dials one.
+    pub names: NameCache,
     /// Port tables by dialled address.
     pub ports: BTreeMap<(IpAddr, u16), u32>,
     /// Connections that it keeps, by dialled address.
@@ -161,6 +164,8 @@ pub(super) enum Aim {
     Address { address: (IpAddr, u16) },
     /// A node port of this node.
     NodePort { front: NodeId, address: (IpAddr, u16) },
+    /// A load balancer, which chooses a target for each connection.
+    LoadBalancer { address: (IpAddr, u16) },
     /// An address of the client's own list, and the record that gave it the list.
     Listed { backend: Backend, because: RecordId },
 }
@@ -169,7 +174,10 @@ impl Aim {
     /// The address and port that the client dials.
     pub(super) const fn dialled(self) -> (IpAddr, u16) {
         match self {
-            Self::ClusterIp { address, .. } | Self::NodePort { address, .. } | Self::Address { address } => address,
+            Self::ClusterIp { address, .. }
+            | Self::NodePort { address, .. }
+            | Self::LoadBalancer { address }
+            | Self::Address { address } => address,
             Self::Listed { backend, .. } => (backend.address, backend.port),
         }
     }

@@ -39,8 +39,9 @@ impl World {
             | Way::Unowned
             | Way::PublishedFromContainer
             | Way::PublishedFromNode
+            | Way::PublishedBehindBalancer
             | Way::PublishedOnOwnHost => self.tell_list_choice(connection),
-            Way::PodToNode | Way::NodePort | Way::NodePortFromPod => {}
+            Way::PodToNode | Way::NodePort | Way::NodePortBehindBalancer | Way::NodePortFromPod => {}
         }
         self.tell_passage(node, connection, &client);
     }

@@ -1,0 +1,68 @@
+//! Targets that are names: which Service a pod's resolver ends at, and what the lookup costs.
+
+use sim_core::control::dns;
+use sim_core::model::application::{Origin, ServiceKind, Target};
+use sim_core::model::call::Lookup;
+
+use super::{Lowering, Tables, traffic};
+use crate::diagnostics::Place;
+use crate::diagnostics::codes::{NOT_MODELLED, PARTLY_MODELLED, UNKNOWN_SERVICE};
+use crate::nearest::did_you_mean;
+
+/// Where requests go, and the lookup before that when they go to a name.
+pub(super) type Destination = (Target, Option<Lookup>);
+
+/// Where requests that start at `from` go.
+pub(super) fn destination(
+    ctx: &mut Lowering<'_>,
+    tables: &Tables,
+    text: &str,
+    from: Option<Origin>,
+    place: &Place,
+) -> Option<Destination> {
+    let Some(name) = text.strip_prefix("dns/") else {
+        return traffic::target(ctx, tables, text, place).map(|target| (target, None));
+    };
+    let Origin::Workload(workload) = from? else {
+        let help = "start the requests in a workload, or dial service/NAME:PORT";
+        ctx.sink.help(NOT_MODELLED, place, "only pods ask the cluster's DNS", help);
+        return None;
+    };
+    let (name, port) = name.rsplit_once(':').map_or((name, None), |(name, port)| (name, Some(port)));
+    let namespace = tables.workloads[workload.index()].namespace.as_str();
+    let (service, queries) = resolve(ctx, name, namespace, place)?;
+    let port = traffic::service_port(ctx, tables, service, port, place, true)?;
+    let definition = &tables.service_ports[port.index()];
+    if tables.services[service].kind == ServiceKind::Headless {
+        let moved = definition.backends.iter().find(|(_, target)| *target != definition.port);
+        if let Some((_, target)) = moved {
+            let message = format!(
+                "no proxy stands before a headless Service, so clients are taken to dial port {target} of its pods, not {}",
+                definition.port
+            );
+            ctx.sink.report(PARTLY_MODELLED, place, message);
+        }
+    }
+    Some((Target::Service(port), Some(Lookup { queries })))
+}
+
+/// The Service that a resolver in `namespace` ends at, and after how many queries.
+fn resolve(ctx: &mut Lowering<'_>, name: &str, namespace: &str, place: &Place) -> Option<(usize, u32)> {
+    let services = ctx.draft.services.iter().enumerate();
+    let known = services.filter_map(|(index, service)| {
+        let queries = dns::queries(name, namespace, &dns::service_name(&service.name, &service.namespace))?;
+        Some((index, queries))
+    });
+    let found = known.min_by_key(|(_, queries)| *queries);
+    if found.is_none() && !ctx.sink.incomplete {
+        let message = format!("no Service is called `{name}` in the eyes of a pod of namespace `{namespace}`");
+        let first = name.split('.').next().unwrap_or_default();
+        let elsewhere = ctx.draft.services.iter().find(|service| service.name == first);
+        let help = match elsewhere {
+            Some(service) => format!("write dns/{}.{}", service.name, service.namespace),
+            None => did_you_mean(first, ctx.draft.services.iter().map(|service| service.name.as_str())),
+        };
+        ctx.sink.help(UNKNOWN_SERVICE, place, message, &help);
+    }
+    found
+}
