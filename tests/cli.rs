@@ -246,6 +246,22 @@ fn the_json_report_has_exactly_the_keys_that_were_promised() {
     assert_eq!(keys(&run["balance"][0]["instances"][0]), ["instance", "node", "address", "requests"]);
     let addressing = ["hostPorts", "portConflicts", "translations", "addressesPerClient", "reconfigurations"];
     assert_eq!(keys(&run["addressing"]), addressing);
+    let edge = [
+        "name",
+        "from",
+        "to",
+        "requests",
+        "latency",
+        "attempts",
+        "retries",
+        "hedges",
+        "amplification",
+        "share",
+        "selfShare",
+        "connectionsOpened",
+        "connectionsReused",
+    ];
+    assert_eq!(keys(&run["edges"][0]), edge);
     assert_eq!(keys(&report["settingsDifferences"][0]), ["arms", "path", "values"]);
     let expectation = ["metric", "arm", "traffic", "fault", "edge", "min", "max", "unit", "pass", "value"];
     assert_eq!(keys(&report["expectations"][0]), expectation);

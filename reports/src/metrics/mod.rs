@@ -5,8 +5,6 @@
 
 mod addressing;
 mod balance;
-#[cfg(test)]
-mod call_tests;
 mod chains;
 mod critical_path;
 mod edges;

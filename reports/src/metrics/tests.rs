@@ -1,5 +1,7 @@
 //! Metrics of hand-written records, computed by hand.
 
+mod calls;
+
 use sim_core::model::ids::{FaultId, LinkId, NodeId, PodId, ServicePortId, SourceId};
 use sim_core::trace::fields::Client;
 use sim_core::trace::words::{ExitReason, Outcome};

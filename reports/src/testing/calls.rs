@@ -67,7 +67,7 @@ impl Calls {
     }
 
     fn number(&self, request: u64) -> u64 {
-        let record = self.run.records[usize::try_from(request).unwrap() - 1];
+        let record = self.run.records[usize::try_from(request).expect("a small number") - 1];
         let Body::RequestArrived { number, .. } = record.body else { panic!("no arrival") };
         number
     }

@@ -5,8 +5,8 @@ use sim_core::model::ids::{NodeId, PodId, SourceId};
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Level, TraceSink};
 
-use super::spec::{Selector, metric};
-use super::{EdgeMetrics, LeafFailure, Metrics, RunMetrics};
+use crate::metrics::spec::{Selector, metric};
+use crate::metrics::{EdgeMetrics, LeafFailure, Metrics, RunMetrics};
 use crate::testing::calls::{self, Calls, LEAF, MID, WEB, mixed};
 use crate::testing::{MS, S};
 use crate::trace_io::{BinaryWriter, JsonlWriter, TraceReader};
