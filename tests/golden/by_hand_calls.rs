@@ -144,3 +144,28 @@ fn gossip_registry() {
     // Lease, monitor and grace period (D6).
     assert!((39_600_000_000..55_100_000_000).contains(&detected("service", "node-not-ready")));
 }
+
+#[test]
+fn scale_up_keep_alive() {
+    let all = library::named("scale-up-keep-alive.yaml");
+    let answers = |arm: &str, from: u64, to: u64| {
+        let mut of_pod = BTreeMap::new();
+        for record in &all.arm(arm).records {
+            if let Body::ResponseSent { pod, .. } = record.body
+                && (from * SECOND..to * SECOND).contains(&record.time.as_nanos())
+            {
+                *of_pod.entry(pod).or_insert(0_u64) += 1;
+            }
+        }
+        of_pod.into_values().collect::<Vec<_>>()
+    };
+    // Sixteen users who never think keep every pod that they reach busy: one answer in 10 ms each.
+    assert_eq!(answers("kept", 20, 50), [3_000; 4]);
+    // The kept connections reach the four old pods for ever; made again at 70 s, two go to each of the eight.
+    assert_eq!(answers("kept", 80, 170), [9_000; 4]);
+    let shared = answers("max-age", 80, 170);
+    assert!(shared.len() == 8 && shared.iter().all(|answers| answers.abs_diff(9_000) <= 10), "{shared:?}");
+    // Sixteen connections at the start, and again every ten seconds before the end at 180 s.
+    let opened = |arm: &str| all.arm(arm).records.iter().filter(|it| it.body.kind() == "connection-opened").count();
+    assert_eq!((opened("kept"), opened("max-age")), (16, 16 * 18));
+}
