@@ -91,7 +91,8 @@ impl Input {
     }
 }
 
-/// Prints diagnostics, those about `keys` keys without a model as one line that says how to list them.
+/// Prints diagnostics: those about `keys` keys without a model as one line that says how to list them, a note that says
+/// the same of many places once. `podwire check` prints them all.
 pub(crate) fn tell_summarised(
     diagnostics: &[Diagnostic],
     sources: &[Source],
@@ -101,13 +102,32 @@ pub(crate) fn tell_summarised(
 ) -> Result<(), Failure> {
     let (ignored, rest): (Vec<Diagnostic>, Vec<Diagnostic>) =
         diagnostics.iter().cloned().partition(|item| item.code == IGNORED_KEYS && item.severity != Severity::Error);
-    tell(&rest, sources, quiet)?;
+    tell(&once_each(rest), sources, quiet)?;
     if !ignored.is_empty() && !quiet {
         let typed: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         let (explain, files) = (format!("podwire check --explain-ignored {}", typed.join(" ")), ignored.len());
         writeln!(std::io::stderr(), "warning: {keys} keys of {files} files are not modelled; `{explain}` lists them")?;
     }
     Ok(())
+}
+
+/// Of notes with the same words the first one, with the number of all.
+fn once_each(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut shown: Vec<(Diagnostic, usize)> = Vec::new();
+    for item in diagnostics {
+        let alike = |other: &Diagnostic| (other.code, &other.message) == (item.code, &item.message);
+        match shown.iter_mut().find(|(other, _)| item.severity == Severity::Note && alike(other)) {
+            Some((_, times)) => *times += 1,
+            None => shown.push((item, 1)),
+        }
+    }
+    let counted = |(mut item, times): (Diagnostic, usize)| {
+        if times > 1 {
+            item.message = format!("{} ({times} times)", item.message);
+        }
+        item
+    };
+    shown.into_iter().map(counted).collect()
 }
 
 /// Prints diagnostics on standard error; warnings and notes only when not `quiet`.

@@ -58,7 +58,8 @@ pub struct Outage {
     /// How many requests failed by it; not part of the JSON report.
     #[serde(skip)]
     pub failures: u64,
-    /// The calls that failed by it and brought the requests down, the most frequent first; empty when the source's own requests did.
+    /// The calls that failed by it and brought the requests down, the most frequent first; empty when most of the
+    /// requests failed without a call to blame.
     /// Not part of the JSON report, which has them among the leaf failures.
     #[serde(skip)]
     pub calls: Vec<String>,
@@ -175,12 +176,16 @@ impl Judge<'_> {
         judged.collect()
     }
 
-    /// The calls among the edges that failed, the most frequent first.
+    /// The calls among the edges that failed, the most frequent first; none unless they failed half of the requests.
     fn call_names(&self, failures: &Failures) -> Vec<String> {
-        let mut leaves: Vec<(u32, u64)> = failures.leaves.iter().map(|(leaf, count)| (*leaf, *count)).collect();
-        leaves.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let call = |leaf: u32| self.header.sources.get(leaf as usize).filter(|path| path.parent.is_some());
-        let edges = leaves.into_iter().filter_map(|(leaf, _)| self.header.edges.get(call(leaf)?.edge as usize));
+        let path = |leaf: u32| self.header.sources.get(leaf as usize).filter(|path| path.parent.is_some());
+        let leaves = failures.leaves.iter().filter_map(|(leaf, count)| Some((path(*leaf)?, *count)));
+        let mut calls: Vec<_> = leaves.collect();
+        if calls.iter().map(|(_, count)| count).sum::<u64>() * 2 < failures.count {
+            return Vec::new();
+        }
+        calls.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let edges = calls.into_iter().filter_map(|(path, _)| self.header.edges.get(path.edge as usize));
         edges.map(|edge| edge.name.clone()).collect()
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Entry {
     pub(super) workloads: Vec<usize>,
     /// Requests can come from outside the cluster.
     pub(super) from_outside: bool,
+    /// A load balancer stands before it.
+    pub(super) balanced: bool,
     pub(super) why: String,
     /// Other ways in that are as good, as `to` would name them.
     pub(super) others: Vec<String>,
@@ -28,6 +30,8 @@ pub(super) struct Sender {
     pub(super) name: String,
     pub(super) from: String,
     pub(super) to: String,
+    /// Through a load balancer.
+    pub(super) balanced: bool,
     /// Requests per second.
     pub(super) rate: u32,
     pub(super) why: String,
@@ -78,6 +82,7 @@ pub(super) fn entry(draft: &Draft, graph: &Graph, sink: &Sink) -> Option<Entry> 
         to: names::service(draft, best.service, best.open.port.port),
         workloads: best.open.backends.clone(),
         from_outside,
+        balanced: from_outside && rank == Rank::LoadBalancer,
         why,
         others: alike.map(|other| names::service(draft, other.service, other.open.port.port)).collect(),
     })
@@ -141,6 +146,7 @@ fn pod_entry(draft: &Draft, graph: &Graph, sink: &Sink) -> Option<Entry> {
         to: format!("{}#0:{}", names::workload(draft, index), port.port),
         workloads: vec![index],
         from_outside: false,
+        balanced: false,
         why: "no Service with a clusterIP leads to a pod, so its first pod is asked itself".to_owned(),
         others: Vec::new(),
     })
@@ -164,7 +170,14 @@ pub(super) fn senders(draft: &Draft, graph: &Graph, entry: &Entry) -> Vec<Sender
             let why = "clients inside the cluster; this node hosts no workload, so the crash spares them".to_owned();
             (format!("node/{node}"), why)
         };
-        all.push(Sender { name: "visitors".to_owned(), from, to: entry.to.clone(), rate: RATE, why });
+        all.push(Sender {
+            name: "visitors".to_owned(),
+            from,
+            to: entry.to.clone(),
+            balanced: entry.balanced,
+            rate: RATE,
+            why,
+        });
     }
     for edge in generators {
         let rate = if all.is_empty() { RATE } else { GENERATOR_RATE };
@@ -173,7 +186,7 @@ pub(super) fn senders(draft: &Draft, graph: &Graph, entry: &Entry) -> Vec<Sender
         let taken = all.iter().any(|sender: &Sender| sender.name == plain);
         let name = if taken { from.clone() } else { plain };
         let why = format!("a load generator, because no Service leads to it; {}", edge.why);
-        all.push(Sender { name, from, to: names::service(draft, edge.service, edge.port), rate, why });
+        all.push(Sender { name, from, to: names::service(draft, edge.service, edge.port), balanced: false, rate, why });
     }
     all
 }

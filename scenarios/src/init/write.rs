@@ -72,7 +72,7 @@ impl Guess<'_> {
             format!("  description: {}", names::scalar(&description)),
             "spec:".to_owned(),
             "  seed: 1".to_owned(),
-            "  duration: 5m".to_owned(),
+            "  duration: 10m".to_owned(),
         ]
     }
 
@@ -209,13 +209,19 @@ fn by_kind(skipped: &[String]) -> Vec<String> {
     kinds.into_iter().flat_map(shown).collect()
 }
 
-fn source(sender: &Sender) -> [String; 6] {
-    [
+fn source(sender: &Sender) -> Vec<String> {
+    let mut lines = vec![
         format!("    - name: {}", names::scalar(&sender.name)),
         format!("      from: {} # guess: {}", names::scalar(&sender.from), names::comment(&sender.why)),
         format!("      to: {}", names::scalar(&sender.to)),
+    ];
+    if sender.balanced {
+        lines.push("      front: load-balancer # what its type asks the cloud for".to_owned());
+    }
+    lines.extend([
         format!("      arrivals: {{kind: poisson, rate: {}/s}} # guess: no file says it", sender.rate),
         "      connectTimeout: 2s".to_owned(),
         "      timeout: 5s".to_owned(),
-    ]
+    ]);
+    lines
 }

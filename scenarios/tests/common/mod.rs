@@ -15,6 +15,9 @@ pub(crate) const METRICS: &[Metric<'static>] = &[
     ("detection_time", BoundUnit::Nanoseconds),
     ("outage_ended", BoundUnit::Number),
     ("outage_failures", BoundUnit::Number),
+    ("connections_opened", BoundUnit::Number),
+    ("latency_p50", BoundUnit::Nanoseconds),
+    ("latency_max", BoundUnit::Nanoseconds),
 ];
 
 /// The folder of the library.

@@ -113,6 +113,20 @@ fn a_dead_leaf_takes_its_root_down_and_its_fault_with_it() {
 }
 
 #[test]
+fn an_outage_names_calls_only_when_they_failed_half_of_its_requests() {
+    for (own, named) in [(1, vec!["mid > leaf".to_owned()]), (2, Vec::new())] {
+        let mut calls = Calls::new();
+        let down = calls.node_dies(60_000);
+        calls.bad(61_000, 0, down);
+        for number in 1..=own {
+            let web = calls.arrive(62_000 + number, WEB, number, 0, 2);
+            calls.end(63_000 + number, web, WEB, Outcome::ConnectTimeout, down);
+        }
+        assert_eq!(measure(&calls).outages[0].calls, named, "{own}");
+    }
+}
+
+#[test]
 fn a_root_that_timed_out_learns_its_fault_when_the_leaf_ends() {
     for (outcome, faults, failed) in [(Outcome::ConnectTimeout, 1, true), (Outcome::Ok, 0, false)] {
         let mut calls = Calls::new();
