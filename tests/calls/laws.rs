@@ -12,7 +12,7 @@ use sim_core::trace::fields::Client;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Level, Record, RecordId};
 
-use crate::engine::{load, run};
+use crate::engine::{library, load, run};
 use crate::graphs::{PROBE_SECONDS, Plan, manifest, plan};
 use crate::history::{End, History, Request, attempt_above, call_of};
 use crate::support::{Checked, chains_end_at_roots, config, order_and_causes};
@@ -335,6 +335,22 @@ spec:
     let scenario = load(&(plan.to_owned() + &manifest("app", 1) + &manifest("client", 1)), &[]);
     let history = History::new(&run(&scenario, 0, Level::Connection).records);
     requests_end_once(&scenario.arms[0].model, &history).unwrap();
+}
+
+#[test]
+fn what_has_ended_leaves_its_place_to_others() {
+    // Ten thousands of connections and requests, but never more than a thousand at once: leftovers would reach a limit.
+    let limits = [("limits.connections", "1000"), ("limits.requests", "1000")];
+    for name in ["nginx-node-death.yaml", "rollout-under-load.yaml", "shop-retry-storm.yaml"] {
+        let text = std::fs::read_to_string(library().join(name)).unwrap();
+        let scenario = load(&text, &limits);
+        for arm in 0..scenario.arms.len() {
+            let run = run(&scenario, arm, Level::Connection);
+            let begun = |body: &Body| matches!(body, Body::ConnectionOpened { .. } | Body::RequestArrived { .. });
+            assert!(run.records.iter().filter(|record| begun(&record.body)).count() > 10_000, "{name}");
+            assert_eq!(run.report.stop, "duration", "{name}");
+        }
+    }
 }
 
 proptest! {

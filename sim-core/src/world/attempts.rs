@@ -217,6 +217,9 @@ impl World {
     /// Attempts under way of a request that ends are given up without a word of their own.
     pub(super) fn drop_attempts(&mut self, request: u32) {
         let dropped = self.requests[request].exchanges;
+        if dropped.iter().all(Option::is_none) {
+            return;
+        }
         for exchange in dropped.into_iter().flatten() {
             let because = self.exchanges[exchange].connection.map_or(0, |it| self.connections[it].because);
             self.detach(exchange, Outcome::RequestTimeout, because);

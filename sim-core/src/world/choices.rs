@@ -5,6 +5,7 @@ use super::path_draws::Purpose;
 use super::traffic::Connection;
 use crate::balancing::BALANCERS;
 use crate::control::versions::Backend;
+use crate::model::Model;
 use crate::model::application::Target;
 use crate::model::ids::{NodeId, ServicePortId};
 use crate::model::parameters::{Arguments, find};
@@ -48,8 +49,8 @@ impl World {
         if snapshot.backends.is_empty() {
             return (None, snapshot.record);
         }
-        let algorithm = self.algorithm_of(port);
-        let entry = self.proxy_balancers.entry((node, port)).or_insert_with(|| (u64::MAX, new_balancer(algorithm)));
+        let made = || (u64::MAX, new_balancer(algorithm_of(&self.model, port)));
+        let entry = self.proxy_balancers.entry((node, port)).or_insert_with(made);
         if entry.0 != snapshot.version {
             entry.0 = snapshot.version;
             entry.1.rebuild(snapshot.backends.len());
@@ -61,20 +62,20 @@ impl World {
     /// What a client picks from its own list with: no proxy stands before a Service that is names only.
     pub(super) fn algorithm_of_list(&self, port: ServicePortId) -> &'static str {
         let plain = self.model.service(self.model.service_port(port).service).algorithm.is_empty();
-        if plain && self.is_headless(Target::Service(port)) { "round-robin" } else { self.algorithm_of(port) }
+        if plain && self.is_headless(Target::Service(port)) { "round-robin" } else { algorithm_of(&self.model, port) }
     }
+}
 
-    /// The Service's algorithm, or what the proxy mode does by itself.
-    pub(super) fn algorithm_of(&self, port: ServicePortId) -> &'static str {
-        let service = self.model.service(self.model.service_port(port).service);
-        find(BALANCERS, &service.algorithm).map_or(
-            match self.model.cluster.proxy_mode {
-                ProxyMode::Iptables => "iptables-random",
-                ProxyMode::Nftables => "nftables-random",
-            },
-            |spec| spec.name,
-        )
-    }
+/// The Service's algorithm, or what the proxy mode does by itself.
+pub(super) fn algorithm_of(model: &Model, port: ServicePortId) -> &'static str {
+    let service = model.service(model.service_port(port).service);
+    find(BALANCERS, &service.algorithm).map_or(
+        match model.cluster.proxy_mode {
+            ProxyMode::Iptables => "iptables-random",
+            ProxyMode::Nftables => "nftables-random",
+        },
+        |spec| spec.name,
+    )
 }
 
 /// A balancer of this name, before its first list.

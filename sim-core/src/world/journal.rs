@@ -28,6 +28,7 @@ impl Journal {
     }
 
     /// Writes a record of a segment: most runs keep none, so it is made only when it is kept.
+    #[inline]
     pub(super) fn write_segment(
         &mut self,
         time: SimTime,
@@ -36,10 +37,16 @@ impl Journal {
         body: impl FnOnce() -> Body,
     ) {
         if self.level == Level::Segment {
-            self.write(time, cause, because, body());
+            self.keep_segment(time, cause, because, body);
         } else {
             self.last += 1;
         }
+    }
+
+    /// Apart from the code that every run goes through, which it would crowd.
+    #[cold]
+    fn keep_segment(&mut self, time: SimTime, cause: RecordId, because: RecordId, body: impl FnOnce() -> Body) {
+        self.write(time, cause, because, body());
     }
 
     /// How many records were numbered.

@@ -31,7 +31,7 @@ pub(super) struct LoadBalancers {
     /// Every target that any of them ever had.
     targets: Vec<FrontTarget>,
     /// The record of what may have changed their answers in this event.
-    moved: Option<RecordId>,
+    pub(super) moved: Option<RecordId>,
 }
 
 #[derive(Clone, Debug)]

@@ -221,8 +221,17 @@ impl World {
         self.stop = Some(StopReason::CapacityLimit);
     }
 
+    #[inline]
     fn handle(&mut self, event: Event) {
         self.dispatch(event);
+        let followed = !self.ended_calls.is_empty() || self.load_balancers.moved.is_some();
+        if followed || !self.loose_exchanges.is_empty() || !self.loose_connections.is_empty() {
+            self.settle();
+        }
+    }
+
+    /// Takes up what an event has left behind; most leave nothing.
+    fn settle(&mut self) {
         self.look_at_targets();
         self.take_up_ended_calls();
         self.free_loose();

@@ -2,8 +2,9 @@
 
 use super::World;
 use super::event::Event;
+use super::slab::Slab;
 use super::state::LinkState;
-use super::traffic::Connection;
+use super::traffic::{ClientEnd, Connection, Exchange};
 use crate::kernel::draws::below;
 use crate::kernel::time::SimTime;
 use crate::model::ids::{LinkId, NodeId, SourceId, VertexId};
@@ -47,7 +48,7 @@ impl World {
         let (source, number, record) = (SourceId(state.source), state.number, state.record);
         let sent = || Body::SegmentSent { source, number, segment: kind, attempt, node: from };
         self.journal.write_segment(self.agenda.now(), record, 0, sent);
-        self.forward(VertexId(from.0), Packet { subject: connection, kind, attempt, flags }, Origin::Here);
+        self.forward(VertexId(from.0), connection, Packet { subject: connection, kind, attempt, flags }, Origin::Here);
     }
 
     /// A node sends a request, a response or an acknowledgement of either.
@@ -57,12 +58,14 @@ impl World {
         let count = &mut state.transmissions[exchange_place(kind).expect("a segment of an exchange")];
         *count = count.saturating_add(1);
         let (source, number) = (SourceId(state.source), state.number);
-        let connection = &self.connections[state.connection.expect("an exchange that sends has a connection")];
+        let number_of_connection = state.connection.expect("an exchange that sends has a connection");
+        let connection = &self.connections[number_of_connection];
         let flags = if matches!(kind, SegmentKind::Request | SegmentKind::ResponseAck) { 0 } else { TO_CLIENT };
         let from = if flags == 0 { connection.client_node } else { connection.server_node };
         let sent = || Body::SegmentSent { source, number, segment: kind, attempt, node: from };
         self.journal.write_segment(self.agenda.now(), connection.record, 0, sent);
-        self.forward(VertexId(from.0), Packet { subject: exchange, kind, attempt, flags }, Origin::Here);
+        let packet = Packet { subject: exchange, kind, attempt, flags };
+        self.forward(VertexId(from.0), number_of_connection, packet, Origin::Here);
     }
 
     /// The connection that a packet belongs to.
@@ -73,19 +76,9 @@ impl World {
         self.exchanges[packet.subject].connection.expect("an exchange that sends has a connection")
     }
 
-    /// Whose request a packet's records name.
-    fn request_of(&self, packet: Packet) -> (SourceId, u64) {
-        if is_of_exchange(packet.kind) {
-            let exchange = &self.exchanges[packet.subject];
-            return (SourceId(exchange.source), exchange.number);
-        }
-        let connection = &self.connections[packet.subject];
-        (SourceId(connection.source), connection.number)
-    }
-
-    /// Sends a packet on from a vertex to its next hop, or into the node itself.
-    fn forward(&mut self, at: VertexId, packet: Packet, origin: Origin) {
-        let connection = &self.connections[self.connection_of(packet)];
+    /// Sends a packet of a connection on from a vertex to its next hop, or into the node itself.
+    fn forward(&mut self, at: VertexId, connection: u32, packet: Packet, origin: Origin) {
+        let connection = &self.connections[connection];
         let target = connection.next_stop(packet.flags);
         match self.routes.next(at, target, connection.flow) {
             Some(direction) => self.transmit(direction, packet, origin),
@@ -124,7 +117,7 @@ impl World {
     /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, attempt, segment,
     /// transmission, link).
     fn loses(&mut self, link: LinkId, packet: Packet, train: Train, loss_ppm: u32) -> bool {
-        let (source, number) = self.request_of(packet);
+        let (source, number) = request_of(&self.connections, &self.exchanges, packet);
         let (attempt, transmission) = if let Some(place) = exchange_place(packet.kind) {
             let exchange = &self.exchanges[packet.subject];
             (exchange.attempt, u16::from(exchange.transmissions[place]))
@@ -167,22 +160,23 @@ impl World {
     /// A packet has reached the end of a link.
     pub(super) fn packet_arrives(&mut self, direction: u32, packet: Packet) {
         let Some(vertex) = self.arrival_vertex(direction, packet) else { return };
+        let connection = self.connection_of(packet);
         if self.model.topology.is_switch(vertex) {
-            return self.forward(vertex, packet, Origin::Elsewhere);
+            return self.forward(vertex, connection, packet, Origin::Elsewhere);
         }
         let node = NodeId(vertex.0);
         let state = &self.nodes[node.index()];
         if !state.up {
             return self.drop_packet(packet, DropReason::NodeDown, state.power_record);
         }
-        let connection = &self.connections[self.connection_of(packet)];
-        if connection.next_stop(packet.flags) != node {
-            return self.forward(vertex, packet, Origin::Elsewhere);
+        let state = &self.connections[connection];
+        if state.next_stop(packet.flags) != node {
+            return self.forward(vertex, connection, packet, Origin::Elsewhere);
         }
-        if connection.via == Some(node) && packet.flags & FORWARDED == 0 {
-            return self.pass_front(node, Packet { flags: packet.flags | FORWARDED, ..packet });
+        if state.via == Some(node) && packet.flags & FORWARDED == 0 {
+            return self.pass_front(node, connection, Packet { flags: packet.flags | FORWARDED, ..packet });
         }
-        self.deliver(node, packet);
+        self.deliver(node, connection, packet);
     }
 
     /// Where a packet arrives, unless its link was cut while it was on the way.
@@ -204,26 +198,28 @@ impl World {
     }
 
     /// The node that forwards outside traffic: chooses the pod at the first SYN, then passes everything on.
-    fn pass_front(&mut self, node: NodeId, packet: Packet) {
-        let connection = self.connection_of(packet);
+    fn pass_front(&mut self, node: NodeId, connection: u32, packet: Packet) {
         let chosen = packet.flags & TO_CLIENT != 0 || self.connections[connection].pod.is_some();
         if chosen || self.choose_behind_front(node, connection) {
             if !chosen {
                 self.tell_front(node, connection);
             }
-            return self.forward(VertexId(node.0), packet, Origin::Elsewhere);
+            return self.forward(VertexId(node.0), connection, packet, Origin::Elsewhere);
         }
         // No endpoint: the front rejects, and the refusal goes back to the client.
         self.take_off(packet);
         self.send(node, connection, SegmentKind::PortUnreachable, 0, TO_CLIENT | FORWARDED);
     }
 
-    fn deliver(&mut self, node: NodeId, packet: Packet) {
-        let (source, number) = self.request_of(packet);
-        let record = self.connections[self.connection_of(packet)].record;
-        self.take_off(packet);
-        let received = || Body::SegmentReceived { source, number, segment: packet.kind, node };
+    fn deliver(&mut self, node: NodeId, connection: u32, packet: Packet) {
+        let record = self.connections[connection].record;
+        let (connections, exchanges) = (&self.connections, &self.exchanges);
+        let received = || {
+            let (source, number) = request_of(connections, exchanges, packet);
+            Body::SegmentReceived { source, number, segment: packet.kind, node }
+        };
         self.journal.write_segment(self.agenda.now(), record, 0, received);
+        self.take_off(packet);
         if packet.flags & TO_CLIENT == 0 {
             self.server_receives(node, packet);
         } else {
@@ -233,7 +229,7 @@ impl World {
 
     /// A packet ends here; its connection remembers why.
     pub(super) fn drop_packet(&mut self, packet: Packet, reason: DropReason, because: RecordId) {
-        let (source, number) = self.request_of(packet);
+        let (source, number) = request_of(&self.connections, &self.exchanges, packet);
         let connection = self.connection_of(packet);
         let connection = &mut self.connections[connection];
         if because != 0 {
@@ -245,16 +241,33 @@ impl World {
         self.take_off(packet);
     }
 
-    /// A packet is on its way no more.
+    /// A packet is on its way no more; the last one may be all that its subject was kept for.
+    #[inline]
     fn take_off(&mut self, packet: Packet) {
         if is_of_exchange(packet.kind) {
-            self.exchanges[packet.subject].in_flight -= 1;
-            self.loose_exchanges.push(packet.subject);
-        } else {
-            self.connections[packet.subject].in_flight -= 1;
+            let exchange = &mut self.exchanges[packet.subject];
+            exchange.in_flight -= 1;
+            if exchange.in_flight == 0 && exchange.request.is_none() {
+                self.loose_exchanges.push(packet.subject);
+            }
+            return;
+        }
+        let connection = &mut self.connections[packet.subject];
+        connection.in_flight -= 1;
+        if connection.in_flight == 0 && connection.client_end == ClientEnd::Closed {
             self.loose_connections.push(packet.subject);
         }
     }
+}
+
+/// Whose request a packet's records name.
+fn request_of(connections: &Slab<Connection>, exchanges: &Slab<Exchange>, packet: Packet) -> (SourceId, u64) {
+    if is_of_exchange(packet.kind) {
+        let exchange = &exchanges[packet.subject];
+        return (SourceId(exchange.source), exchange.number);
+    }
+    let connection = &connections[packet.subject];
+    (SourceId(connection.source), connection.number)
 }
 
 /// Whether a segment carries a request, a response or the acknowledgement of either.

@@ -26,8 +26,8 @@ impl World {
         self.clients[client as usize].pools.entry(address).or_default().waiting.push_back(exchange);
     }
 
-    fn settings_of(&self, client: u32) -> Connections {
-        self.model.graph().edges[self.clients[client as usize].edge as usize].call.connections
+    fn settings_of(&self, client: u32) -> &Connections {
+        &self.model.graph().edges[self.clients[client as usize].edge as usize].call.connections
     }
 
     /// A kept connection with room for a request, the one used last; those that are too old are closed on the way.
@@ -52,7 +52,7 @@ impl World {
 
     /// Whether a client may open another connection to an address; an idle one to elsewhere gives way.
     fn makes_room(&mut self, client: u32, address: (IpAddr, u16)) -> bool {
-        let settings = self.settings_of(client);
+        let settings = *self.settings_of(client);
         let state = &self.clients[client as usize];
         let to_host = state.pools.get(&address).map_or(0, |pool| pool.open);
         if settings.per_host.is_some_and(|most| to_host >= most) {
@@ -83,7 +83,7 @@ impl World {
 
     /// Gives a connection a request; it is sent now or once the connection is established.
     pub(super) fn assign(&mut self, exchange: u32, connection: u32) {
-        let settings = self.settings_of(self.connections[connection].client);
+        let max_requests = self.settings_of(self.connections[connection].client).max_requests;
         let state = &mut self.connections[connection];
         self.exchanges[exchange].connection = Some(connection);
         self.exchanges[exchange].next = state.exchanges.replace(exchange);
@@ -92,7 +92,7 @@ impl World {
         if let Some(timer) = state.idle_timer.take() {
             self.agenda.disarm(timer);
         }
-        if settings.max_requests.is_some_and(|most| state.requests >= most) {
+        if max_requests.is_some_and(|most| state.requests >= most) {
             state.retired = true;
         }
         self.list(connection);

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::World;
+use super::choices::algorithm_of;
 use super::traffic::Connection;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::{Flow, Part, Passage, Passages, Rewrite, Rule, Stop, Way, passages};
@@ -73,7 +74,7 @@ impl World {
         let version = self.proxy_mark(node);
         let snapshot = self.endpoints.at(port, version);
         let (list, because) = (Arc::clone(&snapshot.backends), snapshot.record);
-        let rule = match self.algorithm_of(port) {
+        let rule = match algorithm_of(&self.model, port) {
             "iptables-random" => ChoiceRule::IptablesStatistic,
             "nftables-random" => ChoiceRule::NftablesNumgen,
             _ => ChoiceRule::Algorithm,
