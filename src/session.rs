@@ -91,8 +91,8 @@ impl Input {
     }
 }
 
-/// Prints diagnostics: those about `keys` keys without a model as one line that says how to list them, a note that says
-/// the same of many places once. `podwire check` prints them all.
+/// Prints errors and warnings as they are, a line for each note, and one for the `keys` keys without a model that says
+/// how to list them. `podwire check` shows everything with its place.
 pub(crate) fn tell_summarised(
     diagnostics: &[Diagnostic],
     sources: &[Source],
@@ -100,34 +100,38 @@ pub(crate) fn tell_summarised(
     files: &[&PathBuf],
     quiet: bool,
 ) -> Result<(), Failure> {
-    let (ignored, rest): (Vec<Diagnostic>, Vec<Diagnostic>) =
-        diagnostics.iter().cloned().partition(|item| item.code == IGNORED_KEYS && item.severity != Severity::Error);
-    tell(&once_each(rest), sources, quiet)?;
-    if !ignored.is_empty() && !quiet {
+    let (notes, rest): (Vec<&Diagnostic>, Vec<&Diagnostic>) =
+        diagnostics.iter().partition(|item| item.severity == Severity::Note);
+    let (ignored, rest): (Vec<&Diagnostic>, Vec<&Diagnostic>) =
+        rest.into_iter().partition(|item| item.code == IGNORED_KEYS && item.severity != Severity::Error);
+    let rest: Vec<Diagnostic> = rest.into_iter().cloned().collect();
+    tell(&rest, sources, quiet)?;
+    if quiet {
+        return Ok(());
+    }
+    let mut stderr = std::io::stderr();
+    for (message, times) in once_each(&notes) {
+        let times = if times > 1 { format!(" ({times} times)") } else { String::new() };
+        writeln!(stderr, "note: {message}{times}")?;
+    }
+    if !ignored.is_empty() {
         let typed: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         let (explain, files) = (format!("podwire check --explain-ignored {}", typed.join(" ")), ignored.len());
-        writeln!(std::io::stderr(), "warning: {keys} keys of {files} files are not modelled; `{explain}` lists them")?;
+        writeln!(stderr, "warning: {keys} keys of {files} files are not modelled; `{explain}` lists them")?;
     }
     Ok(())
 }
 
-/// Of notes with the same words the first one, with the number of all.
-fn once_each(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut shown: Vec<(Diagnostic, usize)> = Vec::new();
-    for item in diagnostics {
-        let alike = |other: &Diagnostic| (other.code, &other.message) == (item.code, &item.message);
-        match shown.iter_mut().find(|(other, _)| item.severity == Severity::Note && alike(other)) {
+/// Messages in the order of their first place, and at how many places they stand.
+fn once_each<'a>(notes: &[&'a Diagnostic]) -> Vec<(&'a str, usize)> {
+    let mut shown: Vec<(&str, usize)> = Vec::new();
+    for note in notes {
+        match shown.iter_mut().find(|(message, _)| *message == note.message) {
             Some((_, times)) => *times += 1,
-            None => shown.push((item, 1)),
+            None => shown.push((&note.message, 1)),
         }
     }
-    let counted = |(mut item, times): (Diagnostic, usize)| {
-        if times > 1 {
-            item.message = format!("{} ({times} times)", item.message);
-        }
-        item
-    };
-    shown.into_iter().map(counted).collect()
+    shown
 }
 
 /// Prints diagnostics on standard error; warnings and notes only when not `quiet`.

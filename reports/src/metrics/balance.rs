@@ -61,7 +61,7 @@ impl BalanceTally {
                 instances.push(InstanceLoad {
                     instance: names.pod(sim_core::model::ids::PodId(id)),
                     node: pod.node.map_or_else(String::new, |node| names.node(sim_core::model::ids::NodeId(node))),
-                    address: pod.known_address(),
+                    address: facts.known_address(number, port.port, id),
                     requests: count(id),
                 });
             }

@@ -31,7 +31,8 @@ pub(crate) struct PodFacts {
     /// Containers that are down, a bit each.
     down: u64,
     address: Option<IpAddr>,
-    known_as: Option<(IpAddr, u16)>,
+    /// The host's address and port that each of its ports was published under last.
+    published: BTreeMap<u16, (IpAddr, u16)>,
 }
 
 /// A node.
@@ -86,6 +87,12 @@ impl Lists {
     /// All entries that a Service port ever had.
     pub(crate) fn of(&self, service_port: u32) -> &[Entry] {
         self.entries.get(service_port).map_or(&[], Vec::as_slice)
+    }
+
+    /// The address and port under which a Service port had a pod last.
+    fn last_of(&self, service_port: u32, pod: u32) -> Option<(IpAddr, u16)> {
+        let entry = self.of(service_port).iter().rev().find(|entry| entry.pod == pod)?;
+        Some((entry.address, entry.port))
     }
 
     fn add(&mut self, service_port: u32, entry: Entry) {
@@ -148,6 +155,20 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// The address that clients or rules of a Service port with this number and port knew a pod by last, or its own. Where
+    /// no list tells, a port is taken to be published from the container port that has its number, or the only one.
+    pub(crate) fn known_address(&self, service_port: u32, port: u16, pod: u32) -> String {
+        let Some(facts) = self.pod(pod) else { return String::new() };
+        let lists = [&self.endpoints, &self.registry].map(|lists| lists.last_of(service_port, pod));
+        let only = facts.published.values().next().filter(|_| facts.published.len() == 1);
+        let published = facts.published.get(&port).or(only).copied();
+        match (lists.into_iter().flatten().next().or(published), facts.address) {
+            (Some((address, port)), _) => std::net::SocketAddr::new(address, port).to_string(),
+            (None, Some(address)) => address.to_string(),
+            (None, None) => String::new(),
+        }
+    }
+
     /// Pods by number.
     pub(crate) fn pods(&self) -> impl Iterator<Item = (u32, &PodFacts)> {
         self.pods.iter()
@@ -249,9 +270,9 @@ impl Facts {
                 pod.gone = Some(time);
                 pod.die(time, faults);
             }
-            Body::PortPublished { pod, node, host_port, .. } => {
+            Body::PortPublished { pod, node, container_port, host_port } => {
                 if let Some(address) = self.nodes.get(node.0).and_then(|node| node.address) {
-                    self.pods.slot(pod.0).known_as = Some((address, host_port));
+                    self.pods.slot(pod.0).published.insert(container_port, (address, host_port));
                 }
             }
             _ => {}
@@ -263,11 +284,9 @@ impl Facts {
         let time = record.time.as_nanos();
         match record.body {
             Body::EndpointAdded { service_port, pod, address, port, version } => {
-                self.pods.slot(pod.0).known_as = Some((address, port));
                 self.endpoints.add(service_port.0, Entry { pod: pod.0, address, port, added: version, removed: None });
             }
             Body::RegistryAdded { service_port, pod, address, port, version } => {
-                self.pods.slot(pod.0).known_as = Some((address, port));
                 self.registry.add(service_port.0, Entry { pod: pod.0, address, port, added: version, removed: None });
             }
             Body::EndpointRemoved { service_port, pod, address, port, version } => {
@@ -305,15 +324,6 @@ impl Facts {
 }
 
 impl PodFacts {
-    /// The address that clients or rules knew a pod by, or its own.
-    pub(crate) fn known_address(&self) -> String {
-        match (self.known_as, self.address) {
-            (Some((address, port)), _) => std::net::SocketAddr::new(address, port).to_string(),
-            (None, Some(address)) => address.to_string(),
-            (None, None) => String::new(),
-        }
-    }
-
     /// Dies; a death without a fault does not hide an earlier one with a fault.
     fn die(&mut self, time: u64, faults: FaultSet) {
         if faults != FaultSet::EMPTY || self.death.is_none() {

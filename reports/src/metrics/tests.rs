@@ -4,6 +4,7 @@ mod calls;
 
 use sim_core::model::ids::{FaultId, LinkId, NodeId, PodId, ServicePortId, SourceId};
 use sim_core::trace::fields::Client;
+use sim_core::trace::header::ServicePortName;
 use sim_core::trace::words::{ExitReason, Outcome};
 use sim_core::trace::{Body, Level, TraceHeader, TraceSink};
 
@@ -172,6 +173,25 @@ fn restart_under(run: &mut Builder, host_port: u16) {
     let again = run.add(exit, 0, Body::ContainerStarted { pod: PodId(1), container: 0 });
     publish(run, again, 1, host_port);
     run.request(1, 61 * S, Some(0), Some((61 * S + MS, Outcome::Ok, 0)));
+}
+
+#[test]
+fn each_port_of_a_service_has_addresses_of_its_own() {
+    let mut head = header();
+    head.service_ports.push(ServicePortName { port: 9_229, ..head.service_ports[0].clone() });
+    let mut run = Builder::cluster();
+    let (service_port, pod, address) = (ServicePortId(1), PodId(0), ip("10.244.1.2"));
+    run.add(1, 0, Body::EndpointAdded { service_port, pod, address, port: 9_229, version: 3 });
+    let metrics = measure(&head, &run);
+    let address = |port: usize| metrics.balance[port].instances[0].address.as_str();
+    assert_eq!((address(0), address(1)), ("10.244.1.2:80", "10.244.1.2:9229"));
+
+    let (head, mut run) = docker();
+    let (pod, node) = (PodId(0), NodeId(1));
+    for (container_port, host_port) in [(9_229, 9_229), (80, 8_081), (9_230, 9_230)] {
+        run.add(1, 0, Body::PortPublished { pod, node, container_port, host_port });
+    }
+    assert_eq!(measure(&head, &run).balance[0].instances[0].address, "192.168.0.11:8081");
 }
 
 #[test]

@@ -67,4 +67,5 @@ codes! {
     NO_COUNTERPART = Note "N0103" "an action that has no counterpart under port mapping";
     LEFT_OUT = Note "N0104" "an object of a running cluster that is left out";
     MADE_UP = Note "N0105" "a controller that is made up from its pods";
+    IMAGE_PORT = Note "N0106" "a port that is known from an image alone";
 }

@@ -11,10 +11,11 @@ use super::kubernetes::workload::DEFAULT_TOLERATION;
 use super::{ignore_all, scalar};
 use crate::canonical::template_hash;
 use crate::decode::decode;
-use crate::diagnostics::codes::{BAD_VALUE, SKIPPED_SERVICE, UNKNOWN_SERVICE};
+use crate::diagnostics::codes::{BAD_VALUE, IMAGE_PORT, SKIPPED_SERVICE, UNKNOWN_SERVICE};
 use crate::diagnostics::{Place, Sink};
 use crate::draft::{Clues, Draft, DraftContainer, DraftService, DraftServicePort, DraftWorkload, TargetPort};
 use crate::import::compose_ports::{Mapping, expose, long_port, short_port};
+use crate::import::image_ports;
 use crate::nearest::did_you_mean;
 use crate::schema::values::{Dict, List, NameText, Names, Short};
 
@@ -33,6 +34,7 @@ struct ComposeFile {
 struct ComposeService {
     ports: List<Short<LongPort>>,
     expose: List<NameText>,
+    image: Option<String>,
     deploy: Option<Deploy>,
     scale: Option<u32>,
     depends_on: Names,
@@ -102,14 +104,10 @@ fn import_service(
     sink: &mut Sink,
 ) {
     let published = mappings(service, place, sink);
-    let exposed: Vec<(Place, u16)> = service
-        .expose
-        .iter()
-        .flat_map(|(index, text)| {
-            let at = place.at("expose").item(index);
-            expose(&text.0, &at, sink).into_iter().map(move |port| (at.clone(), port))
-        })
-        .collect();
+    let mut exposed = exposed(service, place, sink);
+    if published.is_empty() && exposed.is_empty() {
+        exposed.extend(exposed_by_image(service, name, place, sink));
+    }
     let mut ports: Vec<(Place, u16, Protocol)> = Vec::new();
     let of_published = published.iter().map(|(at, mapping)| (at, mapping.target, mapping.protocol));
     for (at, port, protocol) in of_published.chain(exposed.iter().map(|(at, port)| (at, *port, Protocol::Tcp))) {
@@ -152,6 +150,25 @@ fn import_service(
         clues: clues(service),
     });
     draft.services.push(cluster_service(name, labels, &ports, !published.is_empty(), place));
+}
+
+/// The TCP ports of `expose`.
+fn exposed(service: &ComposeService, place: &Place, sink: &mut Sink) -> Vec<(Place, u16)> {
+    let mut all = Vec::new();
+    for (index, text) in service.expose.iter() {
+        let at = place.at("expose").item(index);
+        all.extend(expose(&text.0, &at, sink).into_iter().map(|port| (at.clone(), port)));
+    }
+    all
+}
+
+/// The port of a service that names none, if its image is known to expose one.
+fn exposed_by_image(service: &ComposeService, name: &str, place: &Place, sink: &mut Sink) -> Option<(Place, u16)> {
+    let image = service.image.as_deref()?;
+    let port = image_ports::exposed(image)?;
+    let at = place.at("image");
+    sink.report(IMAGE_PORT, &at, format!("`{name}` names no port; its image {image} is known to expose {port}"));
+    Some((at, port))
 }
 
 fn clues(service: &ComposeService) -> Clues {
@@ -262,7 +279,10 @@ fn restart(service: &ComposeService, place: &Place, sink: &mut Sink) -> RestartP
 /// Supported keys, for the documentation.
 pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     ("file", "services (version and name are read and mean nothing; x- extensions are skipped)"),
-    ("service", "ports, expose, deploy.replicas, scale, depends_on (names are checked), restart, profiles"),
+    (
+        "service",
+        "ports, expose, image (only the port that a well-known one exposes), deploy.replicas, scale, depends_on (names are checked), restart, profiles",
+    ),
     ("service, for `podwire init`", "environment, command, entrypoint, depends_on, links"),
     ("port, short form", "[IP:][HOST[-HOST]:]CONTAINER[-CONTAINER][/PROTOCOL]"),
     ("port, long form", "target, published, protocol, host_ip"),

@@ -2,6 +2,7 @@
 
 pub(crate) mod compose;
 mod compose_ports;
+mod image_ports;
 pub(crate) mod kubernetes;
 pub(crate) mod owners;
 

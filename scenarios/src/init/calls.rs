@@ -13,7 +13,7 @@ pub(super) fn lines(draft: &Draft, edges: &[&Edge], depth: usize) -> Vec<String>
     let indent = "  ".repeat(depth);
     let mut lines = vec![format!("{indent}calls: # guess: each request makes these calls, one after the other")];
     for edge in edges {
-        let to = names::scalar(&names::service(draft, edge.service, edge.port));
+        let to = names::scalar(&names::target(draft, edge.service, edge.port, edge.from));
         lines.push(format!("{indent}  - {to} # guess: {}", names::comment(&edge.why)));
     }
     lines

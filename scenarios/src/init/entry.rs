@@ -90,6 +90,9 @@ pub(super) fn entry(draft: &Draft, graph: &Graph, sink: &Sink) -> Option<Entry> 
 
 fn candidate<'a>(draft: &'a Draft, graph: &Graph, index: usize, sink: &Sink) -> Option<Candidate<'a>> {
     let service = &draft.services[index];
+    if service.kind == ServiceKind::Headless {
+        return None; // Only pods ask the cluster's DNS.
+    }
     let backend = draft
         .ingress_backends
         .iter()
@@ -186,7 +189,14 @@ pub(super) fn senders(draft: &Draft, graph: &Graph, entry: &Entry) -> Vec<Sender
         let taken = all.iter().any(|sender: &Sender| sender.name == plain);
         let name = if taken { from.clone() } else { plain };
         let why = format!("a load generator, because no Service leads to it; {}", edge.why);
-        all.push(Sender { name, from, to: names::service(draft, edge.service, edge.port), balanced: false, rate, why });
+        all.push(Sender {
+            name,
+            from,
+            to: names::target(draft, edge.service, edge.port, edge.from),
+            balanced: false,
+            rate,
+            why,
+        });
     }
     all
 }

@@ -1,5 +1,7 @@
 //! Names as a scenario holds them: references as short as they are clear, YAML scalars, comments.
 
+use sim_core::model::application::ServiceKind;
+
 use crate::draft::Draft;
 
 /// `deployment/web`, or with its namespace where two share the name.
@@ -20,6 +22,18 @@ pub(super) fn service(draft: &Draft, index: usize, port: u16) -> String {
         1 => format!("service/{}:{port}", it.name),
         _ => format!("service/{}/{}:{port}", it.namespace, it.name),
     }
+}
+
+/// As a workload's `to` names a Service: a headless one is only a name, which its pods look up.
+pub(super) fn target(draft: &Draft, index: usize, port: u16, from: usize) -> String {
+    let it = &draft.services[index];
+    if it.kind != ServiceKind::Headless {
+        return service(draft, index, port);
+    }
+    if it.namespace == draft.workloads[from].namespace {
+        return format!("dns/{}:{port}", it.name);
+    }
+    format!("dns/{}.{}:{port}", it.name, it.namespace)
 }
 
 /// A text as a YAML scalar, plain where no reader could take it for anything else.

@@ -54,14 +54,11 @@ pub(super) fn dial(draft: &Draft, index: usize, wanted: Wanted) -> Result<Reache
     match service.kind {
         ServiceKind::Headless if service.ports.is_empty() => {
             return Err(format!(
-                "{name} has neither `ports` nor `expose`, so no port is known; `expose: [PORT]` helps"
+                "{name} has neither `ports` nor `expose`, and its image is none that podwire knows; `expose: [PORT]` helps"
             ));
         }
-        ServiceKind::Headless => {
-            return Err(format!("Service {name} is headless: clients need DNS, which is not modelled yet"));
-        }
         ServiceKind::ExternalName => return Err(format!("Service {name} is an ExternalName, outside of the cluster")),
-        ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::LoadBalancer => {}
+        ServiceKind::ClusterIp | ServiceKind::Headless | ServiceKind::NodePort | ServiceKind::LoadBalancer => {}
     }
     let mut tcp = service.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
     let found = match wanted {

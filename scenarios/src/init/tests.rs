@@ -85,17 +85,13 @@ fn an_edge_that_closes_a_cycle_is_left_out_and_the_one_nearer_to_the_way_in_stay
 
 #[test]
 fn what_cannot_be_dialled_is_left_out_with_its_reason() {
-    let clues =
-        [("A", "db:80"), ("B", "out:80"), ("C", "cache:81"), ("D", "gone:80"), ("E", "empty:80"), ("F", "web:80")];
+    let clues = [("B", "out:80"), ("C", "cache:81"), ("D", "gone:80"), ("E", "empty:80"), ("F", "web:80")];
     let text = both("web", &clues)
-        + &deployment("db", &[])
-        + &service("db", ", clusterIP: None")
         + "---\napiVersion: v1\nkind: Service\nmetadata: {name: out}\nspec: {type: ExternalName, externalName: x.org}\n"
         + &both("cache", &[])
         + &service("empty", "");
     let written = loaded(&text);
     for why in [
-        "(A=db:80): Service db is headless: clients need DNS, which is not modelled yet",
         "(B=out:80): Service out is an ExternalName, outside of the cluster",
         "(C=cache:81): Service cache has no TCP port 81",
         "(D=gone:80): there is no Service gone in these files",
@@ -105,6 +101,17 @@ fn what_cannot_be_dialled_is_left_out_with_its_reason() {
         has(&written, &format!("# left out, a call of deployment/web {why}"));
     }
     assert!(!written.contains("calls:"), "{written}");
+}
+
+#[test]
+fn a_headless_service_is_called_by_its_name() {
+    let headless = deployment("db", &[]) + &service("db", ", clusterIP: None");
+    let written = loaded(&(both("web", &[("A", "db:80")]) + &headless));
+    has(&written, "- dns/db:80 # guess: A=db:80");
+    let other = headless.replace("{name: db}", "{name: db, namespace: data}");
+    has(&loaded(&(both("web", &[("A", "db.data:80")]) + &other)), "- dns/db.data:80 # guess: A=db.data:80");
+    // Clients outside of pods know no names: they ask a pod.
+    has(&loaded(&headless), "to: deployment/db#0:80");
 }
 
 #[test]
@@ -155,13 +162,14 @@ fn names_of_two_namespaces_are_told_apart() {
 
 #[test]
 fn links_and_depends_on_count_when_nothing_else_says_whom() {
-    let text = "services:\n  web: {ports: ['8080:80'], links: ['db:store'], depends_on: [db, cache, old], environment: {STORE: 'store:1'}}\n  \
-                db: {expose: [1]}\n  cache: {expose: [2]}\n  old: {}\n";
+    let text = "services:\n  web: {ports: ['8080:80'], links: ['db:store'], depends_on: [db, cache, old, redis], environment: {STORE: 'store:1'}}\n  \
+                db: {expose: [1]}\n  cache: {expose: [2]}\n  old: {}\n  redis: {image: 'redis:7'}\n";
     let written = scenario(text);
     has(&written, "- service/db:1 # guess: STORE=store:1");
     has(&written, "- service/cache:2 # guess: depends_on: cache, and 2 is its first port");
-    let why = "old has neither `ports` nor `expose`, so no port is known; `expose: [PORT]` helps";
+    let why = "old has neither `ports` nor `expose`, and its image is none that podwire knows; `expose: [PORT]` helps";
     has(&written, &format!("# left out, a call of deployment/web (depends_on: old): {why}"));
+    has(&written, "- service/redis:6379 # guess: depends_on: redis, and 6379 is its first port");
     loaded(text);
 }
 
