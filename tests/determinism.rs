@@ -5,6 +5,7 @@
 mod support {
     pub(crate) mod engine;
     pub(crate) mod process;
+    pub(crate) mod steps;
 }
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use sim_core::trace::{Body, Level, Record, TraceHeader, TraceSink};
 use sim_core::world::World;
 use support::engine::{library, load, run};
 use support::process::{Folder, command, feed, podwire};
+use support::steps::world_records;
 
 const NODE_DEATH: &str = "scenarios/library/nginx-node-death.yaml";
 /// Long enough for the crash, the detection, the sync and the replacement; a tenth of the requests.
@@ -304,17 +306,6 @@ fn no_record_refers_to_a_record_of_a_finer_level() {
             }
         }
     }
-}
-
-/// The records of a level, run in equal steps.
-fn world_records(scenario: &Scenario, arm: usize, level: Level, steps: u64) -> Vec<Record> {
-    let model = &scenario.arms[arm].model;
-    let mut world = World::new(Arc::new(model.clone()), level);
-    let mut records = Vec::new();
-    for step in 1..=steps {
-        world.run_until(SimTime::from_nanos(model.duration.as_nanos() * step / steps), &mut records);
-    }
-    records
 }
 
 #[test]

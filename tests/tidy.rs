@@ -349,7 +349,7 @@ fn no_file_speaks_of_the_machine_or_the_day_it_was_written_on() {
     none(&found, "these mean nothing to a reader");
 }
 
-/// The files that `mod NAME;` lines of a file lead to: (file, folder of its own modules).
+/// The files that `mod NAME;` lines and paths into a neighbouring folder lead to, without their ending.
 fn modules(path: &str, text: &str) -> Vec<String> {
     let (folder, file) = path.rsplit_once('/').unwrap();
     let is_root =
@@ -357,6 +357,9 @@ fn modules(path: &str, text: &str) -> Vec<String> {
     let base = if is_root { folder.to_owned() } else { format!("{folder}/{}", file.trim_end_matches(".rs")) };
     let mut inline = String::new();
     let mut found = Vec::new();
+    let beside = folder.rsplit_once('/').map_or("", |(above, _)| above);
+    let paths = text.lines().filter_map(|line| line.trim().strip_prefix("#[path = \"../")?.strip_suffix(".rs\"]"));
+    found.extend(paths.map(|path| format!("{beside}/{path}")));
     for (_, line) in code(text) {
         let words: Vec<&str> =
             line.trim().trim_start_matches("pub(crate) ").trim_start_matches("pub ").split(' ').collect();

@@ -8,11 +8,12 @@ use podwire::experiment::Unit;
 use scenarios::Scenario;
 use sim_core::kernel::time::SimTime;
 use sim_core::model::call_graph::BASE_BITS;
-use sim_core::trace::{Body, Level, Record};
+use sim_core::trace::{Body, Level};
 use sim_core::world::World;
 
 use crate::engine::{load, run};
-use crate::graphs::manifest;
+use crate::manifests::application;
+use crate::steps::world_records;
 
 /// A front asks one, then two and three at once, three asks four; KNOB stands on the call of two, EARLY before and
 /// LATE behind all calls of the front.
@@ -44,7 +45,7 @@ spec:
 fn graph(knob: &str, early: &str, late: &str, root: &str) -> Scenario {
     let text = GRAPH.replace("KNOB", knob).replace("EARLY", early).replace("LATE", late).replace("ROOT", root);
     let names = ["front", "one", "two", "three", "four", "five", "client"];
-    load(&(text + &names.map(|name| manifest(name, 2)).concat()), &[])
+    load(&(text + &names.map(|name| application(name, 2)).concat()), &[])
 }
 
 /// Sizes and demands by name of the path and number; arrivals of the open source beside them.
@@ -152,21 +153,12 @@ fn a_run_has_the_same_digest_twice() {
     assert_eq!(digests(), digests());
 }
 
-fn records(scenario: &Scenario, arm: usize, steps: u64) -> Vec<Record> {
-    let model = &scenario.arms[arm].model;
-    let mut world = World::new(Arc::new(model.clone()), Level::Segment);
-    let mut records = Vec::new();
-    for step in 1..=steps {
-        world.run_until(SimTime::from_nanos(model.duration.as_nanos() * step / steps), &mut records);
-    }
-    records
-}
-
 #[test]
 fn a_run_in_steps_makes_the_records_of_a_run_in_one_go() {
     let scenario = busy();
     for arm in 0..scenario.arms.len() {
-        assert!(records(&scenario, arm, 1) == records(&scenario, arm, 333), "{}", scenario.arms[arm].name);
+        let whole = |steps| world_records(&scenario, arm, Level::Segment, steps);
+        assert!(whole(1) == whole(333), "{}", scenario.arms[arm].name);
     }
 }
 
@@ -174,7 +166,7 @@ fn a_run_in_steps_makes_the_records_of_a_run_in_one_go() {
 fn a_world_forked_while_calls_are_open_goes_on_as_the_whole_one_does() {
     let scenario = busy();
     for arm in 0..scenario.arms.len() {
-        let whole = records(&scenario, arm, 1);
+        let whole = world_records(&scenario, arm, Level::Segment, 1);
         // Before the crash, right after it, and after the machine has booted again.
         for milliseconds in [5_003, 12_001, 15_700] {
             let mut world = World::new(Arc::new(scenario.arms[arm].model.clone()), Level::Segment);

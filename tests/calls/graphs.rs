@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
+use crate::manifests::application;
+
 /// Requests arrive until then.
 const STOP_SECONDS: u64 = 15;
 /// Faults have ended by then.
@@ -203,28 +205,6 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     )
 }
 
-/// A Deployment and its Service on port 80.
-pub(crate) fn manifest(name: &str, replicas: u32) -> String {
-    format!(
-        "---
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: {name}}}
-spec:
-  replicas: {replicas}
-  selector: {{matchLabels: {{app: {name}}}}}
-  template:
-    metadata: {{labels: {{app: {name}}}}}
-    spec: {{containers: [{{name: c, image: i, ports: [{{containerPort: 80}}]}}]}}
----
-apiVersion: v1
-kind: Service
-metadata: {{name: {name}}}
-spec: {{selector: {{app: {name}}}, ports: [{{port: 80}}]}}
-"
-    )
-}
-
 /// Writes the plans of services from the last one back, leaving out what would make one request cause too much work.
 struct Writer {
     /// Attempts at calls that one request of a service causes, itself included.
@@ -316,8 +296,8 @@ impl Plan {
         }
         self.write_faults(&mut text);
         let applications = services.iter().enumerate();
-        text.extend(applications.map(|(index, service)| manifest(&format!("app-{index}"), service.replicas)));
-        text + &manifest("client", 2)
+        text.extend(applications.map(|(index, service)| application(&format!("app-{index}"), service.replicas)));
+        text + &application("client", 2)
     }
 
     fn write_faults(&self, text: &mut String) {

@@ -13,8 +13,9 @@ use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Level, Record, RecordId};
 
 use crate::engine::{library, load, run};
-use crate::graphs::{PROBE_SECONDS, Plan, manifest, plan};
+use crate::graphs::{PROBE_SECONDS, Plan, plan};
 use crate::history::{End, History, Request, attempt_above, call_of};
+use crate::manifests::application;
 use crate::support::{Checked, chains_end_at_roots, config, order_and_causes};
 
 /// Each request arrives once and, as nothing can hang, ends once; a call's cause is the request that it is made for.
@@ -332,7 +333,7 @@ spec:
        deadline: 230ms, hedgeAfter: 1ms, connections: {pool: 1}}
   faults: [{name: dies, at: 2s, for: 3s, kind: container-kill, pod: {of: deployment/app, index: 0}}]
 ";
-    let scenario = load(&(plan.to_owned() + &manifest("app", 1) + &manifest("client", 1)), &[]);
+    let scenario = load(&(plan.to_owned() + &application("app", 1) + &application("client", 1)), &[]);
     let history = History::new(&run(&scenario, 0, Level::Connection).records);
     requests_end_once(&scenario.arms[0].model, &history).unwrap();
 }

@@ -12,5 +12,9 @@ mod engine;
 mod graphs;
 mod history;
 mod laws;
+#[path = "../support/manifests.rs"]
+mod manifests;
+#[path = "../support/steps.rs"]
+mod steps;
 #[path = "../support/laws.rs"]
 mod support;

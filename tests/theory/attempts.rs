@@ -6,6 +6,7 @@ use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Record, TraceSink};
 
 use crate::lab;
+use crate::manifests::application;
 
 /// Two-sided 99.99 % of the normal distribution: with fixed seeds a test passes always or never.
 const Z: f64 = 3.891;
@@ -57,7 +58,7 @@ impl TraceSink for Counts {
 
 /// One server and one client, each on a node of its own.
 fn counts(server: &str, traffic: &str, more: &str, seconds: u32, seeds: std::ops::RangeInclusive<u64>) -> Vec<Counts> {
-    let applications = [lab::application("server", 1), lab::application("client", 1)].concat();
+    let applications = [application("server", 1), application("client", 1)].concat();
     let scenario = lab::text(&format!(
         "apiVersion: podwire/v1
 kind: Scenario

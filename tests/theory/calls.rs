@@ -5,6 +5,7 @@ use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Record, TraceSink};
 
 use crate::lab;
+use crate::manifests::application;
 
 /// Student's t for 11 degrees of freedom: two-sided 99.9 %.
 const T_999: f64 = 4.437;
@@ -64,7 +65,7 @@ fn two_stations(utilisation: f64, seconds: f64, kept: &str, calls: &str) -> scen
     let station = "{serviceTime: {kind: exponential, mean: 1ms}, concurrency: 1}";
     let call = |to: &str| format!("{{to: 'service/{to}:80', connections: {{{kept}}}}}");
     let calls = calls.replace("ONE", &call("one")).replace("TWO", &call("two"));
-    let applications: String = ["front", "one", "two", "client"].map(|name| lab::application(name, 1)).concat();
+    let applications: String = ["front", "one", "two", "client"].map(|name| application(name, 1)).concat();
     lab::text(&format!(
         "apiVersion: podwire/v1
 kind: Scenario
@@ -183,7 +184,7 @@ fn mean_value_analysis_gives_the_figures_of_w2() {
 /// One hundred clients on ten hosts keep connections to each of twenty servers of one worker on ten other hosts.
 fn w2(seconds: f64) -> scenarios::Scenario {
     let hosts = |from: u32| (from..from + 10).map(|host| format!("node-{host}")).collect::<Vec<_>>().join(", ");
-    let applications = [lab::application("server", W2.stations), lab::application("client", W2.users)].concat();
+    let applications = [application("server", W2.stations), application("client", W2.users)].concat();
     lab::text(&format!(
         "apiVersion: podwire/v1
 kind: Scenario

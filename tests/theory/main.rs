@@ -14,5 +14,7 @@ mod arrivals;
 mod attempts;
 mod calls;
 mod lab;
+#[path = "../support/manifests.rs"]
+mod manifests;
 mod mm1;
 mod node_death;

@@ -89,54 +89,35 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, tables: &mut Tables) {
         }
         let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };
         let mut caller = Caller { workload, names: Vec::new() };
-        let steps = sequence(ctx, tables, &given.calls, &at.at("calls"), &mut caller);
-        tables.workloads[workload.index()].calls = steps;
+        let calls = steps(ctx, tables, &given.calls, &at.at("calls"), &mut caller, true);
+        tables.workloads[workload.index()].calls = calls;
     }
 }
 
-fn sequence(
+/// Steps in order, or at once; a list among them is the other of the two.
+fn steps(
     ctx: &mut Lowering<'_>,
     tables: &Tables,
-    steps: &List<StepSpec>,
+    given: &List<StepSpec>,
     place: &Place,
     caller: &mut Caller,
+    in_order: bool,
 ) -> Vec<Step> {
     let mut lowered = Vec::new();
-    refuse_nothing(ctx, steps, place);
-    for (index, step) in steps.iter() {
-        let at = place.item(index);
-        match step {
-            StepSpec::List(at_once) => lowered.push(Step::Parallel(parallel(ctx, tables, at_once, &at, caller))),
-            StepSpec::Text(_) | StepSpec::Call(_) => lowered.extend(one_call(ctx, tables, step, &at, caller)),
-        }
-    }
-    lowered
-}
-
-/// Steps at once; a list among them is steps in order.
-fn parallel(
-    ctx: &mut Lowering<'_>,
-    tables: &Tables,
-    steps: &List<StepSpec>,
-    place: &Place,
-    caller: &mut Caller,
-) -> Vec<Step> {
-    let mut lowered = Vec::new();
-    refuse_nothing(ctx, steps, place);
-    for (index, step) in steps.iter() {
-        let at = place.item(index);
-        match step {
-            StepSpec::List(in_order) => lowered.push(Step::Sequence(sequence(ctx, tables, in_order, &at, caller))),
-            StepSpec::Text(_) | StepSpec::Call(_) => lowered.extend(one_call(ctx, tables, step, &at, caller)),
-        }
-    }
-    lowered
-}
-
-fn refuse_nothing(ctx: &mut Lowering<'_>, steps: &List<StepSpec>, place: &Place) {
-    if steps.is_empty() {
+    if given.is_empty() {
         ctx.sink.report(BAD_VALUE, place, "a step without calls");
     }
+    for (index, step) in given.iter() {
+        let at = place.item(index);
+        match step {
+            StepSpec::List(inner) => {
+                let inner = steps(ctx, tables, inner, &at, caller, !in_order);
+                lowered.push(if in_order { Step::Parallel(inner) } else { Step::Sequence(inner) });
+            }
+            StepSpec::Text(_) | StepSpec::Call(_) => lowered.extend(one_call(ctx, tables, step, &at, caller)),
+        }
+    }
+    lowered
 }
 
 fn one_call(
