@@ -183,12 +183,12 @@ fn a_front_stands_before_traffic_from_outside() {
         assert_eq!(arm.model.sources[0].front, Front::LoadBalancer(expected.clone()));
         assert_eq!(arm.settings["traffic.asks.front.deregistrationDelay"], "5m0s");
     }
-    assert_eq!(outside("nodePort").scenario.unwrap().arms[0].model.sources[0].front, Front::NodePort);
+    assert_eq!(outside("node-port").scenario.unwrap().arms[0].model.sources[0].front, Front::NodePort);
     let all_at_once = outside("{kind: load-balancer, interval: 5s, timeout: 6s, unhealthyThreshold: 0}");
     assert_eq!(said(&all_at_once).len(), 2);
     assert_eq!(said(&outside("load-balanser")), ["E0206 scenario.yaml:12:14"]);
     assert_eq!(said(&outside("{interval: 1s}")).len(), 1);
-    assert_eq!(said(&outside("{kind: nodePort, interval: 1s}")), ["E0205 scenario.yaml:12:7"]);
+    assert_eq!(said(&outside("{kind: node-port, interval: 1s}")), ["E0205 scenario.yaml:12:7"]);
     let inside = mutated("from: node/node-3", "from: node/node-3\n      front: load-balancer");
     assert_eq!(said(&inside), ["E0504 scenario.yaml:12:14"]);
 }

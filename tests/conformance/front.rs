@@ -217,7 +217,7 @@ fn a_front_moves_no_draw_of_another_source() {
             });
             seen.map(|record| (record.time, record.body)).collect()
         };
-        let plain = of_curl(&balanced.replace(front, "      front: nodePort"));
+        let plain = of_curl(&balanced.replace(front, "      front: node-port"));
         assert!(plain.len() > 10_000 && plain == of_curl(&balanced), "{arm}");
     }
 }

@@ -11,7 +11,7 @@ use crate::nearest::did_you_mean;
 use crate::schema::settings::FrontSpec;
 use crate::schema::values::Short;
 
-const KINDS: [&str; 2] = ["nodePort", "load-balancer"];
+const KINDS: [&str; 2] = ["node-port", "load-balancer"];
 
 /// The front of a source whose requests start at `from`.
 pub(super) fn lower(
@@ -32,7 +32,7 @@ pub(super) fn lower(
     };
     match kind {
         Some("load-balancer") => Front::LoadBalancer(settings(ctx, spec, place)),
-        Some("nodePort") => {
+        Some("node-port") => {
             let mut unused = LoadBalancerSettings::default();
             if spec.apply(&mut unused) != Vec::new() || unused != LoadBalancerSettings::default() {
                 let message = format!("{} are settings of a load balancer", FrontSpec::KEYS.join(", "));
@@ -42,7 +42,7 @@ pub(super) fn lower(
         }
         Some(other) => {
             let help = did_you_mean(other, KINDS);
-            ctx.sink.help(UNKNOWN_KIND, &at, format!("`{other}` is no front; known: {}", KINDS.join(", ")), &help);
+            ctx.sink.help(UNKNOWN_KIND, &at, format!("`{other}` is no front"), &help);
             Front::NodePort
         }
         None => {

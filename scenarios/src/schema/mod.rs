@@ -293,7 +293,7 @@ pub struct TrafficSpec {
     /// `service/NAME:PORT`, `dns/NAME:PORT`, or `pod/NAME:PORT`, or `deployment/NAME#INDEX:PORT`.
     #[schemars(required)]
     pub to: Option<String>,
-    /// `nodePort` or `{kind: load-balancer}`: what stands before traffic `from: external` (nodePort).
+    /// `node-port` or `{kind: load-balancer}`: what stands before traffic `from: external` (node-port).
     pub front: Option<Short<FrontSpec>>,
     /// When requests start: an arrival process.
     #[schemars(required)]

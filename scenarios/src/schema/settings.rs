@@ -311,7 +311,7 @@ settings! {
         /// Connections to a target that is out live on for this long.
         deregistration_delay "deregistrationDelay" DurationText => deregistration_delay;
     } {
-        /// `nodePort` or `load-balancer`.
+        /// `node-port` or `load-balancer`.
         #[schemars(required)]
         kind: Option<NameText>,
     }
