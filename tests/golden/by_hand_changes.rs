@@ -101,6 +101,26 @@ fn zone_loss() {
 }
 
 #[test]
+fn zone_outage_55() {
+    let all = library::named("zone-outage-55.yaml");
+    let (disruption, eviction) = (all.arm("disruption"), all.arm("eviction"));
+    // 3 of 5 is more than 55 % of a small zone: no taint, no eviction. Below the threshold, one node per 10 s (D9).
+    assert!(times(disruption, "node-tainted").is_empty() && placed_later(disruption).is_empty());
+    let tainted = times(eviction, "node-tainted");
+    assert!(tainted.windows(2).all(|pair| pair[1] - pair[0] >= 10 * SECOND), "{tainted:?}");
+    assert_eq!((tainted.len(), placed_later(eviction).len()), (3, 3));
+    // Two pods serve 20 of 22 requests a second: each queue grows by one a second, to the 50 that take the clients' 5 s,
+    // 50 s after the last NotReady (at most 55.1 s and the rules' second after the crash); nobody is served in time then.
+    // With the fifth pod back, 433 s at most after the start, five pods serve 50 a second.
+    let served = |run: &Run, from: u64, to: u64| {
+        let ended = run.records.iter().filter(|record| (from * SECOND..to * SECOND).contains(&record.time.as_nanos()));
+        ended.filter(|it| matches!(it.body, Body::RequestEnded { outcome: Outcome::Ok, .. })).count()
+    };
+    assert_eq!(served(disruption, 170, 720), 0);
+    assert_eq!(served(eviction, 600, 700), 22 * 100);
+}
+
+#[test]
 fn service_recreated() {
     let all = library::named("service-recreated.yaml");
     let service = all.arm("service");
