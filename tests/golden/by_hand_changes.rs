@@ -121,6 +121,22 @@ fn zone_outage_55() {
 }
 
 #[test]
+fn statefulset_dead_node() {
+    let all = library::named("statefulset-dead-node.yaml");
+    let run = all.arm("service");
+    // Deleted together when the toleration of 300 s has run out, since the taint one pass after NotReady (D8, D10, D11).
+    let (tainted, deleted) = (times(run, "node-tainted"), times(run, "pod-deleted"));
+    assert_eq!(deleted, [tainted[0] + 300 * SECOND; 2]);
+    // The Deployment's controller takes 10 ms; the StatefulSet's waits for the object's end (D12), then as long.
+    let created: Vec<u64> = times(run, "pod-created").into_iter().filter(|at| *at > 0).collect();
+    let force = 720 * SECOND;
+    assert_eq!(created, [deleted[0] + 10_000_000, force + 10_000_000]);
+    // Scheduled 10 ms later, started in 5 s, in the slices 10 ms later, in the rules within 50 ms and a second.
+    let synced = times(run, "proxy-synced").into_iter().rfind(|at| *at > force).unwrap() - force - 5_030_000_000;
+    assert!((1_000_000..=1_060_000_000).contains(&synced), "{synced}");
+}
+
+#[test]
 fn service_recreated() {
     let all = library::named("service-recreated.yaml");
     let service = all.arm("service");

@@ -2,6 +2,7 @@
 
 use super::World;
 use super::event::Event;
+use super::state::PodState;
 use crate::faults::Effect;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
@@ -66,19 +67,25 @@ impl World {
             Victim::Node(node) => Some(Struck::Node(node)),
             Victim::Link(link) => Some(Struck::Link(link)),
             Victim::ZoneOf(node) => Some(Struck::ZoneOf(node)),
-            Victim::PodOf { workload, index } => self.live_pod(workload, index).map(Struck::Pod),
+            Victim::PodOf { workload, index } => {
+                self.pods_of(workload).nth(index as usize).map(|(pod, _)| Struck::Pod(pod))
+            }
             Victim::NodeHosting { workload, index } => {
-                let pod = self.live_pod(workload, index)?;
-                self.pods[pod.index()].node.map(Struck::Node)
+                self.pods_of(workload).nth(index as usize).map(|(_, node)| Struck::Node(node))
             }
         }
     }
 
-    /// The `index`-th placed pod of a workload that is not deleted, in order of creation.
-    fn live_pod(&self, workload: WorkloadId, index: u32) -> Option<PodId> {
-        let pods = self.pods.iter().enumerate();
-        let mut live = pods.filter(|(_, pod)| pod.workload == workload && !pod.deleted && pod.node.is_some());
-        live.nth(index as usize).map(|(place, _)| PodId::from_index(place))
+    /// The placed pods of a workload in order of creation, first those that are not deleted, then those that are but whose
+    /// objects are still there, and their nodes.
+    fn pods_of(&self, workload: WorkloadId) -> impl Iterator<Item = (PodId, NodeId)> {
+        let of = move |deleted: bool| {
+            let pods = self.pods.iter().zip(0_u32..).filter(move |(pod, _)| {
+                pod.workload == workload && pod.deleted == deleted && pod.state != PodState::Gone
+            });
+            pods.filter_map(|(pod, number)| Some((PodId(number), pod.node?)))
+        };
+        of(false).chain(of(true))
     }
 
     fn apply(&mut self, fault: usize, effect: Effect, struck: Struck, cause: RecordId) {
