@@ -137,6 +137,33 @@ fn statefulset_dead_node() {
 }
 
 #[test]
+fn headless_dns_ttl() {
+    let all = library::named("headless-dns-ttl.yaml");
+    for (arm, ttl) in [("ttl-5s", 5), ("ttl-30s", 30)] {
+        let run = all.arm(arm);
+        let resolved = times(run, "name-resolved");
+        // The first request after the answer's TTL asks again: at most a ninth of a second later, and 1 ms per query.
+        for pair in resolved.windows(2) {
+            assert!((ttl * SECOND..=ttl * SECOND + 113_000_000).contains(&(pair[1] - pair[0])), "{arm}: {pair:?}");
+        }
+        // The first answer without the dead pod comes a TTL after its removal at most; nobody dials it after that, and
+        // who dialled it before gives up within the connect timeout of 1 s.
+        let removed = times(run, "endpoint-removed")[0];
+        let followed = *resolved.iter().find(|at| **at > removed).unwrap();
+        let last = run.records.iter().rev().find_map(|record| match record.body {
+            Body::RequestEnded { outcome: Outcome::ConnectTimeout, .. } => Some(record.time.as_nanos()),
+            _ => None,
+        });
+        assert!((followed..followed + SECOND).contains(&last.unwrap()), "{arm}: {followed} {last:?}");
+    }
+    // The clusterIP is one address: no look-up, one in three connections fails from the crash to the rules' following.
+    let direct = all.arm("cluster-ip");
+    assert!(times(direct, "name-resolved").is_empty());
+    let lost = count(direct, Outcome::ConnectTimeout);
+    assert!((39 * 3..=57 * 3).contains(&lost), "{lost}");
+}
+
+#[test]
 fn service_recreated() {
     let all = library::named("service-recreated.yaml");
     let service = all.arm("service");

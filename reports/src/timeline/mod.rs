@@ -268,6 +268,7 @@ impl TraceSink for Timeline {
             Body::RequestArrived { .. }
             | Body::RequestRetried { .. }
             | Body::RequestHedged { .. }
+            | Body::NameResolved { .. }
             | Body::ConnectionOpened { .. }
             | Body::ConnectionReused { .. }
             | Body::ConnectionAccepted { .. }
