@@ -22,8 +22,7 @@ pub struct Train {
 }
 
 /// A segment without payload.
-pub const BARE: Train =
-    Train { packets: 1, bytes: HEADERS + GAP, first: HEADERS + GAP, last: HEADERS + GAP };
+pub const BARE: Train = Train { packets: 1, bytes: HEADERS + GAP, first: HEADERS + GAP, last: HEADERS + GAP };
 
 /// The train of a message with `payload` bytes; an empty message is one bare segment.
 pub fn train(payload: u64) -> Train {
