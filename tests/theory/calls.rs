@@ -1,63 +1,14 @@
 //! Calls of calls against queueing theory: stations in a row, fork and join, a closed network by exact mean value
 //! analysis.
 
-use sim_core::trace::words::Outcome;
-use sim_core::trace::{Body, Record, TraceSink};
-
 use crate::lab;
+use crate::latencies::Latencies;
 use crate::manifests::application;
 
-/// Student's t for 11 degrees of freedom: two-sided 99.9 %.
-const T_999: f64 = 4.437;
 /// Mean service time of the stations.
 const SERVICE_SECONDS: f64 = 0.001;
 /// There and back over two links of 50 us each, on a connection that stands.
 const ROUND_TRIP_SECONDS: f64 = 200e-6;
-
-/// Times in the system of the requests of source 0 that arrived in a window.
-struct Latencies {
-    window: std::ops::Range<u64>,
-    arrived: std::collections::BTreeMap<u64, u64>,
-    sum: u64,
-    count: u64,
-    /// How many ended in the window, whenever they arrived.
-    ended: u64,
-}
-
-impl Latencies {
-    fn new(from_seconds: f64, to_seconds: f64) -> Self {
-        let [from, to] = [from_seconds, to_seconds].map(|seconds| (seconds * 1e3).round() as u64 * 1_000_000);
-        Self { window: from..to, arrived: std::collections::BTreeMap::new(), sum: 0, count: 0, ended: 0 }
-    }
-
-    fn mean_seconds(&self) -> f64 {
-        self.sum as f64 / self.count as f64 / 1e9
-    }
-}
-
-impl TraceSink for Latencies {
-    fn record(&mut self, record: &Record) {
-        let now = record.time.as_nanos();
-        match record.body {
-            Body::RequestArrived { source, number, .. } if source.0 == 0 => {
-                self.arrived.insert(number, now);
-            }
-            Body::RequestEnded { source, number, outcome, .. } => {
-                assert_eq!(outcome, Outcome::Ok, "request {number} of path {}", source.0);
-                if source.0 > 0 {
-                    return;
-                }
-                let at = self.arrived.remove(&number).unwrap();
-                self.ended += u64::from(self.window.contains(&now));
-                if self.window.contains(&at) {
-                    self.count += 1;
-                    self.sum += now - at;
-                }
-            }
-            _ => {}
-        }
-    }
-}
 
 /// A front without work of its own that asks two stations; everybody on a node of their own.
 fn two_stations(utilisation: f64, seconds: f64, kept: &str, calls: &str) -> scenarios::Scenario {
@@ -95,12 +46,11 @@ spec:
 /// Theory lies inside the 99.9 % interval of twelve runs; returns that interval's relative half-width.
 fn check_stations(scenario: &scenarios::Scenario, seconds: f64, network: f64, theory: f64) -> f64 {
     let observer = || Latencies::new(seconds / 20.0, seconds);
-    let means = lab::over_seeds(scenario, "service", 1..=12, observer, |latencies| latencies.mean_seconds() - network);
-    let (mean, error) = lab::mean_and_error(&means);
-    let half_width = T_999 * error / mean;
-    println!("{:.4} ms, theory {:.4} ms, 99.9 % half-width {:.2} %", mean * 1e3, theory * 1e3, half_width * 100.0);
-    assert!((mean - theory).abs() < T_999 * error, "mean {mean} s, theory {theory} s, standard error {error} s");
-    half_width
+    let means = lab::over_seeds(scenario, "service", 1..=12, observer, |latencies| {
+        assert_eq!(latencies.failed, 0);
+        latencies.mean_seconds() - network
+    });
+    lab::check_mean("stations", "s", &means, theory)
 }
 
 /// Burke: the second of two M/M/1 stations in a row is an M/M/1 station, too, and the times add.
@@ -217,20 +167,14 @@ fn check_w2(arm: &str, seconds: f64) -> f64 {
     let scenario = w2(W2_WARM_UP + seconds + 1.0);
     let observer = || Latencies::new(W2_WARM_UP, W2_WARM_UP + seconds);
     let runs = lab::over_seeds(&scenario, arm, 1..=12, observer, |latencies| {
+        assert_eq!(latencies.failed, 0);
         (latencies.ended as f64 / seconds, latencies.mean_seconds())
     });
     let (throughput, response) = W2.mean_values();
     let throughputs: Vec<f64> = runs.iter().map(|run| run.0).collect();
     let responses: Vec<f64> = runs.iter().map(|run| run.1).collect();
-    let widths = [("requests/s", throughputs, throughput), ("s", responses, response)].map(|(unit, values, theory)| {
-        let (mean, error) = lab::mean_and_error(&values);
-        println!(
-            "{arm}: {mean:.8} {unit}, theory {theory:.8}, 99.9 % half-width {:.3} %",
-            T_999 * error / mean * 100.0
-        );
-        assert!((mean - theory).abs() < T_999 * error, "{arm}: {mean} {unit}, theory {theory}, standard error {error}");
-        T_999 * error / mean
-    });
+    let widths = [("requests/s", throughputs, throughput), ("s", responses, response)]
+        .map(|(unit, values, theory)| lab::check_mean(arm, unit, &values, theory));
     widths[0].max(widths[1])
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use scenarios::{Overrides, Scenario, Source};
-use sim_core::trace::{Level, TraceSink};
+use sim_core::trace::{Level, Record, TraceSink};
 use sim_core::world::World;
 
 /// A scenario from its text; includes are relative to the library.
@@ -42,6 +42,14 @@ where
     runs.collect()
 }
 
+/// What one arm does under the scenario's own seed, segment by segment.
+pub(crate) fn segments(scenario: &Scenario, arm: &str) -> Vec<Record> {
+    let arm = scenario.arms.iter().find(|candidate| candidate.name == arm).unwrap();
+    let mut records = Vec::new();
+    World::new(Arc::new(arm.model.clone()), Level::Segment).run(&mut records);
+    records
+}
+
 /// Mean and standard error.
 pub(crate) fn mean_and_error(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
@@ -49,6 +57,22 @@ pub(crate) fn mean_and_error(values: &[f64]) -> (f64, f64) {
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
     (mean, (variance / count).sqrt())
 }
+
+/// Student's t for the 11 degrees of freedom of twelve seeds: two-sided 99.9 %.
+pub(crate) const T_999: f64 = 4.437;
+
+/// Theory lies inside the 99.9 % interval of twelve runs; returns that interval's relative half-width.
+pub(crate) fn check_mean(what: &str, unit: &str, values: &[f64], theory: f64) -> f64 {
+    assert_eq!(values.len(), 12, "the quantile is that of twelve runs");
+    let (mean, error) = mean_and_error(values);
+    let half_width = T_999 * error / mean;
+    println!("{what}: {mean:.8} {unit}, theory {theory:.8}, 99.9 % half-width {:.3} %", half_width * 100.0);
+    assert!((mean - theory).abs() < T_999 * error, "{what}: {mean} {unit}, theory {theory}, standard error {error}");
+    half_width
+}
+
+/// Two-sided 99.9 % of the normal distribution.
+pub(crate) const Z_999: f64 = 3.291;
 
 /// The largest distance between a sample's distribution and a theoretical one (Kolmogorov-Smirnov).
 pub(crate) fn kolmogorov_smirnov(values: &mut [f64], theory: impl Fn(f64) -> f64) -> f64 {

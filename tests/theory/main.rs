@@ -12,9 +12,16 @@
 
 mod arrivals;
 mod attempts;
+mod birthday;
 mod calls;
+mod detection;
 mod lab;
+mod latencies;
+mod links;
 #[path = "../support/manifests.rs"]
 mod manifests;
 mod mm1;
 mod node_death;
+mod ports;
+mod queues;
+mod retries;

@@ -15,19 +15,22 @@ pub struct Train {
     pub packets: u32,
     /// Bytes of all packets with headers and gaps.
     pub bytes: u64,
-    /// Bytes of the last packet with headers and gap.
+    /// Bytes of the first packet with headers and gap.
+    pub first: u64,
+    /// The same of the last one.
     pub last: u64,
 }
 
 /// A segment without payload.
-pub const BARE: Train = Train { packets: 1, bytes: HEADERS + GAP, last: HEADERS + GAP };
+pub const BARE: Train = Train { packets: 1, bytes: HEADERS + GAP, first: HEADERS + GAP, last: HEADERS + GAP };
 
 /// The train of a message with `payload` bytes; an empty message is one bare segment.
 pub fn train(payload: u64) -> Train {
     let packets = payload.div_ceil(MSS).max(1);
+    let first = payload.min(MSS) + HEADERS + GAP;
     let last = payload - (packets - 1) * MSS + HEADERS + GAP;
     let bytes = payload + packets * (HEADERS + GAP);
-    Train { packets: u32::try_from(packets).unwrap_or(u32::MAX), bytes, last }
+    Train { packets: u32::try_from(packets).unwrap_or(u32::MAX), bytes, first, last }
 }
 
 #[cfg(test)]
@@ -38,7 +41,7 @@ mod tests {
     fn trains_are_cut_at_the_segment_size() {
         assert_eq!(train(0), BARE);
         assert_eq!(BARE.bytes, 90);
-        assert_eq!(train(1_448), Train { packets: 1, bytes: 1_538, last: 1_538 });
-        assert_eq!(train(4_096), Train { packets: 3, bytes: 4_096 + 270, last: 1_200 + 90 });
+        assert_eq!(train(1_448), Train { packets: 1, bytes: 1_538, first: 1_538, last: 1_538 });
+        assert_eq!(train(4_096), Train { packets: 3, bytes: 4_096 + 270, first: 1_538, last: 1_200 + 90 });
     }
 }

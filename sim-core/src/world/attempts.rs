@@ -53,6 +53,7 @@ impl World {
             failed: false,
             failed_because: 0,
             in_flight: 0,
+            spread: SimDuration::ZERO,
             transmissions: [0; 4],
             next: None,
             freed: false,

@@ -31,6 +31,15 @@ pub(super) struct DirectionState {
     queued: u32,
 }
 
+/// When a train has left a direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Departure {
+    /// When its last bit leaves.
+    pub last: SimTime,
+    /// So long before that its first packet has left.
+    pub spread: SimDuration,
+}
+
 impl DirectionState {
     /// An idle direction of a link.
     pub(super) fn new(link: &Link) -> Self {
@@ -56,27 +65,29 @@ impl DirectionState {
         self.free_at = SimTime::ZERO;
     }
 
-    /// Takes a train and tells when its last bit leaves; `None` when the queue is too full for it (drop-tail).
-    /// A train made here is there at once; one from elsewhere came in packet by packet, its last one just now,
-    /// so all but the last may have left already.
-    pub(super) fn send(&mut self, now: SimTime, train: Train, made_here: bool) -> Option<SimTime> {
-        let Some(bandwidth) = self.bandwidth else { return Some(now) };
+    /// Takes a train whose last packet is here now, and whose first one was here `spread` earlier; `None` when the queue
+    /// is too full for it (drop-tail). A train made here has no spread.
+    pub(super) fn send(&mut self, now: SimTime, train: Train, spread: SimDuration) -> Option<Departure> {
+        let Some(bandwidth) = self.bandwidth else { return Some(Departure { last: now, spread }) };
         if self.free_at <= now {
             self.queue.clear();
             self.queued = 0;
         } else if !self.makes_room(now, train.packets) {
             return None;
         }
-        let (whole, last) = if train == BARE {
-            (self.bare, self.bare)
+        let begins = self.free_at.max(now.saturating_sub(spread));
+        let departure = if train.packets == 1 {
+            let whole = if train == BARE { self.bare } else { bandwidth.serialisation(train.bytes) };
+            Departure { last: begins + whole, spread: SimDuration::ZERO }
         } else {
-            (bandwidth.serialisation(train.bytes), bandwidth.serialisation(train.last))
+            // The wire is busy with one packet after the other, or waits for the last one.
+            let last = (begins + bandwidth.serialisation(train.bytes)).max(now + bandwidth.serialisation(train.last));
+            Departure { last, spread: last.since(begins + bandwidth.serialisation(train.first)) }
         };
-        let starts = if made_here { now } else { now.saturating_sub(whole - last) };
-        self.free_at = (self.free_at.max(starts) + whole).max(now + last);
-        self.queue.push_back((self.free_at, train.packets));
+        self.free_at = departure.last;
+        self.queue.push_back((departure.last, train.packets));
         self.queued += train.packets;
-        Some(self.free_at)
+        Some(departure)
     }
 
     /// Forgets what has left; false when the rest leaves no room: one packet may be on the wire,
@@ -116,29 +127,41 @@ mod tests {
         SimTime::from_nanos(ns)
     }
 
+    /// When a bare segment that is made now has left.
+    fn left(direction: &mut DirectionState, now: u64) -> Option<SimTime> {
+        direction.send(at(now), BARE, SimDuration::ZERO).map(|departure| departure.last)
+    }
+
     #[test]
     fn packets_leave_one_after_the_other() {
         let mut direction = direction(10);
-        assert_eq!(direction.send(at(0), BARE, true), Some(at(720)));
-        assert_eq!(direction.send(at(100), BARE, true), Some(at(1_440)));
-        assert_eq!(direction.send(at(5_000), BARE, true), Some(at(5_720)));
+        assert_eq!(left(&mut direction, 0), Some(at(720)));
+        assert_eq!(left(&mut direction, 100), Some(at(1_440)));
+        assert_eq!(left(&mut direction, 5_000), Some(at(5_720)));
     }
 
     #[test]
     fn a_full_queue_drops_and_an_empty_one_takes_again() {
         let mut direction = direction(1);
-        assert!(direction.send(at(0), BARE, true).is_some());
-        assert!(direction.send(at(0), BARE, true).is_some());
-        assert_eq!(direction.send(at(0), BARE, true), None);
+        assert!(left(&mut direction, 0).is_some());
+        assert!(left(&mut direction, 0).is_some());
+        assert_eq!(left(&mut direction, 0), None);
         // The first packet has left at 720 ns.
-        assert_eq!(direction.send(at(720), BARE, true), Some(at(2_160)));
+        assert_eq!(left(&mut direction, 720), Some(at(2_160)));
     }
 
     #[test]
-    fn a_train_from_elsewhere_is_pipelined() {
+    fn a_train_follows_its_first_packet_and_waits_for_its_last() {
+        const NOW: u64 = 1_000_000;
         let three = train(4_096);
-        let whole = 8 * three.bytes;
-        assert_eq!(direction(10).send(at(1_000_000), three, true), Some(at(1_000_000 + whole)));
-        assert_eq!(direction(10).send(at(1_000_000), three, false), Some(at(1_000_000 + 8 * three.last)));
+        let [whole, first, last] = [three.bytes, three.first, three.last].map(|bytes| 8 * bytes);
+        let send = |spread: u64| direction(10).send(at(NOW), three, SimDuration::from_nanos(spread)).unwrap();
+        let departure = |last: u64, spread: u64| Departure { last: at(last), spread: SimDuration::from_nanos(spread) };
+        // Made here, or come over a link without a bandwidth: all at once.
+        assert_eq!(send(0), departure(NOW + whole, whole - first));
+        // From a link as fast: the short last packet waits for the one before it.
+        assert_eq!(send(whole - first), departure(NOW + first, whole - first));
+        // From a slow one: only the last packet is left to send.
+        assert_eq!(send(50_000), departure(NOW + last, 50_000 - first + last));
     }
 }

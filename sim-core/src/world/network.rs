@@ -6,7 +6,7 @@ use super::slab::Slab;
 use super::state::LinkState;
 use super::traffic::{ClientEnd, Connection, Exchange};
 use crate::kernel::draws::below;
-use crate::kernel::time::SimTime;
+use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::ids::{LinkId, NodeId, SourceId, VertexId};
 use crate::topology::routes::Direction;
 use crate::trace::words::{DropReason, SegmentKind};
@@ -99,19 +99,28 @@ impl World {
     fn transmit(&mut self, direction: Direction, packet: Packet, origin: Origin) {
         let train = self.train_of(packet);
         let now = self.agenda.now();
+        // Only a message is a train of several packets; its exchange knows how far they are apart.
+        let spreads = train.packets > 1;
+        let spread = match origin {
+            Origin::Elsewhere if spreads => self.exchanges[packet.subject].spread,
+            Origin::Elsewhere | Origin::Here => SimDuration::ZERO,
+        };
         let place = &mut self.directions[direction.index()];
         if let Some(record) = place.cut {
             return self.drop_packet(packet, DropReason::LinkDown, record);
         }
         place.departures += 1;
-        let (departure, latency, loss_ppm) = (place.departures, place.latency, place.loss_ppm);
-        let Some(left) = place.send(now, train, origin == Origin::Here) else {
+        let (number, latency, loss_ppm) = (place.departures, place.latency, place.loss_ppm);
+        let Some(departure) = place.send(now, train, spread) else {
             return self.drop_packet(packet, DropReason::QueueFull, 0);
         };
+        if spreads {
+            self.exchanges[packet.subject].spread = departure.spread;
+        }
         if loss_ppm > 0 && self.loses(direction.link(), packet, train, loss_ppm) {
             return self.drop_packet(packet, DropReason::Loss, 0);
         }
-        self.agenda.arrival(left + latency, direction.0, departure, packet.event(direction.0));
+        self.agenda.arrival(departure.last + latency, direction.0, number, packet.event(direction.0));
     }
 
     /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, attempt, segment,

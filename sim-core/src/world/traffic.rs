@@ -225,6 +225,8 @@ pub(super) struct Exchange {
     pub failed_because: RecordId,
     /// Packets of it on their way.
     pub in_flight: u16,
+    /// How long before the last packet of its message the first one comes: of the copy that was sent on last.
+    pub spread: SimDuration,
     /// How often each kind of segment was sent: the index of its loss draws.
     pub transmissions: [u8; 4],
     /// The next exchange of the same connection.
