@@ -17,3 +17,4 @@ mod rollout;
 mod services;
 mod termination;
 mod transport;
+mod vectors;

@@ -2,6 +2,7 @@
 //! Each file decides one thing (when, which, in what order) from plain data; the world carries it out.
 
 pub mod dns;
+pub mod endpoint_categories;
 pub mod front_checks;
 pub mod gossip;
 pub mod heartbeat;

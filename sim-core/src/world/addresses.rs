@@ -42,7 +42,7 @@ impl World {
             };
         }
         let nodes = (0..self.nodes.len()).map(NodeId::from_index);
-        let home = nodes.into_iter().find(|node| self.bridge_subnet(*node).is_some_and(|own| holds(own, address)));
+        let home = nodes.into_iter().find(|node| self.bridge_subnet(*node).is_some_and(|own| own.holds(address)));
         home.map_or(NO_ROUTE, |home| Resolution::Dial(self.dial_in_subnet(client, home, dialled)))
     }
 
@@ -92,7 +92,7 @@ impl World {
             let dial = Dial { dialled, target, pod: None, server_node: host, via: None, way, because, unowned: None };
             return Resolution::Dial(dial);
         }
-        if outside || !holds(self.model.docker.bridge_subnet, address) {
+        if outside || !self.model.docker.bridge_subnet.holds(address) {
             return NO_ROUTE;
         }
         Resolution::Dial(self.dial_private(state.node, dialled, 0, 0))
@@ -194,9 +194,3 @@ impl World {
 
 /// No route leads to the address, and the kernel says so at once.
 const NO_ROUTE: Resolution = Resolution::Rejected(Outcome::NetworkUnreachable);
-
-/// True when a block holds an address.
-fn holds(subnet: Subnet, address: IpAddr) -> bool {
-    let (IpAddr::V4(first), IpAddr::V4(address)) = (subnet.address, address) else { return false };
-    u64::from(u32::from(address).wrapping_sub(u32::from(first))) < subnet.size()
-}
