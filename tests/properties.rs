@@ -109,6 +109,9 @@ fn lists_hold_everything_once(records: &[Record]) -> Checked {
             Body::EndpointRemoved { service_port, pod, .. } => {
                 prop_assert!(held.remove(&(service_port.0, pod.0, None)), "{record:?}");
             }
+            Body::EndpointTerminating { service_port, pod, .. } => {
+                prop_assert!(held.contains(&(service_port.0, pod.0, None)), "{record:?}");
+            }
             Body::RegistryAdded { service_port, pod, port, .. } => {
                 prop_assert!(held.insert((service_port.0, pod.0, Some(port))), "{record:?}");
             }

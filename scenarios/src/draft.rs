@@ -3,6 +3,7 @@
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{Container, Protocol, Publish, RestartPolicy, ServiceKind, WorkloadKind};
 use sim_core::model::lifecycle::{Termination, Updates};
+use sim_core::model::service_traffic::ServiceTraffic;
 use sim_core::model::units::Subnet;
 use std::net::IpAddr;
 
@@ -145,8 +146,8 @@ pub(crate) struct DraftService {
     pub(crate) kind: ServiceKind,
     pub(crate) cluster_ip: Option<IpAddr>,
     pub(crate) publish_not_ready_addresses: bool,
-    /// `externalTrafficPolicy: Local`.
-    pub(crate) external_policy_local: bool,
+    /// Policies, affinity and the like.
+    pub(crate) traffic: ServiceTraffic,
     /// Labels of the object itself.
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) selector: Vec<(String, String)>,

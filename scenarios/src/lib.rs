@@ -33,6 +33,13 @@ pub use nearest::did_you_mean;
 pub use overrides::Overrides;
 pub use tables::{Table, format_tables};
 
+/// The documents of a YAML text as JSON values, or what is wrong with it.
+pub fn read_yaml(text: &str) -> Result<Vec<serde_json::Value>, String> {
+    let parsed = yaml::parse(text);
+    let problems: Vec<String> = parsed.problems.into_iter().map(|problem| problem.message).collect();
+    if problems.is_empty() { Ok(parsed.documents) } else { Err(problems.join("; ")) }
+}
+
 /// The JSON schema (draft 07) of the scenario format, indented and ending in a newline.
 pub fn schema() -> String {
     let mut text = canonical::canonical_pretty(&schema::schema_value());

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::net::IpAddr;
+
 use common::{SCENARIO, WEB, good, help, load, load_with, mutated, said};
 use scenarios::{Loaded, Overrides};
 use sim_core::kernel::time::SimDuration;
@@ -11,6 +13,7 @@ use sim_core::model::application::{HostPort, Origin, RestartPolicy, Target};
 use sim_core::model::call::Lookup;
 use sim_core::model::ids::{ServicePortId, WorkloadId};
 use sim_core::model::parameters::Victim;
+use sim_core::model::service_traffic::{TrafficDistribution, TrafficPolicy};
 use sim_core::model::settings::{AddressModelKind, Discovery, Front, LoadBalancerSettings, Rescheduler};
 
 fn model_of(web: &str) -> String {
@@ -116,10 +119,40 @@ fn only_node_ports_and_published_ports_are_reached_from_outside() {
     let Origin::External(node) = scenario.arms[0].model.sources[0].from else { panic!("not outside") };
     assert_eq!(scenario.arms[0].model.topology.node(node).name, "external");
     let local = open.replace("type: NodePort", "type: NodePort\n  externalTrafficPolicy: Local");
-    let loaded = load_with(&text, &[("web.yaml", &local)], &Overrides::default());
-    assert_eq!(said(&loaded), ["E0501 scenario.yaml:12:11"]);
+    let scenario = good(&text, &[("web.yaml", &local)]);
+    assert_eq!(scenario.arms[0].model.services[0].traffic.external, TrafficPolicy::Local);
     let pod = text.replace("to: service/web:80", "to: 'deployment/web#0:80'");
     assert_eq!(said(&load(&pod)), ["E0501 scenario.yaml:12:11"]);
+}
+
+#[test]
+fn a_services_traffic_is_read_and_its_mistakes_are_told() {
+    let with = |keys: &str| {
+        WEB.replace("  selector: {app: web}\n  ports", &format!("  {keys}\n  selector: {{app: web}}\n  ports"))
+    };
+    let traffic = |keys: &str| {
+        let scenario = good(SCENARIO, &[("web.yaml", &with(keys))]);
+        scenario.arms[0].model.services[0].traffic.clone()
+    };
+    assert!(traffic("sessionAffinity: None").is_plain());
+    assert_eq!(traffic("sessionAffinity: ClientIP").affinity, Some(SimDuration::from_secs(10_800)));
+    let short = "sessionAffinity: ClientIP\n  sessionAffinityConfig: {clientIP: {timeoutSeconds: 60}}";
+    assert_eq!(traffic(short).affinity, Some(SimDuration::from_secs(60)));
+    assert_eq!(traffic("trafficDistribution: PreferClose").distribution, Some(TrafficDistribution::SameZone));
+    assert_eq!(traffic("internalTrafficPolicy: Local").internal, TrafficPolicy::Local);
+    assert_eq!(traffic("loadBalancerSourceRanges: [192.0.2.0/24, 0.0.0.0/0]").source_ranges.len(), 2);
+    assert_eq!(traffic("externalIPs: [192.0.2.7]").external_ips, ["192.0.2.7".parse::<IpAddr>().unwrap()]);
+    for wrong in [
+        "internalTrafficPolicy: local",
+        "trafficDistribution: Close",
+        "externalIPs: [here]",
+        "loadBalancerSourceRanges: [192.0.2.1/24]",
+        "sessionAffinity: ClientIP\n  sessionAffinityConfig: {clientIP: {timeoutSeconds: 0}}",
+    ] {
+        let loaded = load_with(SCENARIO, &[("web.yaml", &with(wrong))], &Overrides::default());
+        let said = said(&loaded);
+        assert!(matches!(&said[..], [one] if one.starts_with("E0205 web.yaml:")), "{wrong}: {said:?}");
+    }
 }
 
 #[test]

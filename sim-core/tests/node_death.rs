@@ -14,6 +14,7 @@ use sim_core::model::call::Call;
 use sim_core::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use sim_core::model::lifecycle::{Termination, Updates};
 use sim_core::model::parameters::{Argument, Arguments, Victim, find};
+use sim_core::model::service_traffic::ServiceTraffic;
 use sim_core::model::settings::{
     AddressModelKind, ClusterSettings, Discovery, DnsSettings, DockerSettings, Front, Limits, RegistrySettings,
     Rescheduler, TransportSettings,
@@ -65,6 +66,7 @@ fn service() -> Service {
         kind: ServiceKind::ClusterIp,
         cluster_ip: None,
         publish_not_ready_addresses: false,
+        traffic: ServiceTraffic::default(),
         algorithm: String::new(),
         selector: vec![],
     }

@@ -16,4 +16,6 @@ mod names;
 mod rollout;
 mod services;
 mod termination;
+mod traffic;
 mod transport;
+mod vectors;

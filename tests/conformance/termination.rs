@@ -50,7 +50,7 @@ fn a_hook_comes_before_sigterm_and_the_slices_do_not_wait_for_it() {
     let (signal, ..) = end(&records);
     assert!(about(5_000).contains(&signal), "{signal}");
     // D17: the endpoint goes after the controller's 10 ms, in parallel.
-    assert_eq!(times(&records, "endpoint-removed"), [10_010]);
+    assert_eq!(times(&records, "endpoint-terminating"), [10_010]);
     // The scenario's word counts more than the manifest's.
     let (signal, ..) = end(&stopped("stopping.yaml", "service", "{preStopSleep: 1s}"));
     assert!(about(1_000).contains(&signal), "{signal}");

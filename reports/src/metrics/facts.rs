@@ -103,9 +103,9 @@ impl Lists {
         let entries = self.entries.slot(removal.service_port).iter_mut().rev();
         let mut open = entries.filter(|entry| entry.removed.is_none());
         let same = |entry: &&mut Entry| (entry.pod, entry.address, entry.port) == (removal.pod, address, port);
-        if let Some(entry) = open.find(same) {
-            entry.removed = Some(removal.version);
-        }
+        // A terminating endpoint has left the list that counts before it goes.
+        let Some(entry) = open.find(same) else { return };
+        entry.removed = Some(removal.version);
         if removal.faults != FaultSet::EMPTY {
             self.removals.push(removal);
         }
@@ -289,7 +289,8 @@ impl Facts {
             Body::RegistryAdded { service_port, pod, address, port, version } => {
                 self.registry.add(service_port.0, Entry { pod: pod.0, address, port, added: version, removed: None });
             }
-            Body::EndpointRemoved { service_port, pod, address, port, version } => {
+            Body::EndpointTerminating { service_port, pod, address, port, version }
+            | Body::EndpointRemoved { service_port, pod, address, port, version } => {
                 let removal = Removal { service_port: service_port.0, pod: pod.0, time, version, faults };
                 self.endpoints.remove(removal, address, port);
             }

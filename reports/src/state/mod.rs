@@ -216,6 +216,7 @@ impl TraceSink for ClusterState {
                 self.endpoints.insert((service_port, address, port, pod));
             }
             Body::EndpointRemoved { service_port, pod, address, port, .. }
+            | Body::EndpointTerminating { service_port, pod, address, port, .. }
             | Body::RegistryRemoved { service_port, pod, address, port, .. } => {
                 self.endpoints.remove(&(service_port, address, port, pod));
             }

@@ -39,6 +39,7 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         }
         Body::EndpointAdded { .. }
         | Body::EndpointRemoved { .. }
+        | Body::EndpointTerminating { .. }
         | Body::RegistryAdded { .. }
         | Body::RegistryRemoved { .. }
         | Body::ProxySynced { .. }
@@ -91,6 +92,10 @@ fn of_addresses(body: &Body, names: &Names) -> String {
         Body::EndpointAdded { service_port, address, port, version, .. }
         | Body::RegistryAdded { service_port, address, port, version, .. } => {
             format!("{} gains {address}:{port} (version {version})", names.service_port(service_port))
+        }
+        Body::EndpointTerminating { service_port, address, port, version, .. } => {
+            let name = names.service_port(service_port);
+            format!("{name} keeps {address}:{port} for want of others only (version {version})")
         }
         Body::EndpointRemoved { service_port, address, port, version, .. }
         | Body::RegistryRemoved { service_port, address, port, version, .. } => {

@@ -6,6 +6,7 @@ use sim_core::model::application::{
     Container, ContainerPort, HostPort, Protocol, Publish, RestartPolicy, ServiceKind, WorkloadKind,
 };
 use sim_core::model::lifecycle::{Termination, Updates};
+use sim_core::model::service_traffic::ServiceTraffic;
 
 use super::kubernetes::workload::DEFAULT_TOLERATION;
 use super::{ignore_all, scalar};
@@ -239,7 +240,7 @@ fn cluster_service(
         },
         cluster_ip: None,
         publish_not_ready_addresses: false,
-        external_policy_local: false,
+        traffic: ServiceTraffic::default(),
         labels: selector.clone(),
         selector,
         ports: ports.iter().map(port).collect(),

@@ -65,9 +65,8 @@ pub(super) fn entry(draft: &Draft, graph: &Graph, sink: &Sink) -> Option<Entry> 
     let Some((best, rest)) = all.split_first() else { return pod_entry(draft, graph, sink) };
     let (rank, name) = (best.order.1, &draft.services[best.service].name);
     let alike = rest.iter().filter(|other| other.order.1 == rank && !other.order.0 && rank != Rank::AnyService);
-    let local = draft.services[best.service].external_policy_local;
-    let from_outside = rank <= Rank::Published && !local;
-    let mut why = match rank {
+    let from_outside = rank <= Rank::Published;
+    let why = match rank {
         Rank::LoadBalancer => format!("Service {name} is of type LoadBalancer"),
         Rank::NodePort => format!("Service {name} is of type NodePort"),
         Rank::Published => format!("{name} publishes a port"),
@@ -75,9 +74,6 @@ pub(super) fn entry(draft: &Draft, graph: &Graph, sink: &Sink) -> Option<Entry> 
         Rank::Root => format!("nobody in these files asks Service {name}, and its pods ask others"),
         Rank::AnyService => format!("Service {name} has pods, and none of its kind stands out"),
     };
-    if rank <= Rank::Published && local {
-        why.push_str("; its externalTrafficPolicy Local is not modelled, so clients stand inside");
-    }
     Some(Entry {
         to: names::service(draft, best.service, best.open.port.port),
         workloads: best.open.backends.clone(),

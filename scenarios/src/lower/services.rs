@@ -43,6 +43,7 @@ pub(super) fn lower(
             cluster_ip: given.cluster_ip,
             publish_not_ready_addresses: given.publish_not_ready_addresses,
             algorithm: String::new(),
+            traffic: given.traffic.clone(),
             selector: given.selector.clone(),
         });
     }

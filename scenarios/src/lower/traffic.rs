@@ -218,10 +218,6 @@ fn check_pair(ctx: &mut Lowering<'_>, tables: &Tables, from: Origin, to: Target,
                 let message = format!("Service {} of type {kind} cannot be reached from outside", service.name);
                 ctx.sink.help(NOT_MODELLED, place, message, help);
             }
-            if ctx.draft.services[port.service.index()].external_policy_local {
-                let message = "externalTrafficPolicy Local is not modelled yet";
-                ctx.sink.help(NOT_MODELLED, place, message, "use the policy Cluster");
-            }
         }
         AddressModelKind::PortMapping => {
             let published = |(workload, number): &(WorkloadId, u16)| {

@@ -1,7 +1,9 @@
 //! The control planes: Kubernetes' controllers and kubelets, Docker's daemon, a registry, an orchestrator.
 //! Each file decides one thing (when, which, in what order) from plain data; the world carries it out.
 
+pub mod affinity;
 pub mod dns;
+pub mod endpoint_categories;
 pub mod front_checks;
 pub mod gossip;
 pub mod heartbeat;

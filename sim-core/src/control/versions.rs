@@ -29,6 +29,26 @@ pub struct Snapshot {
     pub record: RecordId,
     /// The backends, in the list's own order.
     pub backends: Arc<[Backend]>,
+    /// Those that serve on while their pods are stopped, in the same order: used when there is no other (KEP-1669).
+    pub leaving: Arc<[Backend]>,
+}
+
+impl Snapshot {
+    /// The backends that a node uses which makes no difference between near and far ones (C.7).
+    pub fn usable(&self) -> &Arc<[Backend]> {
+        if self.backends.is_empty() { &self.leaving } else { &self.backends }
+    }
+}
+
+/// What a change means to those who follow the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Backends come, go, or begin to leave.
+    Full,
+    /// A leaving backend has gone, which some holder may have used.
+    Farewell,
+    /// A leaving backend has gone, which no holder used.
+    Quiet,
 }
 
 /// A change of a list.
@@ -38,7 +58,10 @@ pub struct Change {
     pub at: SimTime,
     /// Of which list.
     pub port: ServicePortId,
-    /// Its number among the changes of this list alone, from 1: no other Service moves it.
+    /// What it means.
+    pub weight: Weight,
+    /// Its number among the changes of this list that are full, or among those that are not, from 1: no other Service
+    /// moves it.
     pub number: u64,
     /// The record of it.
     pub record: RecordId,
@@ -50,13 +73,15 @@ pub struct VersionedLists {
     lists: Vec<Vec<Snapshot>>,
     /// Every change; change `n` stands at place `n - 1`.
     changes: Vec<Change>,
+    /// By list: changes that were full, and those that were not.
+    counts: Vec<[u64; 2]>,
 }
 
 impl VersionedLists {
     /// Empty lists for `ports` Service ports.
     pub fn new(ports: usize) -> Self {
-        let empty = Snapshot { version: 0, record: 0, backends: Arc::from([]) };
-        Self { lists: vec![vec![empty]; ports], changes: Vec::new() }
+        let empty = Snapshot { version: 0, record: 0, backends: Arc::from([]), leaving: Arc::from([]) };
+        Self { lists: vec![vec![empty]; ports], changes: Vec::new(), counts: vec![[0; 2]; ports] }
     }
 
     /// Number of the last change.
@@ -82,10 +107,23 @@ impl VersionedLists {
 
     /// Adds a changed list; the caller has already numbered the change `version() + 1` in its record.
     pub fn push(&mut self, port: ServicePortId, now: SimTime, record: RecordId, backends: Vec<Backend>) {
-        let number = self.lists[port.index()].len() as u64;
-        self.changes.push(Change { at: now, port, number, record });
-        let version = self.version();
-        self.lists[port.index()].push(Snapshot { version, record, backends: Arc::from(backends) });
+        self.push_slices(port, now, record, [backends, Vec::new()], Weight::Full);
+    }
+
+    /// The same for a list with leaving backends, which come second.
+    pub fn push_slices(
+        &mut self,
+        port: ServicePortId,
+        now: SimTime,
+        record: RecordId,
+        [backends, leaving]: [Vec<Backend>; 2],
+        weight: Weight,
+    ) {
+        let count = &mut self.counts[port.index()][usize::from(weight != Weight::Full)];
+        *count += 1;
+        self.changes.push(Change { at: now, port, weight, number: *count, record });
+        let (version, backends, leaving) = (self.version(), Arc::from(backends), Arc::from(leaving));
+        self.lists[port.index()].push(Snapshot { version, record, backends, leaving });
     }
 
     /// Change number `version`.
@@ -128,6 +166,15 @@ impl ProxyMark {
         };
         self.sync = Some(sync);
         let holds = sync + delay;
+        self.pending.push_back((holds, self.planned));
+        holds
+    }
+
+    /// Plans the next change when it leaves the node's rules as they are: it waits for no sync of its own.
+    pub fn pass(&mut self, arrival: SimTime) -> SimTime {
+        self.planned += 1;
+        self.arrival = self.arrival.max(arrival);
+        let holds = self.pending.back().map_or(self.arrival, |(at, _)| self.arrival.max(*at));
         self.pending.push_back((holds, self.planned));
         holds
     }
@@ -178,6 +225,30 @@ mod tests {
         assert_eq!(proxy.plan(at(5_000), SECOND, SimDuration::ZERO), at(5_000));
         let marks: Vec<u64> = [99, 100, 1_099, 1_100, 5_000].map(|ms| proxy.mark(at(ms))).to_vec();
         assert_eq!(marks, [0, 1, 1, 3, 4]);
+    }
+
+    #[test]
+    fn what_changes_no_rule_costs_no_sync() {
+        let mut proxy = ProxyMark::synced(0, None);
+        assert_eq!(proxy.plan(at(100), SECOND, SECOND), at(1_100));
+        assert_eq!(proxy.pass(at(1_050)), at(1_100));
+        assert_eq!(proxy.pass(at(1_200)), at(1_200));
+        assert_eq!(proxy.plan(at(1_300), SECOND, SimDuration::ZERO), at(1_300));
+    }
+
+    #[test]
+    fn a_leaving_backend_is_used_when_no_other_is_left_and_moves_no_number() {
+        let mut lists = VersionedLists::new(1);
+        let port = ServicePortId(0);
+        let backend = |pod| Backend { pod: PodId(pod), address: IpAddr::from([10, 0, 0, 1]), port: 80 };
+        lists.push_slices(port, at(1), 11, [vec![backend(0)], vec![backend(1)]], Weight::Full);
+        assert_eq!(lists.newest(port).usable()[..], [backend(0)]);
+        lists.push_slices(port, at(2), 12, [Vec::new(), vec![backend(0), backend(1)]], Weight::Full);
+        assert_eq!(lists.newest(port).usable()[..], [backend(0), backend(1)]);
+        lists.push_slices(port, at(3), 13, [Vec::new(), vec![backend(1)]], Weight::Farewell);
+        lists.push_slices(port, at(4), 14, [vec![backend(2)], vec![backend(1)]], Weight::Full);
+        let numbers: Vec<u64> = (1..=4).map(|version| lists.change(version).number).collect();
+        assert_eq!(numbers, [1, 2, 1, 3]);
     }
 
     #[test]

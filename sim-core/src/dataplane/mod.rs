@@ -2,4 +2,5 @@
 //! knows no routes and no time.
 
 pub mod ephemeral_ports;
+pub mod service_rules;
 pub mod translation;

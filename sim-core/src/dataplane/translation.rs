@@ -24,14 +24,23 @@ pub enum Way {
     NodePort,
     /// Through another node's node port, from a pod: hidden twice.
     NodePortFromPod,
+    /// Through a node port with policy Local, which keeps the source address: from outside, from another node, or from a
+    /// pod of the node whose port it is.
+    NodePortKept,
+    /// The same through another node's node port, from a pod: hidden by the client's node alone.
+    NodePortKeptFromPod,
     /// From a container to another host's published port.
     PublishedFromContainer,
     /// From a node or from outside to a published port.
     PublishedFromNode,
     /// From outside through a load balancer to a node port: the balancer rewrites the destination first.
     NodePortBehindBalancer,
+    /// The same with policy Local.
+    NodePortKeptBehindBalancer,
     /// From outside through a load balancer to a published port.
     PublishedBehindBalancer,
+    /// Nowhere: the client's own node, or a load balancer, drops what comes.
+    Dropped,
     /// To a port published on the client's own host: docker-proxy relays, nothing is rewritten (A20).
     PublishedOnOwnHost,
 }
@@ -39,11 +48,13 @@ pub enum Way {
 /// Translations on the way there; the way back undoes them. DNAT and SNAT each count one.
 pub const fn translations(way: Way) -> u8 {
     match way {
-        Way::Direct | Way::Unowned | Way::PublishedOnOwnHost => 0,
-        Way::PodToNode | Way::ClusterIpFromPod | Way::PublishedFromNode => 1,
+        Way::Direct | Way::Unowned | Way::PublishedOnOwnHost | Way::Dropped => 0,
+        Way::PodToNode | Way::ClusterIpFromPod | Way::NodePortKept | Way::PublishedFromNode => 1,
         Way::ClusterIpToItself
         | Way::ClusterIpFromNode
         | Way::NodePort
+        | Way::NodePortKeptFromPod
+        | Way::NodePortKeptBehindBalancer
         | Way::PublishedFromContainer
         | Way::PublishedBehindBalancer => 2,
         Way::NodePortFromPod | Way::NodePortBehindBalancer => 3,
@@ -190,10 +201,13 @@ fn at_client(flow: &Flow, packet: &mut Packet) -> Passage {
         | Way::Unowned
         | Way::NodePort
         | Way::NodePortBehindBalancer
+        | Way::NodePortKept
+        | Way::NodePortKeptBehindBalancer
         | Way::PublishedFromNode
         | Way::PublishedBehindBalancer
-        | Way::PublishedOnOwnHost => {}
-        Way::PodToNode | Way::NodePortFromPod => {
+        | Way::PublishedOnOwnHost
+        | Way::Dropped => {}
+        Way::PodToNode | Way::NodePortFromPod | Way::NodePortKeptFromPod => {
             let hidden = SocketAddr::new(flow.client.address, port);
             packet.rewrite(&mut passage, Rule::PodMasquerade, Part::Source, hidden);
         }
@@ -220,8 +234,12 @@ fn entries_at_client(flow: &Flow) -> u8 {
 fn at_front(flow: &Flow, front: Stop, packet: &mut Packet) -> Passage {
     let mut passage = Passage { rewrites: Vec::new(), entries: u8::from(front.node != flow.client.node) };
     packet.rewrite(&mut passage, Rule::ServiceDnat, Part::Destination, flow.target);
-    let hidden = SocketAddr::new(facing(front, flow.server), flow.drawn[1]);
-    packet.rewrite(&mut passage, Rule::ServiceMasquerade, Part::Source, hidden);
+    let kept = matches!(flow.way, Way::NodePortKept | Way::NodePortKeptFromPod | Way::NodePortKeptBehindBalancer);
+    // What comes back to its own sender is masqueraded whatever the policy says (C.2).
+    if !kept || packet.source.ip() == flow.target.ip() {
+        let hidden = SocketAddr::new(facing(front, flow.server), flow.drawn[1]);
+        packet.rewrite(&mut passage, Rule::ServiceMasquerade, Part::Source, hidden);
+    }
     passage
 }
 
@@ -246,7 +264,11 @@ fn at_server(flow: &Flow, packet: &mut Packet) -> Passage {
         | Way::ClusterIpFromNode
         | Way::NodePort
         | Way::NodePortBehindBalancer
-        | Way::NodePortFromPod => {}
+        | Way::NodePortFromPod
+        | Way::NodePortKept
+        | Way::NodePortKeptFromPod
+        | Way::NodePortKeptBehindBalancer
+        | Way::Dropped => {}
     }
     passage
 }
@@ -329,6 +351,11 @@ mod tests {
         assert_eq!(to(Way::NodePort, true, None, 2), ("10.244.2.1:2222".into(), [0, 1, 0]));
         assert_eq!(to(Way::NodePort, true, None, 3), ("192.168.0.12:2222".into(), [0, 1, 1]));
         assert_eq!(to(Way::NodePortFromPod, false, POD, 2), ("10.244.2.1:2222".into(), [1, 1, 0]));
+        // Policy Local: the client's own address, or that of the node which hides a pod.
+        assert_eq!(to(Way::NodePortKept, true, None, 2), ("192.168.0.11:40000".into(), [0, 1, 0]));
+        assert_eq!(to(Way::NodePortKept, false, POD, 3), ("10.244.1.5:40000".into(), [1, 1, 1]));
+        assert_eq!(to(Way::NodePortKept, false, Some("10.244.3.9"), 3), ("192.168.0.12:2222".into(), [1, 1, 1]));
+        assert_eq!(to(Way::NodePortKeptFromPod, false, POD, 2), ("192.168.0.11:1111".into(), [1, 1, 0]));
     }
 
     #[test]
@@ -365,10 +392,14 @@ mod tests {
             Way::ClusterIpFromNode,
             Way::NodePort,
             Way::NodePortFromPod,
+            Way::NodePortKept,
+            Way::NodePortKeptFromPod,
             Way::PublishedFromContainer,
             Way::PublishedFromNode,
         ] {
-            let front = matches!(way, Way::NodePort | Way::NodePortFromPod).then(|| kube(2));
+            let fronted =
+                [Way::NodePort, Way::NodePortFromPod, Way::NodePortKept, Way::NodePortKeptFromPod].contains(&way);
+            let front = fronted.then(|| kube(2));
             let passages = passages(&Flow { front, ..flow(way, POD, "192.168.0.12:30080", 3) });
             let all = [passages.client, passages.front, passages.server];
             let rewrites: usize = all.iter().map(|passage| passage.rewrites.len()).sum();

@@ -8,6 +8,7 @@ use crate::kernel::time::SimDuration;
 use crate::model::call::{Call, Step};
 use crate::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use crate::model::lifecycle::{Shutdown, Termination, Updates};
+use crate::model::service_traffic::ServiceTraffic;
 use crate::model::settings::Front;
 use crate::workload::arrivals::ArrivalProcess;
 use crate::workload::distribution::Distribution;
@@ -287,6 +288,8 @@ pub struct Service {
     pub publish_not_ready_addresses: bool,
     /// Registry name of the balancing algorithm; empty takes the proxy mode's own.
     pub algorithm: String,
+    /// Policies, affinity and the like.
+    pub traffic: ServiceTraffic,
     /// The label selector as written, for display.
     pub selector: Vec<(String, String)>,
 }

@@ -9,6 +9,7 @@ pub mod ids;
 pub mod lifecycle;
 pub mod parameters;
 pub mod probe;
+pub mod service_traffic;
 pub mod settings;
 pub mod units;
 

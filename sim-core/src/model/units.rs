@@ -74,6 +74,12 @@ impl Subnet {
         mine < theirs + other.size() && theirs < mine + self.size()
     }
 
+    /// True when an IPv4 block holds an address.
+    pub fn holds(self, address: IpAddr) -> bool {
+        let (IpAddr::V4(first), IpAddr::V4(address)) = (self.address, address) else { return false };
+        u64::from(u32::from(address).wrapping_sub(u32::from(first))) < self.size()
+    }
+
     /// The `offset`-th address of an IPv4 block.
     pub fn nth(self, offset: u64) -> IpAddr {
         let IpAddr::V4(first) = self.address else { return self.address };

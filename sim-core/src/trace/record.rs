@@ -163,7 +163,7 @@ records! {
         port: u16 => "Its port.",
         version: u64 => "Number of the change, counted over all Services.",
     }
-    /// An EndpointSlice loses a ready endpoint.
+    /// An EndpointSlice loses an endpoint, ready or terminating.
     Request EndpointRemoved = 28 "endpoint-removed" {
         service_port: ServicePortId => "Of which Service port.",
         pod: PodId => "Which pod.",
@@ -410,5 +410,14 @@ records! {
         workload: WorkloadId => "Whose pods.",
         revision: u32 => "Which template, counted from 0 over the run.",
         replicas: u32 => "How many.",
+    }
+    /// A ready endpoint's pod is terminating: it serves on until it has stopped, and rules use it while no ready one is
+    /// left. It leaves its slice with `endpoint-removed`.
+    Request EndpointTerminating = 70 "endpoint-terminating" {
+        service_port: ServicePortId => "Of which Service port.",
+        pod: PodId => "Which pod.",
+        address: IpAddr => "Its address.",
+        port: u16 => "Its port.",
+        version: u64 => "Number of the change, counted over all Services.",
     }
 }

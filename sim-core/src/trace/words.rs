@@ -175,6 +175,10 @@ words! {
         NoHost = 5 "no-host",
         /// The socket is gone.
         NoSocket = 6 "no-socket",
+        /// The traffic policy keeps it on a node that has no endpoint (C.3).
+        NoLocalEndpoint = 70 "no-local-endpoint",
+        /// The load balancer does not admit its source.
+        SourceRange = 71 "source-range",
     }
 
     /// Who chooses among the backends of a list.
@@ -187,6 +191,8 @@ words! {
         Algorithm = 2 "algorithm",
         /// The client itself, from the addresses it knows.
         ClientList = 3 "client-list",
+        /// The node remembers the client: `sessionAffinity` (C.2).
+        Affinity = 70 "session-affinity",
     }
 
     /// The rule that replaces an address.

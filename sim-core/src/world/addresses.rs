@@ -1,12 +1,13 @@
 //! Where an address leads: to a pod, a Service, a port of a node, or nowhere (linux-kernel section 2, A17-A23, C.6).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::World;
 use super::connect::{Dial, Resolution};
 use super::server_tcp::Listener;
 use super::state::PodState;
 use crate::control::versions::Backend;
+use crate::dataplane::service_rules::{Entry, Front, entry};
 use crate::dataplane::translation::Way;
 use crate::model::application::{Origin, Target};
 use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
@@ -31,6 +32,11 @@ impl World {
         if self.is_outside(client) {
             return NO_ROUTE;
         }
+        if let Some((service_port, Entry::External)) = self.service_entry(address, port) {
+            // The client's own node takes it, as if it were one of its node ports (C.6).
+            let own = self.clients[client as usize].node;
+            return Resolution::Dial(self.dial_of_front(client, own, dialled, Some(service_port)));
+        }
         if self.cluster_ips.contains(&Some(address)) {
             return match self.service_port_at(address, port) {
                 Some(port) => Resolution::Service(port),
@@ -42,23 +48,39 @@ impl World {
             };
         }
         let nodes = (0..self.nodes.len()).map(NodeId::from_index);
-        let home = nodes.into_iter().find(|node| self.bridge_subnet(*node).is_some_and(|own| holds(own, address)));
+        let home = nodes.into_iter().find(|node| self.bridge_subnet(*node).is_some_and(|own| own.holds(address)));
         home.map_or(NO_ROUTE, |home| Resolution::Dial(self.dial_in_subnet(client, home, dialled)))
     }
 
     /// A node's own address and port: a Service's node port, or a port on which nothing listens.
-    fn dial_of_node(&self, client: u32, node: NodeId, (address, port): (IpAddr, u16)) -> Dial {
+    fn dial_of_node(&self, client: u32, node: NodeId, dialled: (IpAddr, u16)) -> Dial {
+        let place = self.node_ports.iter().position(|known| *known == Some(dialled.1));
+        let service_port = place.filter(|_| self.topology_role(node) != NodeRole::External);
+        self.dial_of_front(client, node, dialled, service_port.map(ServicePortId::from_index))
+    }
+
+    /// A node that takes connections for a Service port, if there is one, or for itself.
+    fn dial_of_front(
+        &self,
+        client: u32,
+        node: NodeId,
+        dialled: (IpAddr, u16),
+        service_port: Option<ServicePortId>,
+    ) -> Dial {
         let state = &self.clients[client as usize];
         let hidden = state.pod.is_some() && state.node != node;
-        let node_port = self.topology_role(node) != NodeRole::External && self.node_ports.contains(&Some(port));
-        let way = match (node_port, hidden) {
+        // kube-proxy masquerades what the node itself sends, whatever the policy (C.6).
+        let own_process = state.pod.is_none() && state.node == node;
+        let kept = service_port.is_some_and(|port| self.keeps_sources(port)) && !own_process;
+        let way = match (service_port.is_some(), hidden) {
+            (true, true) if kept => Way::NodePortKeptFromPod,
             (true, true) => Way::NodePortFromPod,
+            (true, false) if kept => Way::NodePortKept,
             (true, false) => Way::NodePort,
             (false, true) => Way::PodToNode,
             (false, false) => Way::Direct,
         };
-        let via = node_port.then_some(node);
-        let dialled = (address, port);
+        let via = service_port.map(|_| node);
         Dial { dialled, target: dialled, pod: None, server_node: node, via, way, because: 0, unowned: None }
     }
 
@@ -92,7 +114,7 @@ impl World {
             let dial = Dial { dialled, target, pod: None, server_node: host, via: None, way, because, unowned: None };
             return Resolution::Dial(dial);
         }
-        if outside || !holds(self.model.docker.bridge_subnet, address) {
+        if outside || !self.model.docker.bridge_subnet.holds(address) {
             return NO_ROUTE;
         }
         Resolution::Dial(self.dial_private(state.node, dialled, 0, 0))
@@ -177,10 +199,18 @@ impl World {
     }
 
     fn service_port_at(&self, address: IpAddr, port: u16) -> Option<ServicePortId> {
-        let here = |wanted: &crate::model::application::ServicePort| {
-            self.cluster_ips[wanted.service.index()] == Some(address) && wanted.port == port
-        };
-        self.model.service_ports.iter().position(here).map(ServicePortId::from_index)
+        self.service_entry(address, port).map(|(port, _)| port)
+    }
+
+    /// The Service port that every node's rules know under an address, and by which kind of address.
+    fn service_entry(&self, address: IpAddr, port: u16) -> Option<(ServicePortId, Entry)> {
+        let dialled = SocketAddr::new(address, port);
+        self.model.service_ports.iter().enumerate().find_map(|(index, known)| {
+            let outside = &self.model.service(known.service).traffic.external_ips;
+            let cluster_ip = self.cluster_ips[known.service.index()];
+            let front = Front { cluster_ip, outside, port: known.port, node_port: None };
+            Some((ServicePortId::from_index(index), entry(front, dialled, &[])?))
+        })
     }
 
     /// The pod of a node that has an address now.
@@ -194,9 +224,3 @@ impl World {
 
 /// No route leads to the address, and the kernel says so at once.
 const NO_ROUTE: Resolution = Resolution::Rejected(Outcome::NetworkUnreachable);
-
-/// True when a block holds an address.
-fn holds(subnet: Subnet, address: IpAddr) -> bool {
-    let (IpAddr::V4(first), IpAddr::V4(address)) = (subnet.address, address) else { return false };
-    u64::from(u32::from(address).wrapping_sub(u32::from(first))) < subnet.size()
-}

@@ -1,6 +1,7 @@
 //! Which backend takes a connection: a node's kube-proxy chooses among the endpoints that its rules hold now.
 
 use super::World;
+use super::node_rules::{Approach, Choice};
 use super::path_draws::Purpose;
 use super::traffic::Connection;
 use crate::balancing::BALANCERS;
@@ -13,50 +14,54 @@ use crate::model::settings::ProxyMode;
 use crate::trace::RecordId;
 
 impl World {
-    /// The node port's node chooses a pod for a connection; false when there is none.
-    pub(super) fn choose_behind_front(&mut self, node: NodeId, connection: u32) -> bool {
+    /// The node port's node chooses a pod for a connection, or tells what it does instead.
+    pub(super) fn choose_behind_front(&mut self, node: NodeId, connection: u32) -> Choice {
         let Connection { source, number, attempt, .. } = self.connections[connection];
-        let Some(port) = self.dialled_service_port(source) else { return false };
+        let Some(port) = self.dialled_service_port(source) else { return Choice::Rejected };
         if let Some(because) = self.node_port_closed(node, port, self.connections[connection].port) {
             self.connections[connection].because = because;
-            return false;
+            return Choice::Rejected;
         }
-        let (chosen, because) = self.choose_endpoint(node, port, source, number, attempt);
+        let approach = self.approach_to_front(node, connection);
+        let (choice, because) = self.choose_endpoint(node, port, approach, (source, number, attempt));
         let state = &mut self.connections[connection];
-        let Some(Backend { pod, address, port }) = chosen else {
+        if let Choice::Endpoint(Backend { pod, address, port }) = choice {
+            state.pod = Some(pod);
+            state.target = address;
+            state.target_port = port;
+            state.server_node = self.pods[pod.index()].node.expect("an endpoint has a node");
+        } else {
             state.because = because;
-            return false;
-        };
-        state.pod = Some(pod);
-        state.target = address;
-        state.target_port = port;
-        state.server_node = self.pods[pod.index()].node.expect("an endpoint has a node");
-        true
+        }
+        choice
     }
 
-    /// One pick of a node's kube-proxy, from the endpoints that its rules hold now.
+    /// One pick of a node's kube-proxy, from the endpoints that its rules hold now, for an attempt of a request.
     pub(super) fn choose_endpoint(
         &mut self,
         node: NodeId,
         port: ServicePortId,
-        source: u32,
-        number: u64,
-        attempt: u8,
-    ) -> (Option<Backend>, RecordId) {
-        let version = self.proxy_mark(node);
+        approach: Approach,
+        (source, number, attempt): (u32, u64, u8),
+    ) -> (Choice, RecordId) {
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
+        if !self.model.service(self.model.service_port(port).service).traffic.is_plain() {
+            return self.choose_by_policy(node, port, approach, draw);
+        }
+        let version = self.proxy_mark(node);
         let snapshot = self.endpoints.at(port, version);
-        if snapshot.backends.is_empty() {
-            return (None, snapshot.record);
+        let backends = snapshot.usable();
+        if backends.is_empty() {
+            return (Choice::Rejected, snapshot.record);
         }
         let made = || (u64::MAX, new_balancer(algorithm_of(&self.model, port)));
         let entry = self.proxy_balancers.entry((node, port)).or_insert_with(made);
         if entry.0 != snapshot.version {
             entry.0 = snapshot.version;
-            entry.1.rebuild(snapshot.backends.len());
+            entry.1.rebuild(backends.len());
         }
         let place = entry.1.pick(draw);
-        (Some(snapshot.backends[place]), snapshot.record)
+        (Choice::Endpoint(backends[place]), snapshot.record)
     }
 
     /// What a client picks from its own list with: no proxy stands before a Service that is names only.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::World;
 use super::choices::new_balancer;
 use super::event::Timer;
+use super::node_rules::Choice;
 use super::path_draws::Purpose;
 use super::traffic::{Aim, ClientEnd, Connection, Exchange, ServerEnd};
 use crate::control::versions::Backend;
@@ -167,13 +168,15 @@ impl World {
             },
             Aim::LoadBalancer { address } => self.dial_load_balancer(exchange, address),
             Aim::NodePort { front, address } => {
+                let port = self.dialled_service_port(self.exchanges[exchange].source);
+                let kept = port.is_some_and(|port| self.keeps_sources(port));
                 let dial = Dial {
                     dialled: address,
                     target: address,
                     pod: None,
                     server_node: front,
                     via: Some(front),
-                    way: Way::NodePort,
+                    way: if kept { Way::NodePortKept } else { Way::NodePort },
                     because: 0,
                     unowned: None,
                 };
@@ -193,22 +196,30 @@ impl World {
     fn dial_cluster_ip(&mut self, exchange: u32, port: ServicePortId, address: (IpAddr, u16)) {
         let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
         let node = self.clients[client as usize].node;
-        let from_node = matches!(self.clients[client as usize].client, Client::Node(_));
         if let Some(because) = self.rules_unknown_on(node, port) {
-            return self.open(exchange, dial_into_nothing(node, address, because));
+            return self.open(exchange, dial_into_nothing(node, address, Way::Direct, because));
         }
-        let (chosen, because) = self.choose_endpoint(node, port, source, number, attempt);
-        let Some(backend) = chosen else {
-            return self.rejected(exchange, address, Outcome::ConnectionRefused, because);
+        let approach = self.approach_from_inside(client);
+        let (choice, because) = self.choose_endpoint(node, port, approach, (source, number, attempt));
+        let dial = match choice {
+            Choice::Endpoint(backend) => {
+                self.dial_of_pod(backend, address, self.way_through_cluster_ip(client, backend), because)
+            }
+            Choice::Rejected => return self.rejected(exchange, address, Outcome::ConnectionRefused, because),
+            Choice::Dropped => dial_into_nothing(node, address, Way::Dropped, because),
         };
-        let hairpin = self.clients[client as usize].pod == Some(backend.pod);
-        let way = match (from_node, hairpin) {
+        self.open(exchange, dial);
+    }
+
+    /// How a client's own node leads it through a clusterIP to a pod.
+    pub(super) fn way_through_cluster_ip(&self, client: u32, backend: Backend) -> Way {
+        let client = &self.clients[client as usize];
+        let hairpin = client.pod == Some(backend.pod);
+        match (matches!(client.client, Client::Node(_)), hairpin) {
             (true, _) => Way::ClusterIpFromNode,
             (false, true) => Way::ClusterIpToItself,
             (false, false) => Way::ClusterIpFromPod,
-        };
-        let dial = self.dial_of_pod(backend, address, way, because);
-        self.open(exchange, dial);
+        }
     }
 
     pub(super) fn dial_of_pod(&self, backend: Backend, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
@@ -446,8 +457,8 @@ impl World {
     }
 }
 
-/// To an address that the client's own node has no rule for: the packet leaves, and nothing comes back.
-fn dial_into_nothing(node: NodeId, dialled: (IpAddr, u16), because: RecordId) -> Dial {
-    let way = Way::Direct;
+/// To an address that the client's own node has no rule for: the packet leaves, and nothing comes back. Or to one that it
+/// drops packets to.
+pub(super) fn dial_into_nothing(node: NodeId, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
     Dial { dialled, target: dialled, pod: None, server_node: node, via: None, way, because, unowned: None }
 }

@@ -2,13 +2,36 @@
 
 use super::World;
 use super::event::{Control, Event};
-use crate::control::versions::{Backend, ProxyMark};
+use crate::control::versions::{Backend, ProxyMark, Weight};
 use crate::kernel::draws::below;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::ids::{NodeId, PodId, ServicePortId};
 use crate::model::settings::AddressModelKind;
 use crate::trace::{Body, RecordId};
+
+/// What an EndpointSlice says of a pod that takes connections (B17).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Serving {
+    /// It is ready.
+    Ready,
+    /// It is terminating, and serves until it has stopped.
+    Leaving,
+}
+
+/// What becomes of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Added,
+    Leaves,
+    Removed,
+}
+
+/// kube-proxy sorts by the string "ip:port" (C.2).
+fn insert(list: &mut Vec<Backend>, backend: Backend) {
+    list.push(backend);
+    list.sort_by_cached_key(|backend| format!("{}:{}", backend.address, backend.port));
+}
 
 impl World {
     /// A pod's readiness or existence has changed: the EndpointSlice controller will look at it.
@@ -22,24 +45,37 @@ impl World {
 
     /// The EndpointSlice controller puts a pod in or out of every slice that it belongs to (B17).
     pub(super) fn sync_slices(&mut self, pod: PodId) {
+        let cause = self.pods[pod.index()].condition;
         for index in 0..self.model.service_ports.len() {
             let port = ServicePortId::from_index(index);
             let wanted = self.wanted_endpoint(port, pod);
-            let listed = self.endpoints.newest(port).backends.iter().find(|backend| backend.pod == pod).copied();
-            if wanted == listed {
-                continue;
-            }
-            let cause = self.pods[pod.index()].condition;
-            if let Some(backend) = listed {
-                self.change_endpoints(port, backend, cause, false);
-            }
-            if let Some(backend) = wanted {
-                self.change_endpoints(port, backend, cause, true);
+            let newest = self.endpoints.newest(port);
+            let of_pod = |list: &[Backend]| list.iter().find(|backend| backend.pod == pod).copied();
+            let (ready, leaving) = (of_pod(&newest.backends), of_pod(&newest.leaving));
+            match wanted {
+                Some((backend, Serving::Ready)) if ready != Some(backend) => {
+                    if let Some(old) = ready.or(leaving) {
+                        self.change_endpoints(port, old, cause, Turn::Removed);
+                    }
+                    self.change_endpoints(port, backend, cause, Turn::Added);
+                }
+                Some((backend, Serving::Leaving)) if ready == Some(backend) => {
+                    self.change_endpoints(port, backend, cause, Turn::Leaves);
+                }
+                // A slice that was made anew meanwhile does not take a leaving pod up again.
+                Some(_) => {}
+                None => {
+                    if let Some(old) = ready.or(leaving) {
+                        self.change_endpoints(port, old, cause, Turn::Removed);
+                    }
+                }
             }
         }
     }
 
-    fn wanted_endpoint(&self, port: ServicePortId, pod: PodId) -> Option<Backend> {
+    /// What a slice should say of a pod: where to dial it, and whether it takes new connections; `None` when it is not
+    /// there, or serves nobody (which no rule would use).
+    fn wanted_endpoint(&self, port: ServicePortId, pod: PodId) -> Option<(Backend, Serving)> {
         let definition = self.model.service_port(port);
         if self.deleted_service(definition.service).is_some() {
             return None;
@@ -47,30 +83,42 @@ impl World {
         let state = &self.pods[pod.index()];
         let (_, target) = definition.backends.iter().find(|(workload, _)| *workload == state.workload)?;
         let publish = self.model.service(definition.service).publish_not_ready_addresses;
-        let counts = !state.deleted && (state.ready || publish);
-        let address = state.address.filter(|_| counts)?;
-        Some(Backend { pod, address, port: *target })
+        let serving = if publish || (state.ready && !state.deleted) {
+            Serving::Ready
+        } else if state.deleted && state.serving {
+            Serving::Leaving
+        } else {
+            return None;
+        };
+        Some((Backend { pod, address: state.address?, port: *target }, serving))
     }
 
-    pub(super) fn change_endpoints(&mut self, port: ServicePortId, backend: Backend, cause: RecordId, add: bool) {
+    pub(super) fn change_endpoints(&mut self, port: ServicePortId, backend: Backend, cause: RecordId, turn: Turn) {
         let now = self.agenda.now();
         let version = self.endpoints.version() + 1;
         let Backend { pod, address, port: target } = backend;
-        let body = if add {
-            Body::EndpointAdded { service_port: port, pod, address, port: target, version }
-        } else {
-            Body::EndpointRemoved { service_port: port, pod, address, port: target, version }
+        let body = match turn {
+            Turn::Added => Body::EndpointAdded { service_port: port, pod, address, port: target, version },
+            Turn::Leaves => Body::EndpointTerminating { service_port: port, pod, address, port: target, version },
+            Turn::Removed => Body::EndpointRemoved { service_port: port, pod, address, port: target, version },
         };
         let record = self.journal.write(now, cause, 0, body);
-        let mut backends: Vec<Backend> = self.endpoints.newest(port).backends.to_vec();
-        if add {
-            backends.push(backend);
-            // kube-proxy sorts by the string "ip:port" (C.2).
-            backends.sort_by_cached_key(|backend| format!("{}:{}", backend.address, backend.port));
-        } else {
-            backends.retain(|listed| *listed != backend);
+        let newest = self.endpoints.newest(port);
+        let (mut backends, mut leaving) = (newest.backends.to_vec(), newest.leaving.to_vec());
+        let farewell = leaving.contains(&backend);
+        backends.retain(|listed| *listed != backend);
+        leaving.retain(|listed| *listed != backend);
+        match turn {
+            Turn::Added => insert(&mut backends, backend),
+            Turn::Leaves => insert(&mut leaving, backend),
+            Turn::Removed => {}
         }
-        self.endpoints.push(port, now, record, backends);
+        let weight = match farewell {
+            false => Weight::Full,
+            true if backends.is_empty() || self.has_local_policy(port) => Weight::Farewell,
+            true => Weight::Quiet,
+        };
+        self.endpoints.push_slices(port, now, record, [backends, leaving], weight);
         self.plan_proxies(version);
     }
 
@@ -85,6 +133,9 @@ impl World {
                 continue;
             }
             let holds = self.follow_endpoints(node);
+            if self.endpoints.change(version).weight == Weight::Quiet {
+                continue;
+            }
             let event = Event::Control {
                 kind: Control::ProxySynced,
                 subject: node.0,
@@ -104,11 +155,17 @@ impl World {
             let version = state.proxy.next_unplanned();
             let change = self.endpoints.change(version);
             let key = state.key.with(self.port_keys[change.port.index()]);
-            let draw = self.draws.once(key, "watch", change.number);
+            let purpose = if change.weight == Weight::Full { "watch" } else { "watch-farewell" };
+            let draw = self.draws.once(key, purpose, change.number);
             let spread = high.saturating_sub(low).as_nanos() + 1;
             let latency = low + SimDuration::from_nanos(below(draw, spread));
             let heard = change.at.max(state.proxy_hears_from) + latency;
-            holds = state.proxy.plan(heard, cluster.proxy_min_sync_period, cluster.proxy_sync_delay);
+            holds = match change.weight {
+                Weight::Quiet => state.proxy.pass(heard),
+                Weight::Full | Weight::Farewell => {
+                    state.proxy.plan(heard, cluster.proxy_min_sync_period, cluster.proxy_sync_delay)
+                }
+            };
         }
         holds
     }
@@ -128,7 +185,8 @@ impl World {
             return;
         }
         let cause = self.endpoints.change(version).record;
-        self.journal.write(self.agenda.now(), cause, 0, Body::ProxySynced { node, version });
+        let record = self.journal.write(self.agenda.now(), cause, 0, Body::ProxySynced { node, version });
+        self.node_rules_move(record);
     }
 
     /// After a boot, kube-proxy syncs everything at once.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::World;
-use super::connect::Dial;
+use super::connect::{Dial, dial_into_nothing};
 use super::event::{Control, Event};
 use super::path_draws::Purpose;
 use super::server_tcp::Listener;
@@ -30,6 +30,8 @@ pub(super) struct LoadBalancers {
     of_sources: Vec<Option<LoadBalancer>>,
     /// Every target that any of them ever had.
     targets: Vec<FrontTarget>,
+    /// Some of them ask nodes whether they have endpoints of their own (`healthCheckNodePort`).
+    pub(super) ask_for_endpoints: bool,
     /// The record of what may have changed their answers in this event.
     pub(super) moved: Option<RecordId>,
 }
@@ -89,6 +91,8 @@ impl World {
         let balancers = &mut self.load_balancers.of_sources;
         balancers.resize(balancers.len().max(source + 1), None);
         balancers[source] = Some(LoadBalancer { address, targets: Vec::new(), record });
+        let flat = self.model.address_model == AddressModelKind::FlatPodIp;
+        self.load_balancers.ask_for_endpoints |= flat && self.keeps_sources(port);
         self.register_targets(index, port);
     }
 
@@ -220,8 +224,9 @@ impl World {
         }
     }
 
-    /// What a check of a target meets now: under a node port of policy Cluster every node that lives answers.
-    fn answer_of(&self, source: u32, node: NodeId, port: u16) -> Answer {
+    /// What a check of a target meets now: under a node port of policy Cluster every node that lives answers; under one of
+    /// policy Local its kube-proxy tells whether the node has a ready endpoint of its own.
+    fn answer_of(&mut self, source: u32, node: NodeId, port: u16) -> Answer {
         let (Origin::External(outside) | Origin::Node(outside)) = self.model.sources[source as usize].from else {
             return Answer::Silent;
         };
@@ -229,7 +234,13 @@ impl World {
             return Answer::Silent;
         }
         match self.model.address_model {
-            AddressModelKind::FlatPodIp => Answer::Accepts,
+            AddressModelKind::FlatPodIp => {
+                let asked = self.dialled_service_port(source).filter(|port| self.keeps_sources(*port));
+                match asked {
+                    Some(port) if self.ready_on(node, port) == 0 => Answer::Refuses,
+                    Some(_) | None => Answer::Accepts,
+                }
+            }
             AddressModelKind::PortMapping => match self.behind_host_port(node, port) {
                 Listener::Listens(_) => Answer::Accepts,
                 Listener::Refuses(_) | Listener::NoHost(_) => Answer::Refuses,
@@ -350,6 +361,10 @@ impl World {
         let Exchange { source, number, attempt, .. } = self.exchanges[exchange];
         let Some(balancer) = self.load_balancer(source) else { return };
         let (because, all) = (balancer.record, balancer.targets.clone());
+        if !self.admits_source(exchange) {
+            let node = self.clients[self.exchanges[exchange].client as usize].node;
+            return self.open(exchange, dial_into_nothing(node, dialled, Way::Dropped, because));
+        }
         let healthy = self.healthy_targets(source);
         let eligible = if healthy.is_empty() { all } else { healthy };
         if eligible.is_empty() {
@@ -358,12 +373,25 @@ impl World {
         let draw = self.draw_of(source, number, attempt, Purpose::Front);
         let place = usize::try_from(below(draw, eligible.len() as u64)).expect("a place in a table");
         let FrontTarget { node, address, .. } = self.load_balancers.targets[eligible[place] as usize];
+        let port = self.dialled_service_port(source);
         let (via, way) = match self.model.address_model {
+            AddressModelKind::FlatPodIp if port.is_some_and(|port| self.keeps_sources(port)) => {
+                (Some(node), Way::NodePortKeptBehindBalancer)
+            }
             AddressModelKind::FlatPodIp => (Some(node), Way::NodePortBehindBalancer),
             AddressModelKind::PortMapping => (None, Way::PublishedBehindBalancer),
         };
         let dial = Dial { dialled, target: address, pod: None, server_node: node, via, way, because, unowned: None };
         self.open(exchange, dial);
+    }
+
+    /// Whether the Service behind a load balancer admits a client (`loadBalancerSourceRanges`).
+    fn admits_source(&self, exchange: u32) -> bool {
+        let Exchange { source, client, .. } = self.exchanges[exchange];
+        let Target::Service(port) = self.model.call_of(SourceId(source)).to else { return true };
+        let ranges = &self.model.service(self.model.service_port(port).service).traffic.source_ranges;
+        let flat = self.model.address_model == AddressModelKind::FlatPodIp;
+        !flat || ranges.is_empty() || ranges.iter().any(|range| range.holds(self.clients[client as usize].address))
     }
 
     /// The Service port behind a client's load balancer.

@@ -23,6 +23,7 @@ mod load_balancers;
 mod names;
 mod neighbours;
 mod network;
+mod node_rules;
 mod nodes;
 mod path_draws;
 mod plans;
@@ -70,6 +71,7 @@ use event::{Control, Event, Timer};
 use journal::Journal;
 use load_balancers::LoadBalancers;
 use network::Packet;
+use node_rules::NodeRules;
 use registry::RegistryEntry;
 use services::ServiceState;
 use slab::Slab;
@@ -130,6 +132,8 @@ pub struct World {
 
     endpoints: VersionedLists,
     proxy_balancers: BTreeMap<(NodeId, ServicePortId), (u64, Box<dyn LoadBalancer>)>,
+    /// What nodes have made of the lists of Services that they treat each in their own way.
+    node_rules: BTreeMap<(NodeId, ServicePortId), NodeRules>,
     registry: Vec<RegistryEntry>,
     registry_lists: VersionedLists,
     load_balancers: LoadBalancers,

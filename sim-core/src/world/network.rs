@@ -2,6 +2,7 @@
 
 use super::World;
 use super::event::Event;
+use super::node_rules::Choice;
 use super::slab::Slab;
 use super::state::LinkState;
 use super::traffic::{ClientEnd, Connection, Exchange};
@@ -209,15 +210,38 @@ impl World {
     /// The node that forwards outside traffic: chooses the pod at the first SYN, then passes everything on.
     fn pass_front(&mut self, node: NodeId, connection: u32, packet: Packet) {
         let chosen = packet.flags & TO_CLIENT != 0 || self.connections[connection].pod.is_some();
-        if chosen || self.choose_behind_front(node, connection) {
-            if !chosen {
-                self.tell_front(node, connection);
-            }
+        if chosen {
             return self.forward(VertexId(node.0), connection, packet, Origin::Elsewhere);
         }
-        // No endpoint: the front rejects, and the refusal goes back to the client.
-        self.take_off(packet);
-        self.send(node, connection, SegmentKind::PortUnreachable, 0, TO_CLIENT | FORWARDED);
+        match self.choose_behind_front(node, connection) {
+            Choice::Endpoint(_) => {
+                self.tell_front(node, connection);
+                self.forward(VertexId(node.0), connection, packet, Origin::Elsewhere);
+            }
+            // No endpoint: the front rejects, and the refusal goes back to the client.
+            Choice::Rejected => {
+                self.take_off(packet);
+                self.send(node, connection, SegmentKind::PortUnreachable, 0, TO_CLIENT | FORWARDED);
+            }
+            Choice::Dropped => {
+                let because = self.connections[connection].because;
+                self.drop_packet(packet, DropReason::NoLocalEndpoint, because);
+            }
+        }
+    }
+
+    /// Sends a packet that was delivered to a node on from it.
+    pub(super) fn send_on(&mut self, node: NodeId, packet: Packet) {
+        let connection = self.connection_of(packet);
+        self.connections[connection].in_flight += 1;
+        self.forward(VertexId(node.0), connection, packet, Origin::Here);
+    }
+
+    /// Drops a packet that was delivered to a node.
+    pub(super) fn drop_here(&mut self, packet: Packet, reason: DropReason, because: RecordId) {
+        let connection = self.connection_of(packet);
+        self.connections[connection].in_flight += 1;
+        self.drop_packet(packet, reason, because);
     }
 
     fn deliver(&mut self, node: NodeId, connection: u32, packet: Packet) {

@@ -55,6 +55,7 @@ impl World {
             state: PodState::Pending,
             ready: false,
             deleted: false,
+            serving: false,
             replaced: false,
             port_clash,
             record,
@@ -251,6 +252,9 @@ impl World {
         let state = &mut self.pods[pod.index()];
         if let Some(event) = state.ready_event.take() {
             self.agenda.cancel(event);
+        }
+        if std::mem::take(&mut self.pods[pod.index()].serving) {
+            self.slices_to_sync(pod);
         }
         if !self.pods[pod.index()].ready {
             return;

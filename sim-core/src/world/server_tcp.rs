@@ -5,6 +5,7 @@ use super::event::Timer;
 use super::network::{Packet, TO_CLIENT};
 use super::state::{PodState, Waiting};
 use super::traffic::{ClientEnd, Connection, Exchange, ServerEnd, ServerSide};
+use crate::dataplane::translation::Way;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimDuration;
 use crate::model::ids::{NodeId, PodId};
@@ -67,6 +68,9 @@ impl World {
             }
             ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => return,
         }
+        if self.connections[connection].way == Way::Dropped {
+            return self.judge_again(node, packet);
+        }
         match self.listener(node, connection) {
             Listener::Listens(pod) => self.take_syn(pod, packet),
             Listener::Refuses(because) => {
@@ -75,8 +79,7 @@ impl World {
             }
             Listener::NoHost(because) => self.start_arp(connection, because),
             Listener::Silent(because) => {
-                self.connections[connection].in_flight += 1;
-                self.drop_packet(packet, DropReason::NoHost, because);
+                self.drop_here(packet, DropReason::NoHost, because);
             }
         }
     }
@@ -85,8 +88,7 @@ impl World {
     fn take_syn(&mut self, pod: PodId, packet: Packet) {
         let connection = packet.subject;
         if self.is_accept_queue_full(pod) {
-            self.connections[connection].in_flight += 1;
-            return self.drop_packet(packet, DropReason::BacklogFull, 0);
+            return self.drop_here(packet, DropReason::BacklogFull, 0);
         }
         let now = self.agenda.now();
         let state = &mut self.connections[connection];

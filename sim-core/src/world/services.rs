@@ -1,6 +1,7 @@
 //! Services as objects: made at the start, deleted and made again by actions; who still knows which of them.
 
 use super::World;
+use super::endpoints::Turn;
 use crate::addressing::flat_pod_ip::AllocationError;
 use crate::control::versions::Backend;
 use crate::kernel::draws::EntityKey;
@@ -90,9 +91,10 @@ impl World {
             if let Some(node_port) = self.node_ports[port.index()].take() {
                 self.flat.release_node_port(node_port);
             }
-            let listed: Vec<Backend> = self.endpoints.newest(port).backends.to_vec();
+            let newest = self.endpoints.newest(port);
+            let listed: Vec<Backend> = newest.backends.iter().chain(&*newest.leaving).copied().collect();
             for backend in listed {
-                self.change_endpoints(port, backend, record, false);
+                self.change_endpoints(port, backend, record, Turn::Removed);
             }
         }
     }

@@ -71,6 +71,7 @@ impl World {
             released_ports: BTreeMap::new(),
             endpoints: VersionedLists::new(model.service_ports.len()),
             proxy_balancers: BTreeMap::new(),
+            node_rules: BTreeMap::new(),
             registry: Vec::new(),
             registry_lists: VersionedLists::new(model.service_ports.len()),
             load_balancers: LoadBalancers::default(),

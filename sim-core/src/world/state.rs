@@ -115,6 +115,8 @@ pub(super) struct Pod {
     pub ready: bool,
     /// Marked for deletion.
     pub deleted: bool,
+    /// It was Ready when it was marked, and has been since: the slices keep it as terminating.
+    pub serving: bool,
     /// Its controller has made another one for it.
     pub replaced: bool,
     /// One of its containers cannot bind its port.

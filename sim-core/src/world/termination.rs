@@ -26,6 +26,7 @@ impl World {
         let record = self.journal.write(self.agenda.now(), cause, because, Body::PodDeleted { pod, reason });
         let state = &mut self.pods[pod.index()];
         state.deleted = true;
+        state.serving = state.ready;
         state.ready = false;
         state.condition = record;
         let node = state.node;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::choices::algorithm_of;
+use super::node_rules::Approach;
 use super::traffic::Connection;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::{Flow, Part, Passage, Passages, Rewrite, Rule, Stop, Way, passages};
@@ -34,7 +35,8 @@ impl World {
         self.journal.write_segment(self.agenda.now(), record, 0, socket);
         match way {
             Way::ClusterIpFromPod | Way::ClusterIpToItself | Way::ClusterIpFromNode => {
-                self.tell_service_choice(node, connection);
+                let approach = self.approach_from_inside(self.connections[connection].client);
+                self.tell_service_choice(node, connection, approach);
             }
             Way::Direct
             | Way::Unowned
@@ -42,7 +44,14 @@ impl World {
             | Way::PublishedFromNode
             | Way::PublishedBehindBalancer
             | Way::PublishedOnOwnHost => self.tell_list_choice(connection),
-            Way::PodToNode | Way::NodePort | Way::NodePortBehindBalancer | Way::NodePortFromPod => {}
+            Way::PodToNode
+            | Way::NodePort
+            | Way::NodePortBehindBalancer
+            | Way::NodePortFromPod
+            | Way::NodePortKept
+            | Way::NodePortKeptBehindBalancer
+            | Way::NodePortKeptFromPod
+            | Way::Dropped => {}
         }
         self.tell_passage(node, connection, &client);
     }
@@ -50,7 +59,8 @@ impl World {
     /// The node whose node port was dialled has chosen a pod and passes the first SYN on.
     pub(super) fn tell_front(&mut self, node: NodeId, connection: u32) {
         if self.is_probe(connection) {
-            self.tell_service_choice(node, connection);
+            let approach = self.approach_to_front(node, connection);
+            self.tell_service_choice(node, connection, approach);
             let front = self.passages(connection).front;
             self.tell_passage(node, connection, &front);
         }
@@ -69,16 +79,21 @@ impl World {
     }
 
     /// A node's kube-proxy chose among the endpoints that its rules hold now.
-    fn tell_service_choice(&mut self, node: NodeId, connection: u32) {
+    fn tell_service_choice(&mut self, node: NodeId, connection: u32, approach: Approach) {
         let Some(port) = self.dialled_service_port(self.connections[connection].source) else { return };
         let version = self.proxy_mark(node);
         let snapshot = self.endpoints.at(port, version);
-        let (list, because) = (Arc::clone(&snapshot.backends), snapshot.record);
-        let rule = match algorithm_of(&self.model, port) {
+        let (mut list, because) = (Arc::clone(snapshot.usable()), snapshot.record);
+        let mut rule = match algorithm_of(&self.model, port) {
             "iptables-random" => ChoiceRule::IptablesStatistic,
             "nftables-random" => ChoiceRule::NftablesNumgen,
             _ => ChoiceRule::Algorithm,
         };
+        if !self.model.service(self.model.service_port(port).service).traffic.is_plain() {
+            let (offered, recalled) = self.offered(node, port, approach);
+            list = offered;
+            rule = if recalled { ChoiceRule::Affinity } else { rule };
+        }
         let Connection { target, target_port, .. } = self.connections[connection];
         self.tell_choice(node, connection, &list, (target, target_port), rule, because);
     }

@@ -3,6 +3,7 @@
 mod ingress;
 mod node;
 pub(crate) mod service;
+mod service_traffic;
 mod termination;
 pub(crate) mod types;
 mod updates;

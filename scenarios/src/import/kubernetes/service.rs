@@ -7,9 +7,9 @@ use sim_core::model::application::ServiceKind;
 
 use super::super::port;
 use super::types::{self, IntOrString, ServicePortObject, ServiceSpec};
-use super::{boolean, identity, ignore_unknown, protocol};
+use super::{boolean, identity, ignore_unknown, protocol, service_traffic};
 use crate::decode::decode;
-use crate::diagnostics::codes::{BAD_VALUE, INCOMPLETE_OBJECT, PARTLY_MODELLED};
+use crate::diagnostics::codes::{BAD_VALUE, INCOMPLETE_OBJECT};
 use crate::diagnostics::{Place, Sink};
 use crate::draft::{Draft, DraftService, DraftServicePort, TargetPort};
 
@@ -31,10 +31,6 @@ pub(crate) fn import(object: &Value, place: &Place, draft: &mut Draft, sink: &mu
     if needs_ports && spec.ports.is_empty() {
         sink.report(INCOMPLETE_OBJECT, &place.at("metadata").at("name"), format!("Service {name} has no ports"));
     }
-    if spec.session_affinity.as_deref().is_some_and(|affinity| affinity != "None") {
-        let message = "sessionAffinity is not modelled yet: each connection is balanced on its own";
-        sink.report(PARTLY_MODELLED, &spec_place.at("sessionAffinity"), message);
-    }
     let at = spec_place.at("publishNotReadyAddresses");
     draft.services.push(DraftService {
         place: place.at("metadata").at("name"),
@@ -43,7 +39,7 @@ pub(crate) fn import(object: &Value, place: &Place, draft: &mut Draft, sink: &mu
         kind,
         cluster_ip,
         publish_not_ready_addresses: boolean(spec.publish_not_ready_addresses, &at, sink),
-        external_policy_local: spec.external_traffic_policy.as_deref() == Some("Local"),
+        traffic: service_traffic::read(&spec, &spec_place, sink),
         labels: meta.unwrap_or_default().labels.0.into_iter().collect(),
         selector: spec.selector.0.into_iter().collect(),
         ports,

@@ -228,8 +228,33 @@ pub(crate) struct ServiceSpec {
     pub(crate) ports: List<ServicePortObject>,
     pub(crate) selector: Dict<String>,
     pub(crate) external_traffic_policy: Option<String>,
+    pub(crate) internal_traffic_policy: Option<String>,
     pub(crate) publish_not_ready_addresses: Flag,
     pub(crate) session_affinity: Option<String>,
+    pub(crate) session_affinity_config: AffinityConfig,
+    pub(crate) traffic_distribution: Option<String>,
+    #[serde(rename = "externalIPs")]
+    pub(crate) external_ips: List<String>,
+    pub(crate) load_balancer_source_ranges: List<String>,
+    /// A name outside of the cluster; what it leads to is outside of the model, too.
+    #[serde(rename = "externalName")]
+    pub(crate) _external_name: Value,
+    /// The port that tells load balancers whether a node has endpoints: any will do.
+    #[serde(rename = "healthCheckNodePort")]
+    pub(crate) _health_check_node_port: Value,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct AffinityConfig {
+    #[serde(rename = "clientIP")]
+    pub(crate) client_ip: ClientIpConfig,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ClientIpConfig {
+    pub(crate) timeout_seconds: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -347,7 +372,9 @@ pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     ("toleration", "key, operator, effect, tolerationSeconds"),
     (
         "Service",
-        "spec.{type, clusterIP, ports, selector, externalTrafficPolicy, publishNotReadyAddresses, sessionAffinity}",
+        "spec.{type, clusterIP, ports, selector, internalTrafficPolicy, externalTrafficPolicy, healthCheckNodePort, \
+         sessionAffinity, sessionAffinityConfig.clientIP.timeoutSeconds, trafficDistribution, \
+         loadBalancerSourceRanges, publishNotReadyAddresses, externalIPs, externalName}",
     ),
     ("Service port", "name, port, targetPort, protocol, nodePort"),
     ("Node", "metadata.{name, labels}, spec.{podCIDR, taints, unschedulable}"),
