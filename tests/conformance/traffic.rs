@@ -124,6 +124,23 @@ fn a_dropped_syn_is_judged_anew() {
 }
 
 #[test]
+fn a_dropped_syn_is_refused_once_no_node_has_an_endpoint() {
+    // The only pod, on the other node, goes at 2 s: the SYN at 2.5 s is rejected.
+    let rest = "
+  duration: 20s
+  topology: {nodes: {count: 2}}
+  replicas: {deployment/web: 1}
+  placement: {deployment/web: [node-1], deployment/curl: [node-2]}
+  actions: [{name: down, at: 2s, kind: scale, workload: deployment/web, replicas: 0}]\n"
+        .to_owned()
+        + "  traffic: [{name: curl, from: deployment/curl, to: 'service/near:80', \
+           arrivals: {kind: constant, rate: 2/s}, stop: 900ms}]\n"
+        + &service("internalTrafficPolicy: Local");
+    let ended = outcomes(&run_manifest("web.yaml", "service", &rest));
+    assert!(matches!(ended[..], [(Outcome::ConnectionRefused, 2_000..3_010)]), "{ended:?}");
+}
+
+#[test]
 fn external_policy_local_serves_from_the_dialled_node_alone_and_keeps_the_source() {
     let rest = FOUR_NODES.to_owned()
         + &traffic("external", 1, ", connectTimeout: 500ms")

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::choices::{algorithm_of, new_balancer};
-use super::network::Packet;
+use super::network::{Packet, TO_CLIENT};
 use super::traffic::Connection;
 use crate::balancing::LoadBalancer;
 use crate::control::affinity::{Affinity, RECENT_CLIENTS};
@@ -19,7 +19,7 @@ use crate::model::service_traffic::{TrafficDistribution, TrafficPolicy};
 use crate::model::settings::ProxyMode;
 use crate::topology::NodeRole;
 use crate::trace::RecordId;
-use crate::trace::words::DropReason;
+use crate::trace::words::{DropReason, SegmentKind};
 
 /// How a connection's first packet meets a node's rules.
 #[derive(Clone, Copy, Debug)]
@@ -265,9 +265,17 @@ impl World {
             }
             None => (Choice::Dropped, self.connections[connection].because),
         };
-        let Choice::Endpoint(backend) = choice else {
-            let reason = if outside { DropReason::SourceRange } else { DropReason::NoLocalEndpoint };
-            return self.drop_here(packet, reason, because);
+        let backend = match choice {
+            Choice::Endpoint(backend) => backend,
+            Choice::Dropped => {
+                let reason = if outside { DropReason::SourceRange } else { DropReason::NoLocalEndpoint };
+                return self.drop_here(packet, reason, because);
+            }
+            // Meanwhile no node has an endpoint any more.
+            Choice::Rejected => {
+                self.connections[connection].because = because;
+                return self.send(node, connection, SegmentKind::PortUnreachable, 0, TO_CLIENT);
+            }
         };
         let way = self.way_through_cluster_ip(client, backend);
         let state = &mut self.connections[connection];
