@@ -28,7 +28,8 @@ pub(crate) struct Policies {
 
 /// A plan that stands. Its processes go before its namespaces.
 pub(crate) struct Lab {
-    running: Vec<Running>,
+    /// With the pod or node that each runs on.
+    running: Vec<(String, Running)>,
     spaces: BTreeMap<String, Namespace>,
     routed: bool,
 }
@@ -153,7 +154,7 @@ impl Lab {
         let _ = writeln!(lines, "addr add {}/{length} dev eth0\nlink set eth0 up", node.address);
         match (self.routed, node.block) {
             (true, Some(_)) => {
-                lines += "route add 169.254.1.1 dev eth0 scope link\nroute add default via 169.254.1.1\n"
+                lines += "route add 169.254.1.1 dev eth0 scope link\nroute add default via 169.254.1.1\n";
             }
             // The node outside knows the way to nodes, and none to pods or clusterIPs.
             (true, None) => {
@@ -233,13 +234,13 @@ impl Lab {
             for port in &pod.ports {
                 let address = format!("0.0.0.0:{port}");
                 let args = text(&[&"server", &pod.name, &address, &pod.workers, &pod.service.as_micros()]);
-                started.push(self.space(&pod.name).serve(&args, LIFE));
+                started.push((pod.name.clone(), self.space(&pod.name).serve(&args, LIFE)));
             }
         }
         for node in plan.nodes.iter().filter(|_| !plan.is_flat()) {
             for Published { host_port, container } in published(plan, &node.name) {
                 let args = text(&[&"relay", &format!("0.0.0.0:{host_port}"), &container]);
-                started.push(self.space(&node.name).serve(&args, LIFE));
+                started.push((node.name.clone(), self.space(&node.name).serve(&args, LIFE)));
             }
         }
         self.running.extend(started);
@@ -257,6 +258,16 @@ impl Lab {
     /// The links of a node that was cut off on a routed network carry packets again.
     pub(crate) fn mend(&self, plan: &Plan, name: &str) {
         self.space(WIRE).ip(&routes(plan, name, |block, way| format!("route replace {block} {way}\n")));
+    }
+
+    /// Kills the processes of a pod.
+    pub(crate) fn kill(&mut self, pod: &str) {
+        self.running.retain(|(at, _)| at != pod);
+    }
+
+    /// Removes a pod from its node's bridge, as a CNI plugin does when the pod goes.
+    pub(crate) fn unplug(&self, pod: &str) {
+        self.space(pod).ip("link del eth0\n");
     }
 
     /// Starts a client in a namespace.

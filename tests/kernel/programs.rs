@@ -174,24 +174,25 @@ fn ask(args: &[String]) {
     println!("{}", lines.join("\n"));
 }
 
-/// `TARGET COUNT MILLISECONDS`: one connection, a line every so many milliseconds, each of which must come back.
+/// `TARGET COUNT MILLISECONDS`: one connection, a line every so many milliseconds, each of which should come back; how
+/// each ended, with the microseconds that it took.
 fn talk(args: &[String]) {
     let [target, count, every] = args else { panic!("{args:?}") };
     let every = Duration::from_millis(every.parse().unwrap());
     let mut stream = TcpStream::connect(target).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let mut lines = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
     lines.read_line(&mut line).unwrap();
     for number in 0..count.parse::<u32>().unwrap() {
         line.clear();
+        let start = Instant::now();
         let came = writeln!(stream, "{number}").and_then(|()| lines.read_line(&mut line));
         let word = match came {
             Ok(0) => "eof".to_owned(),
             Ok(_) => "ok".to_owned(),
             Err(error) => word(&error),
         };
-        println!("{word}");
+        println!("{word} {}", start.elapsed().as_micros());
         std::thread::sleep(every);
     }
 }

@@ -36,6 +36,7 @@ cases! {
     balancing::affinity needs [Recent];
     silence::few_retries needs [];
     silence::links_that_come_back needs [];
+    sockets::data_into_silence needs [];
     refusals::backlog needs [];
     addresses::docker_published_port needs [BridgeNetfilter];
     addresses::docker_wrong_container needs [];
@@ -46,6 +47,8 @@ cases! {
     balancing::even_spread needs [];
     balancing::dead_third needs [];
     silence::dead_neighbour needs [];
+    silence::stale_endpoint needs [];
+    sockets::killed_server needs [];
     refusals::closed_port needs [];
     refusals::no_endpoints needs [Reject];
     sockets::established_goes_on needs [Reject];

@@ -83,3 +83,31 @@ pub(super) fn links_that_come_back() -> String {
 pub(super) fn dead_neighbour() -> String {
     compare("neighbour", &one_request(", fabric: l2", DEAD))
 }
+
+/// The pod is gone while the client's node still has its endpoint: its own node's ARP fails, and ICMP tells the client.
+pub(super) fn stale_endpoint() -> String {
+    let spec = "
+  duration: 1m
+  topology: {nodes: {count: 2}}
+  placement: {pod/web: [node-1], deployment/client: [node-2]}
+  cluster: {kubeProxy: {syncDelay: 1m}}
+  faults: [{name: gone, at: 1s, kind: pod-kill, pod: web}]
+  traffic:
+    - {name: t, from: deployment/client, to: 'service/web:80', arrivals: {kind: constant, rate: 1/s}, start: 1s, stop: 2500ms}
+";
+    let pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: web, labels: {app: web}}\nspec: {containers: [{name: c, image: \
+               i, ports: [{containerPort: 80}]}]}\n";
+    let manifests = [pod.to_owned(), deployment("client", 1, None), service("web", "")];
+    let case = Case::new(&scenario("service", spec, &manifests), "service");
+    let told = only(&case);
+    let plan = case.plan(seconds(0));
+    let lab = Lab::new("stale", &plan, Policies::default());
+    let to = case.curl("deployment/client", "web:80", seconds(0)).dialled;
+    lab.unplug("pod/web#0");
+    // A bridge without ports loses its carrier within a second, which makes ARP begin anew.
+    sleep(seconds(2));
+    let seen = lab.ask("deployment/client#0", to, Ask::ONCE).remove(0);
+    assert_eq!(seen.outcome, told.outcome.word());
+    assert_agrees("a stale endpoint", seen.connect, told.took);
+    format!("{} after {}, podwire {}", seen.outcome, secs(seen.connect), secs(told.took))
+}

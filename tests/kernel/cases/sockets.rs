@@ -1,11 +1,12 @@
-//! Local ports that run out, and connections that outlive the rules that made them (linux-kernel sections 4 and 5).
+//! Local ports that run out, connections that outlive the rules that made them, and those that break (linux-kernel
+//! sections 4 and 5).
 
 use std::thread::sleep;
 use std::time::Duration;
 
 use sim_core::trace::words::Outcome;
 
-use super::{deployment, scenario, seconds, secs, service};
+use super::{assert_agrees, deployment, scenario, seconds, secs, service};
 use crate::lab::{Ask, Lab, Policies};
 use crate::plan::Case;
 
@@ -85,7 +86,7 @@ pub(super) fn established_goes_on() -> String {
     sleep(Duration::from_millis(500));
     let refused = fresh();
     let kept = kept.wait(seconds(30));
-    assert_eq!(kept.lines().filter(|line| *line == "ok").count(), 80, "{kept}");
+    assert_eq!(kept.lines().filter(|line| line.starts_with("ok ")).count(), 80, "{kept}");
     for told in case.requests().iter().filter(|told| told.took < seconds(60)) {
         let expected = match told.source.as_str() {
             "kept" => "ok",
@@ -96,4 +97,65 @@ pub(super) fn established_goes_on() -> String {
         assert_eq!(told.outcome.word(), expected, "{told:?}");
     }
     format!("80 of 80 lines come back over the kept connection, a fresh one gets {refused}")
+}
+
+/// Links are cut under an established connection: data is sent again until `tcp_retries2` ends it.
+pub(super) fn data_into_silence() -> String {
+    let spec = "
+  duration: 1m
+  topology: {nodes: {count: 2}}
+  placement: {deployment/web: [node-1], deployment/client: [node-2]}
+  transport: {tcp_retries2: 5}
+  faults: [{name: cut, at: 2500ms, kind: link-down, link: node-1--switch-1}]
+  traffic:
+    - {name: t, from: deployment/client, to: 'service/web:80', connections: {pool: 1}, arrivals: {kind: constant, rate: 1/s},
+       start: 1s, stop: 3500ms}
+";
+    let manifests = [deployment("web", 1, Some(80)), deployment("client", 1, None), service("web", "")];
+    let case = Case::new(&scenario("service", spec, &manifests), "service");
+    let plan = case.plan(seconds(1));
+    let lab = Lab::new("data", &plan, Policies::default());
+    let to = case.curl("deployment/client", "web:80", seconds(1)).dialled;
+    let talk = lab.talk("deployment/client#0", to, 2, seconds(1));
+    sleep(Duration::from_millis(500));
+    lab.cut(&plan, "node-1");
+    let lines = talk.wait(seconds(60));
+    let told = case.requests();
+    assert_eq!((lines.lines().count(), told.len()), (2, 2));
+    for (line, told) in lines.lines().zip(&told) {
+        assert_eq!(line.split(' ').next(), Some(told.outcome.word()));
+    }
+    let micros = lines.trim().rsplit(' ').next().and_then(|word| word.parse().ok());
+    let took = Duration::from_micros(micros.expect("each line ends with its time"));
+    assert_agrees("data into silence", took, told[1].took);
+    format!("{} after {}, podwire {}", told[1].outcome.word(), secs(took), secs(told[1].took))
+}
+
+/// The server is killed with one client accepted and one waiting: FIN for the first, RST for the second, and RST for who
+/// comes later.
+pub(super) fn killed_server() -> String {
+    let spec = "
+  duration: 30s
+  topology: {nodes: {count: 2}}
+  placement: {deployment/web: [node-1], deployment/client: [node-2]}
+  behaviour: {deployment/web: {serviceTime: {kind: constant, value: 10s}, concurrency: 1, backlog: 5}}
+  cluster: {plegRelistPeriod: 60s}
+  faults: [{name: loop, at: 3500ms, for: 20s, kind: container-kill, pod: {of: deployment/web, index: 0}}]
+  traffic:
+    - {name: t, from: deployment/client, to: 'service/web:80', arrivals: {kind: constant, rate: 1/s}, start: 1s, stop: 4500ms}
+";
+    let manifests = [deployment("web", 1, Some(80)), deployment("client", 1, None), service("web", "")];
+    let case = Case::new(&scenario("service", spec, &manifests), "service");
+    let plan = case.plan(seconds(1));
+    let mut lab = Lab::new("killed", &plan, Policies::default());
+    let to = case.curl("deployment/client", "web:80", seconds(1)).dialled;
+    let clients = lab.start("deployment/client#0", to, Ask::each(3, seconds(1)));
+    sleep(Duration::from_millis(1_500));
+    lab.kill("deployment/web#0");
+    let seen = crate::lab::seen(&clients.wait(seconds(30)));
+    let seen: Vec<&str> = seen.iter().map(|seen| seen.outcome.as_str()).collect();
+    let told = case.requests();
+    let told: Vec<&str> = told.iter().map(|told| told.outcome.word()).collect();
+    assert_eq!(seen, told, "kernel and podwire");
+    format!("accepted {}, waiting {}, later {}", seen[0], seen[1], seen[2])
 }
