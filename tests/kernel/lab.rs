@@ -12,8 +12,8 @@ use crate::namespaces::{Namespace, Running};
 use crate::plan::{Node, Plan};
 use crate::rules::{self, Published, ServiceRule};
 
-/// Servers end by themselves after this, whatever becomes of the test.
-pub(crate) const LIFE: Duration = Duration::from_secs(330);
+/// Programs end by themselves after this, whatever becomes of the test.
+pub(crate) const LIFE: Duration = Duration::from_secs(160);
 /// The name of the namespace between the nodes.
 const WIRE: &str = "wire";
 

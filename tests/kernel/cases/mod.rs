@@ -2,6 +2,7 @@
 
 mod addresses;
 mod balancing;
+mod conntrack;
 mod refusals;
 mod silence;
 mod sockets;
@@ -31,13 +32,13 @@ macro_rules! cases {
 }
 
 cases! {
-    silence::silence_to_the_end needs [];
+    silence::silence_to_the_end needs [LinearTimeouts];
     sockets::ports_run_out needs [];
     balancing::affinity needs [Recent];
-    silence::few_retries needs [];
-    silence::links_that_come_back needs [];
+    silence::few_retries needs [LinearTimeouts];
+    silence::links_that_come_back needs [LinearTimeouts];
     sockets::data_into_silence needs [];
-    refusals::backlog needs [];
+    refusals::backlog needs [LinearTimeouts];
     addresses::docker_published_port needs [BridgeNetfilter];
     addresses::docker_wrong_container needs [];
     addresses::pods_and_nodes needs [];
@@ -52,6 +53,7 @@ cases! {
     refusals::closed_port needs [];
     refusals::no_endpoints needs [Reject];
     sockets::established_goes_on needs [Reject];
+    conntrack::conntrack_full needs [];
 }
 
 /// A scenario of one arm with what follows in its `spec`, and manifests behind it.
