@@ -26,12 +26,14 @@ mod statistics;
 
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cases::CASES;
 
 /// Cases wait more than they work, so more of them than cores go on at once.
 const AT_ONCE: usize = 6;
+/// No run takes longer.
+const LIMIT: Duration = Duration::from_secs(345);
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -59,6 +61,13 @@ fn main() -> ExitCode {
 /// Runs the cases whose names hold one of the words, or all.
 fn run(words: &[&String]) -> ExitCode {
     let start = Instant::now();
+    std::thread::spawn(|| {
+        std::thread::sleep(LIMIT);
+        println!("\nkernel: FAILED, not done after {LIMIT:?}\n");
+        // What is left goes at the next start.
+        let _ = namespaces::clean(Some(std::process::id()));
+        std::process::exit(1);
+    });
     let chosen = CASES.iter().filter(|case| words.is_empty() || words.iter().any(|word| case.name.contains(*word)));
     let waiting = Mutex::new(chosen.collect::<Vec<_>>().into_iter());
     let failed = Mutex::new(Vec::new());

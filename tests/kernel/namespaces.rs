@@ -149,12 +149,13 @@ impl Drop for Namespace {
     }
 }
 
-/// Removes what earlier runs left behind that were killed themselves.
-pub(crate) fn clean() -> Result<(), String> {
+/// Removes what earlier runs left behind that were killed themselves; `own` is another process whose namespaces go, too.
+pub(crate) fn clean(own: Option<u32>) -> Result<(), String> {
     for line in command(&["ip", "netns", "list"], "")?.lines() {
         let name = line.split(' ').next().unwrap_or_default();
         let Some(maker) = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()) else { continue };
-        if std::path::Path::new("/proc").join(maker).exists() {
+        let goes = own.is_some_and(|own| own.to_string() == maker);
+        if !goes && std::path::Path::new("/proc").join(maker).exists() {
             continue;
         }
         // Programs inside end by themselves at their deadline; these belong to nobody any more.

@@ -61,7 +61,7 @@ pub(crate) fn missing() -> Vec<String> {
     if !missing.is_empty() {
         return missing;
     }
-    if let Err(error) = clean() {
+    if let Err(error) = clean(None) {
         return vec![format!("right to remove namespaces ({})", error.trim())];
     }
     let Ok(space) = Namespace::new("first") else { return vec!["right to make namespaces (root)".to_owned()] };
