@@ -1,7 +1,7 @@
 //! One arm of a scenario: its plan of nodes, pods, addresses and ports at a time, and what podwire says happens in it.
 //! Everything is read from the run's records and from `podwire curl`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -208,6 +208,7 @@ impl Plan {
         let mut services: BTreeMap<ServiceId, IpAddr> = BTreeMap::new();
         let mut node_ports: BTreeMap<ServicePortId, u16> = BTreeMap::new();
         let mut endpoints: Vec<(ServicePortId, PodId, SocketAddr)> = Vec::new();
+        let mut terminating: BTreeSet<(ServicePortId, PodId)> = BTreeSet::new();
         for record in records {
             match record.body {
                 Body::ServiceCreated { service, cluster_ip } => drop(services.insert(service, cluster_ip)),
@@ -218,18 +219,21 @@ impl Plan {
                 Body::EndpointRemoved { service_port, pod, .. } => {
                     endpoints.retain(|(of, who, _)| (*of, *who) != (service_port, pod));
                 }
+                Body::EndpointTerminating { service_port, pod, .. } => drop(terminating.insert((service_port, pod))),
                 body => plan.learn(body),
             }
         }
         for (index, port) in model.service_ports.iter().enumerate() {
             let id = ServicePortId::from_index(index);
             let Some(cluster_ip) = services.get(&port.service) else { continue };
-            let behind = endpoints.iter().filter(|(of, ..)| *of == id).map(|(_, pod, socket)| (*pod, *socket));
+            let all = endpoints.iter().filter(|(of, ..)| *of == id).map(|(_, pod, socket)| (*pod, *socket));
+            let (ending, ready): (Vec<_>, Vec<_>) = all.partition(|(pod, _)| terminating.contains(&(id, *pod)));
             plan.services.push(Service {
                 cluster_ip: *cluster_ip,
                 port: port.port,
                 node_port: node_ports.get(&id).copied(),
-                endpoints: behind.collect(),
+                // Rules use terminating endpoints while no ready one is left.
+                endpoints: if ready.is_empty() { ending } else { ready },
             });
         }
         let control_plane = |name: &str| {
