@@ -79,7 +79,7 @@ fn conflicts(seed: u64, arm: &str) -> Vec<u64> {
 
 /// With so many teams: how likely a conflict is, how many containers find their port taken, and that number's variance.
 fn law(teams: u32) -> (f64, f64, f64) {
-    let (ports, n) = (PORTS as f64, teams as i32);
+    let (ports, n) = (PORTS as f64, i32::try_from(teams).unwrap());
     let none: f64 = (0..teams).map(|taken| 1.0 - f64::from(taken) / ports).product();
     // The ports that nobody picks: each with probability (1 - 1/m)^n, any two with (1 - 2/m)^n.
     let (one, two) = ((1.0 - 1.0 / ports).powi(n), (1.0 - 2.0 / ports).powi(n));

@@ -134,7 +134,7 @@ fn a_bounded_backlog_loses_the_share_of_mm1k() {
 fn stations_follow_their_formulas_to_one_percent() {
     let widths = [
         md1(0.5, 50_000.0),
-        md1(0.8, 500_000.0),
+        md1(0.8, 1_000_000.0),
         mg1_uniform(0.7, 400_000.0),
         mg1_uniform(0.8, 900_000.0),
         mmc(4, 0.7, 300_000.0),

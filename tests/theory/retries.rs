@@ -11,13 +11,13 @@ use crate::manifests::application;
 /// Four one-way trips over two links of 50 us for each attempt, which opens a connection of its own.
 const ATTEMPT_SECONDS: f64 = 400e-6;
 const BACKOFF_SECONDS: f64 = 0.1;
-const MOST: usize = 15;
+const MOST: i32 = 15;
 
 /// Seconds that successful requests took, by the number of their attempts.
 #[derive(Default)]
 struct Successes {
-    open: BTreeMap<u64, (u64, usize)>,
-    took: BTreeMap<usize, Vec<f64>>,
+    open: BTreeMap<u64, (u64, i32)>,
+    took: BTreeMap<i32, Vec<f64>>,
     requests: usize,
     failed: usize,
 }
@@ -88,7 +88,7 @@ fn the_attempt_that_succeeds_is_geometric() {
         let mut chi_square = 0.0;
         let mut rest = (runs.requests, 1.0);
         for attempts in 1..=classes {
-            let (found, share) = (runs.took[&attempts].len(), p.powi(attempts as i32 - 1) * (1.0 - p));
+            let (found, share) = (runs.took[&attempts].len(), p.powi(attempts - 1) * (1.0 - p));
             chi_square += (found as f64 - count * share).powi(2) / (count * share);
             rest = (rest.0 - found, rest.1 - share);
         }
@@ -102,10 +102,10 @@ fn the_attempt_that_succeeds_is_geometric() {
 #[test]
 fn waits_before_retries_are_uniform_up_to_a_doubling_bound() {
     let runs = runs(50);
-    let bounds: Vec<f64> = (0..MOST as i32).map(|retry| BACKOFF_SECONDS * 2_f64.powi(retry).min(10.0)).collect();
+    let bounds: Vec<f64> = (0..MOST).map(|retry| BACKOFF_SECONDS * 2_f64.powi(retry).min(10.0)).collect();
     for (attempts, took) in &runs.took {
-        let (count, bounds) = (took.len() as f64, &bounds[..attempts - 1]);
-        let trips = *attempts as f64 * ATTEMPT_SECONDS;
+        let (count, bounds) = (took.len() as f64, &bounds[..*attempts as usize - 1]);
+        let trips = f64::from(*attempts) * ATTEMPT_SECONDS;
         let theory = trips + bounds.iter().sum::<f64>() / 2.0;
         let variance: f64 = bounds.iter().map(|bound| bound * bound / 12.0).sum();
         let mean = took.iter().sum::<f64>() / count;
