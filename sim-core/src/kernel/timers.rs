@@ -73,6 +73,7 @@ impl<P: Copy> Timers<P> {
     }
 
     /// Arms a timer that fires one delay of `list` after `now`. A returned wake-up must be scheduled.
+    #[inline]
     pub fn arm(&mut self, now: SimTime, list: TimerList, payload: P) -> (TimerId, Option<WakeUp>) {
         let deadline = now.saturating_add(self.lists[list as usize].delay);
         let slot = self.take_slot(deadline, list, payload);
