@@ -47,6 +47,12 @@ pub enum ParameterKind {
     Service,
     /// Any text.
     Text,
+    /// What something is multiplied by, such as `2.5`, to three decimals.
+    Factor,
+    /// A share such as `5%`.
+    Percent,
+    /// A list of nodes, by name.
+    Nodes,
 }
 
 /// A parameter of a replaceable part.
@@ -112,6 +118,12 @@ pub enum Argument {
     Service(ServiceId),
     /// A text.
     Text(String),
+    /// A factor, in thousandths.
+    Factor(u64),
+    /// A share, in millionths.
+    Percent(u32),
+    /// Nodes.
+    Nodes(Arc<[NodeId]>),
 }
 
 /// Values by parameter name, already checked against a spec.
@@ -195,6 +207,24 @@ impl Arguments {
     /// A text, if it was given.
     pub fn text(&self, name: &str) -> Option<String> {
         let Argument::Text(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A factor in thousandths, if it was given.
+    pub fn factor(&self, name: &str) -> Option<u64> {
+        let Argument::Factor(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A share in millionths, if it was given.
+    pub fn percent(&self, name: &str) -> Option<u32> {
+        let Argument::Percent(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// Nodes, if they were given.
+    pub fn nodes(&self, name: &str) -> Option<Arc<[NodeId]>> {
+        let Argument::Nodes(value) = self.get(name)? else { return None };
         Some(value)
     }
 }

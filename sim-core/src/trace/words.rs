@@ -175,6 +175,8 @@ words! {
         NoHost = 5 "no-host",
         /// The socket is gone.
         NoSocket = 6 "no-socket",
+        /// A partition stands between its ends.
+        Partition = 7 "partition",
     }
 
     /// Who chooses among the backends of a list.

@@ -86,7 +86,7 @@ impl World {
         let connection = packet.subject;
         if self.is_accept_queue_full(pod) {
             self.connections[connection].in_flight += 1;
-            return self.drop_packet(packet, DropReason::BacklogFull, 0);
+            return self.drop_packet(packet, DropReason::BacklogFull, self.hang_record(pod));
         }
         let now = self.agenda.now();
         let state = &mut self.connections[connection];

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::World;
 use super::controllers::Controller;
 use super::direction::DirectionState;
+use super::impairments::Impairments;
 use super::journal::Journal;
 use super::load_balancers::LoadBalancers;
 use super::services::ServiceState;
@@ -96,6 +97,7 @@ impl World {
             service_since: vec![0; model.service_ports.len()],
             written_node_ports: Vec::new(),
             struck: vec![None; model.faults.len()],
+            impairments: Impairments::new(&model),
             setting_up: true,
             stop: None,
             events: 0,
