@@ -6,9 +6,10 @@ mod common;
 
 use common::{load_with, said};
 use scenarios::{Loaded, Overrides};
-use sim_core::faults::{Effect, Impairment, Side, Way};
+use sim_core::faults::{Effect, Impairment, Way};
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::ids::NodeId;
+use sim_core::model::parameters::Side;
 
 const WEB: &str = "\
 apiVersion: v1

@@ -18,11 +18,8 @@ mod slow_node;
 mod zone_crash;
 mod zone_partition;
 
-use std::sync::Arc;
-
 use crate::kernel::time::SimDuration;
-use crate::model::ids::NodeId;
-use crate::model::parameters::{Parameter, ParameterKind, Spec, Victim};
+use crate::model::parameters::{Parameter, ParameterKind, Side, Spec, Victim};
 
 /// What a fault does to the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,17 +91,6 @@ pub enum Impairment {
     ApiOutage,
     /// The service registry answers nobody and checks nothing.
     RegistryOutage,
-}
-
-/// One side of a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Every node in the zone of this one.
-    ZoneOf(NodeId),
-    /// These nodes.
-    Nodes(Arc<[NodeId]>),
-    /// Every node that is not on the other side.
-    Rest,
 }
 
 /// Which of the two directions between a first and a second end.

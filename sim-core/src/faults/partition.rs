@@ -1,7 +1,7 @@
 //! Two sets of nodes lose each other: nothing passes between them, and each goes on within.
 
-use super::{DIRECTION, FaultKind, Impairment, Side, Way, impairing};
-use crate::model::parameters::{Parameter, ParameterKind, Spec};
+use super::{DIRECTION, FaultKind, Impairment, Way, impairing};
+use crate::model::parameters::{Parameter, ParameterKind, Side, Spec};
 
 pub(super) const SPEC: Spec<FaultKind> = Spec {
     name: "partition",

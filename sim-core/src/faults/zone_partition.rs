@@ -1,7 +1,7 @@
 //! Two zones lose each other, or one loses all others: nothing passes between them, and each goes on within.
 
-use super::{DIRECTION, FaultKind, Impairment, Side, Way, impairing};
-use crate::model::parameters::{Arguments, Parameter, ParameterKind, Spec, Victim};
+use super::{DIRECTION, FaultKind, Impairment, Way, impairing};
+use crate::model::parameters::{Arguments, Parameter, ParameterKind, Side, Spec, Victim};
 
 pub(super) const SPEC: Spec<FaultKind> = Spec {
     name: "zone-partition",

@@ -4,11 +4,11 @@
 use super::application::{Origin, Source, Target, Workload};
 use super::call::{Call, MOST_ATTEMPTS, PlannedCall, Step, WHOLE_PPM};
 use super::ids::NodeId;
-use super::parameters::{self, Victim};
+use super::parameters::{self, Side, Victim};
 use super::settings::{Discovery, Front, Rescheduler};
 use super::{Begin, LARGEST_MESSAGE, ModelError, ModelParts};
 use crate::actions::Change;
-use crate::faults::{Effect, Impairment, Side};
+use crate::faults::{Effect, Impairment};
 use crate::kernel::time::SimDuration;
 use crate::topology::NodeRole;
 

@@ -93,6 +93,17 @@ pub enum Victim {
     ZoneOf(NodeId),
 }
 
+/// One side of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Every node in the zone of this one.
+    ZoneOf(NodeId),
+    /// These nodes.
+    Nodes(Arc<[NodeId]>),
+    /// Every node that is not on the other side.
+    Rest,
+}
+
 /// A parameter's value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument {

@@ -126,9 +126,9 @@ impl World {
                 continue;
             }
             let checked = self.answers_checks(node);
-            if !self.is_in_contact(node) {
+            if !checked || self.is_kept_from_control(node) {
                 self.fall_silent(node, record);
-            } else if checked && self.nodes[node.index()].silent.is_some() {
+            } else if self.nodes[node.index()].silent.is_some() {
                 self.be_heard(node, record);
             }
             if !checked {
@@ -141,8 +141,11 @@ impl World {
 
     /// Whether the kubelet or agent of a node that is up runs and reaches the control plane, which answers.
     pub(super) fn is_in_contact(&self, node: NodeId) -> bool {
-        let parted = self.impairments.of(node).is_some_and(|trouble| trouble.parted_by > 0);
-        !parted && !self.is_api_out() && self.answers_checks(node)
+        !self.is_kept_from_control(node) && self.answers_checks(node)
+    }
+
+    fn is_kept_from_control(&self, node: NodeId) -> bool {
+        self.is_api_out() || self.impairments.of(node).is_some_and(|trouble| trouble.parted_by > 0)
     }
 
     /// Whether processes on a node that is up run and answer somebody who asks from the control plane's node.

@@ -2,8 +2,9 @@
 //! ends of each leg of a packet's way are compared, while there is a partition at all.
 
 use super::World;
-use crate::faults::{Side, Way};
+use crate::faults::Way;
 use crate::model::ids::{NodeId, VertexId};
+use crate::model::parameters::Side;
 use crate::trace::RecordId;
 
 /// A partition under way.
