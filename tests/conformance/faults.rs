@@ -222,8 +222,9 @@ fn what_runs_out_of_patience_names_the_fault() {
         kinds.dedup();
         (count, kinds)
     };
-    // In service, in the queue, or before a full one: requests of 10 s to 18 s; what arrives at 19 s is served at 20.05 s.
-    assert_eq!(reason("kind: node-hang"), (9, vec!["node-hung"]));
+    // In service, in the queue, or before a full one: requests of 10 s to 19 s; the last one's SYNs go at 19 s and 20 s, and
+    // its patience ends before that of 21 s.
+    assert_eq!(reason("kind: node-hang"), (10, vec!["node-hung"]));
     // Service of 2 s from 10.05 s to 20.05 s.
     assert_eq!(reason("kind: slow-node, factor: 20"), (10, vec!["node-speed"]));
 }
