@@ -93,6 +93,9 @@ fn kind_name(kind: ParameterKind) -> String {
         ParameterKind::Workload => "workload".to_owned(),
         ParameterKind::Service => "Service name".to_owned(),
         ParameterKind::Text => "text".to_owned(),
+        ParameterKind::Factor => "factor".to_owned(),
+        ParameterKind::Percent => "share".to_owned(),
+        ParameterKind::Nodes => "node names".to_owned(),
     }
 }
 

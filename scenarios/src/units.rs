@@ -102,6 +102,13 @@ pub fn parts_per_million(text: &str) -> Result<u32, String> {
     u32::try_from(value).ok().filter(|ppm| *ppm <= 1_000_000).ok_or_else(|| format!("`{text}` is more than 100%"))
 }
 
+/// What something is multiplied by, in thousandths: `2.5`; from 0.001 to 1000.
+pub fn factor(text: &str) -> Result<u64, String> {
+    let permille = scaled(text.trim(), 1_000).filter(|permille| (1..=1_000_000).contains(permille));
+    permille
+        .ok_or_else(|| format!("`{text}` is no factor from 0.001 to 1000, such as 2.5, with three decimals at most"))
+}
+
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let number_end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(number_end);

@@ -109,6 +109,7 @@ fn lost_node() -> Fault {
         at: SimDuration::from_secs(60),
         length: None,
         kind: (find(FAULTS, "node-crash").unwrap().build)(&victim).unwrap(),
+        renewal: None,
     }
 }
 

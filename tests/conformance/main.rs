@@ -10,6 +10,9 @@
 
 mod connections;
 mod control;
+mod faults;
+mod faults_control;
+mod faults_random;
 mod front;
 mod lab;
 mod names;

@@ -1,6 +1,7 @@
 //! The story of a run in about 30 lines: what stood at the start, then what happened, when and why, with the failed
 //! requests in between summed up.
 
+mod impairments;
 pub(crate) mod words;
 
 use std::collections::BTreeMap;

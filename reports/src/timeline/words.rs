@@ -3,6 +3,7 @@
 use sim_core::trace::Body;
 use sim_core::trace::words::{DeleteReason, ExitReason, PendingReason};
 
+use super::impairments;
 use crate::trace_io::Names;
 
 /// Seconds with three places: `105.901s`.
@@ -23,21 +24,20 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         Body::NodeUncordoned { node } => format!("{} takes new pods again", names.node(node)),
         Body::ServiceDeleted { service } => names.service(service),
         Body::TemplateUsed { workload, hash } => format!("{} {}", names.workload(workload), hash.as_str()),
-        Body::ReplicasWanted { workload, revision, replicas } => {
-            format!("{} template {revision}: {replicas}", names.workload(workload))
-        }
         Body::NodeRegistered { node, address, subnet } => format!("{} {address}, {subnet}", names.node(node)),
         Body::NodeDown { node } => format!("{} stops", names.node(node)),
         Body::NodeUp { node } => format!("{} has booted", names.node(node)),
         Body::LinkDown { link } | Body::LinkUp { link } => names.link(link),
+        Body::NodeHung { .. } | Body::NodeResumed { .. } | Body::NodeSpeed { .. } => impairments::of_pace(body, names),
+        Body::ProxyStalled { .. } | Body::ProxyResumed { .. } => impairments::of_rules(body, names),
+        Body::LinkLoss { link, a_to_b, b_to_a } => impairments::loss(&names.link(link), a_to_b, b_to_a),
+        Body::ControlPlaneLost { .. } | Body::ControlPlaneFound { .. } => impairments::of_contact(body, names),
         Body::NodeNotReady { node } => format!("{} has been silent for too long", names.node(node)),
         Body::NodeReady { node } => format!("{} is heard again", names.node(node)),
         Body::NodeTainted { node } => format!("{} node.kubernetes.io/unreachable:NoExecute", names.node(node)),
         Body::ServiceCreated { service, cluster_ip } => format!("{} {cluster_ip}", names.service(service)),
-        Body::NodePortAllocated { service_port, node_port } => {
-            format!("{} on port {node_port} of every node", names.service_port(service_port))
-        }
-        Body::EndpointAdded { .. }
+        Body::NodePortAllocated { .. }
+        | Body::EndpointAdded { .. }
         | Body::EndpointRemoved { .. }
         | Body::EndpointTerminating { .. }
         | Body::RegistryAdded { .. }
@@ -50,7 +50,8 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::TargetHealthy { .. }
         | Body::AddressEjected { .. } => of_addresses(body, names),
         Body::LimitReached { limit } => format!("the limit of {limit} is reached"),
-        Body::PodCreated { .. }
+        Body::ReplicasWanted { .. }
+        | Body::PodCreated { .. }
         | Body::PodScheduled { .. }
         | Body::PodPending { .. }
         | Body::AddressAssigned { .. }
@@ -89,6 +90,9 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
 #[allow(clippy::wildcard_enum_match_arm)] // `what` is the complete list
 fn of_addresses(body: &Body, names: &Names) -> String {
     match *body {
+        Body::NodePortAllocated { service_port, node_port } => {
+            format!("{} on port {node_port} of every node", names.service_port(service_port))
+        }
         Body::EndpointAdded { service_port, address, port, version, .. }
         | Body::RegistryAdded { service_port, address, port, version, .. } => {
             format!("{} gains {address}:{port} (version {version})", names.service_port(service_port))
@@ -127,6 +131,9 @@ fn of_addresses(body: &Body, names: &Names) -> String {
 #[allow(clippy::wildcard_enum_match_arm)] // `what` is the complete list
 fn of_pod(body: &Body, names: &Names) -> String {
     match *body {
+        Body::ReplicasWanted { workload, revision, replicas } => {
+            format!("{} template {revision}: {replicas}", names.workload(workload))
+        }
         Body::PodCreated { pod, workload, .. } => format!("{} for {}", names.pod(pod), names.workload(workload)),
         Body::PodScheduled { pod, node } => format!("{} to {}", names.pod(pod), names.node(node)),
         Body::PodPending { pod, reason } => format!("{}: {}", names.pod(pod), pending(reason)),

@@ -64,7 +64,7 @@ codes! {
     NO_EXPECTED_END = Warning "W0205" "a fault that outlasts the run";
     SKIPPED_KIND = Note "N0101" "a kind of object that podwire does not model";
     SKIPPED_SERVICE = Note "N0102" "a compose service that is not started";
-    NO_COUNTERPART = Note "N0103" "an action that has no counterpart under port mapping";
+    NO_COUNTERPART = Note "N0103" "an action or fault that has no counterpart in an arm";
     LEFT_OUT = Note "N0104" "an object of a running cluster that is left out";
     MADE_UP = Note "N0105" "a controller that is made up from its pods";
     IMAGE_PORT = Note "N0106" "a port that is known from an image alone";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use sim_core::kernel::time::SimDuration;
-use sim_core::model::ids::{ServiceId, WorkloadId};
+use sim_core::model::ids::{NodeId, ServiceId, WorkloadId};
 use sim_core::model::parameters::{Argument, Arguments, Parameter, ParameterKind, Spec, Victim, find};
 use sim_core::model::units::Rate;
 use sim_core::workload::distribution::DISTRIBUTIONS;
@@ -78,18 +78,9 @@ fn argument(
     place: &Place,
 ) -> Option<Argument> {
     match parameter.kind {
-        ParameterKind::Duration => {
-            let text = scalar(ctx, value, place)?;
-            ctx.read(Some(&text), place, units::duration).map(Argument::Duration)
-        }
-        ParameterKind::Rate => {
-            let text = scalar(ctx, value, place)?;
-            ctx.read(Some(&text), place, units::rate).map(Argument::Rate)
-        }
-        ParameterKind::RateOrZero => {
-            let text = scalar(ctx, value, place)?;
-            ctx.read(Some(&text), place, units::rate_or_zero).map(Argument::Rate)
-        }
+        ParameterKind::Duration => read(ctx, value, place, units::duration).map(Argument::Duration),
+        ParameterKind::Rate => read(ctx, value, place, units::rate).map(Argument::Rate),
+        ParameterKind::RateOrZero => read(ctx, value, place, units::rate_or_zero).map(Argument::Rate),
         ParameterKind::Choice { names } => {
             let text = scalar(ctx, value, place)?;
             let found = names.iter().copied().find(|name| *name == text);
@@ -140,6 +131,9 @@ fn argument(
             found.map(|index| Argument::Service(ServiceId::from_index(index)))
         }
         ParameterKind::Text => scalar(ctx, value, place).map(Argument::Text),
+        ParameterKind::Factor => read(ctx, value, place, units::factor).map(Argument::Factor),
+        ParameterKind::Percent => read(ctx, value, place, units::parts_per_million).map(Argument::Percent),
+        ParameterKind::Nodes => nodes(ctx, tables?, value, place).map(Argument::Nodes),
     }
 }
 
@@ -188,6 +182,31 @@ fn step(ctx: &mut Lowering<'_>, item: &Value, place: &Place) -> Option<(SimDurat
     let at = ctx.read(at.as_deref(), &place.at("at"), units::duration);
     let rate = ctx.read(rate.as_deref(), &place.at("rate"), units::rate_or_zero);
     Some((at?, rate?))
+}
+
+/// `[node-1, node-2]`, or one name.
+fn nodes(ctx: &mut Lowering<'_>, tables: &Tables, value: &Value, place: &Place) -> Option<Arc<[NodeId]>> {
+    let topology = &tables.topology;
+    let Value::Array(items) = value else {
+        let name = scalar(ctx, value, place)?;
+        return refs::node(&name, topology, place, ctx.sink).map(|node| Arc::from([node]));
+    };
+    if items.is_empty() {
+        ctx.sink.report(BAD_VALUE, place, "a list of nodes names at least one");
+        return None;
+    }
+    let mut found = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let at = place.item(index);
+        let name = scalar(ctx, item, &at);
+        found.extend(name.and_then(|name| refs::node(&name, topology, &at, ctx.sink)));
+    }
+    (found.len() == items.len()).then(|| found.into())
+}
+
+fn read<T>(ctx: &mut Lowering<'_>, value: &Value, place: &Place, parse: fn(&str) -> Result<T, String>) -> Option<T> {
+    let text = scalar(ctx, value, place)?;
+    ctx.read(Some(&text), place, parse)
 }
 
 fn scalar(ctx: &mut Lowering<'_>, value: &Value, place: &Place) -> Option<String> {

@@ -111,12 +111,14 @@ impl JsonSchema for FaultSpec {
         json_schema!({
             "type": "object",
             "description": "What breaks; the victim stands under the key that the kind asks for.",
-            "required": ["name", "at", "kind"],
+            "required": ["name", "kind"],
             "properties": {
                 "name": { "type": "string", "description": "Its name, unique." },
                 "at": duration,
                 "kind": { "type": "string", "description": "The fault kind." },
                 "for": duration,
+                "mtbf": duration,
+                "mttr": duration,
             },
             "additionalProperties": true,
         })

@@ -79,6 +79,11 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         self.queue.cancel(id)
     }
 
+    /// When a scheduled event will happen; `None` when it has happened or was taken back.
+    pub fn due(&self, id: EventId) -> Option<SimTime> {
+        self.queue.due(id)
+    }
+
     /// Schedules a packet's arrival, at least one nanosecond ahead, ordered by (link, departure number).
     pub fn arrival(&mut self, time: SimTime, link: u32, departure: u64, event: E) {
         assert!(time > self.now, "every delivery takes at least 1 ns");

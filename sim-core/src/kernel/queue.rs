@@ -147,6 +147,12 @@ impl<E: Copy> EventQueue<E> {
         true
     }
 
+    /// When an event will happen; `None` when it has happened or was cancelled.
+    pub fn due(&self, id: EventId) -> Option<SimTime> {
+        let handle = self.handles.get(id.handle as usize).filter(|handle| handle.generation == id.generation)?;
+        Some(SimTime::from_nanos(time_of(self.heap[handle.position as usize].key)))
+    }
+
     /// Takes the next event if it happens at or before `limit`.
     pub fn pop_until(&mut self, limit: SimTime) -> Option<Fired<E>> {
         if time_of(self.heap.first()?.key) > limit.as_nanos() {

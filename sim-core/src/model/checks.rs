@@ -4,11 +4,11 @@
 use super::application::{Origin, Source, Target, Workload};
 use super::call::{Call, MOST_ATTEMPTS, PlannedCall, Step, WHOLE_PPM};
 use super::ids::NodeId;
-use super::parameters::{self, Victim};
+use super::parameters::{self, Side, Victim};
 use super::settings::{Discovery, Front, Rescheduler};
 use super::{Begin, LARGEST_MESSAGE, ModelError, ModelParts};
 use crate::actions::Change;
-use crate::faults::Effect;
+use crate::faults::{Effect, Impairment};
 use crate::kernel::time::SimDuration;
 use crate::topology::NodeRole;
 
@@ -280,20 +280,23 @@ fn check_call(parts: &ModelParts, call: &Call, user: &str, problems: &mut Vec<Mo
 
 fn check_faults(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     for fault in &parts.faults {
-        let victim = match fault.kind.begin {
-            Effect::StopNode(victim)
-            | Effect::StartNode(victim)
-            | Effect::RemovePod(victim)
-            | Effect::KillContainers(victim)
-            | Effect::SpareContainers(victim)
-            | Effect::CutLink(victim)
-            | Effect::MendLink(victim) => victim,
-        };
-        let exists = victim_exists(parts, victim);
+        let victim = fault.kind.begin.victim();
+        let exists = victim.is_none_or(|victim| victim_exists(parts, victim)) && sides_exist(parts, &fault.kind.begin);
         if !exists {
             complain(problems, format!("fault {} hits something that does not exist or is no worker node", fault.name));
         }
     }
+}
+
+/// Whether the nodes of a partition are in the model.
+fn sides_exist(parts: &ModelParts, effect: &Effect) -> bool {
+    let Effect::Impair(Impairment::Partition { a, b, .. }) = effect else { return true };
+    let exists = |node: &NodeId| node.index() < parts.topology.nodes().len();
+    [a, b].into_iter().all(|side| match side {
+        Side::ZoneOf(node) => exists(node),
+        Side::Nodes(nodes) => nodes.iter().all(exists),
+        Side::Rest => true,
+    })
 }
 
 /// Whether a victim is in the model, and a worker if it is a node.

@@ -40,6 +40,17 @@ pub struct Fault {
     pub length: Option<SimDuration>,
     /// What it is and whom it hits.
     pub kind: FaultKind,
+    /// It comes again and again at random times, in place of once at `at` for `length`.
+    pub renewal: Option<Renewal>,
+}
+
+/// A fault that comes at random: exponential times without it and with it, in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// Mean time from an end, or the run's start, to the next begin.
+    pub mtbf: SimDuration,
+    /// Mean time from a begin to its end; nothing for what happens at once.
+    pub mttr: SimDuration,
 }
 
 /// When an action begins.

@@ -47,6 +47,12 @@ pub enum ParameterKind {
     Service,
     /// Any text.
     Text,
+    /// What something is multiplied by, such as `2.5`, to three decimals.
+    Factor,
+    /// A share such as `5%`.
+    Percent,
+    /// A list of nodes, by name.
+    Nodes,
 }
 
 /// A parameter of a replaceable part.
@@ -87,6 +93,17 @@ pub enum Victim {
     ZoneOf(NodeId),
 }
 
+/// One side of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Every node in the zone of this one.
+    ZoneOf(NodeId),
+    /// These nodes.
+    Nodes(Arc<[NodeId]>),
+    /// Every node that is not on the other side.
+    Rest,
+}
+
 /// A parameter's value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument {
@@ -112,6 +129,12 @@ pub enum Argument {
     Service(ServiceId),
     /// A text.
     Text(String),
+    /// A factor, in thousandths.
+    Factor(u64),
+    /// A share, in millionths.
+    Percent(u32),
+    /// Nodes.
+    Nodes(Arc<[NodeId]>),
 }
 
 /// Values by parameter name, already checked against a spec.
@@ -195,6 +218,24 @@ impl Arguments {
     /// A text, if it was given.
     pub fn text(&self, name: &str) -> Option<String> {
         let Argument::Text(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A factor in thousandths, if it was given.
+    pub fn factor(&self, name: &str) -> Option<u64> {
+        let Argument::Factor(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// A share in millionths, if it was given.
+    pub fn percent(&self, name: &str) -> Option<u32> {
+        let Argument::Percent(value) = self.get(name)? else { return None };
+        Some(value)
+    }
+
+    /// Nodes, if they were given.
+    pub fn nodes(&self, name: &str) -> Option<Arc<[NodeId]>> {
+        let Argument::Nodes(value) = self.get(name)? else { return None };
         Some(value)
     }
 }

@@ -420,4 +420,39 @@ records! {
         port: u16 => "Its port.",
         version: u64 => "Number of the change, counted over all Services.",
     }
+    /// A machine's processes stand still; its kernel answers as before.
+    Request NodeHung = 80 "node-hung" {
+        node: NodeId => "Which node.",
+    }
+    /// A machine's processes go on where they were.
+    Request NodeResumed = 81 "node-resumed" {
+        node: NodeId => "Which node.",
+    }
+    /// Service on a node takes longer or shorter from now on.
+    Request NodeSpeed = 82 "node-speed" {
+        node: NodeId => "Which node.",
+        permille: u64 => "What service times are multiplied by, in thousandths.",
+    }
+    /// The rules of a node stay as they are.
+    Request ProxyStalled = 83 "proxy-stalled" {
+        node: NodeId => "Which node.",
+    }
+    /// The rules of a node follow the endpoints again.
+    Request ProxyResumed = 84 "proxy-resumed" {
+        node: NodeId => "Which node.",
+    }
+    /// A link's chance of losing a packet is another one.
+    Request LinkLoss = 85 "link-loss" {
+        link: LinkId => "Which link.",
+        a_to_b: u32 => "From its first end to its second, in millionths.",
+        b_to_a: u32 => "From its second end to its first, in millionths.",
+    }
+    /// A node's kubelet and the control plane do not reach each other.
+    Request ControlPlaneLost = 86 "control-plane-lost" {
+        node: NodeId => "Which node.",
+    }
+    /// A node's kubelet and the control plane reach each other again.
+    Request ControlPlaneFound = 87 "control-plane-found" {
+        node: NodeId => "Which node.",
+    }
 }

@@ -175,6 +175,8 @@ words! {
         NoHost = 5 "no-host",
         /// The socket is gone.
         NoSocket = 6 "no-socket",
+        /// A partition stands between its ends.
+        Partition = 7 "partition",
         /// The traffic policy keeps it on a node that has no endpoint (C.3).
         NoLocalEndpoint = 70 "no-local-endpoint",
         /// The load balancer does not admit its source.

@@ -21,6 +21,9 @@ const MOST_TOKENS: u64 = 10 * WHOLE_PPM as u64;
 impl World {
     /// Starts the next attempt of a request.
     pub(super) fn start_attempt(&mut self, request: u32) {
+        if self.impairments.hung > 0 && self.attempt_waits(request) {
+            return;
+        }
         let attempt = self.requests[request].attempts;
         self.requests[request].attempts += 1;
         let demand = self.demand_of(request, attempt);

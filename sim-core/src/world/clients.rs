@@ -304,7 +304,7 @@ impl World {
     pub(super) fn client_learns(&mut self, index: usize, version: u64) {
         let state = &self.clients[index];
         let node = &self.nodes[state.node.index()];
-        let deaf = !node.up || node.silent.is_some() || self.looks_up(index);
+        let deaf = !node.up || node.silent.is_some() || self.looks_up(index) || self.is_registry_out();
         if !state.alive || version <= state.version || deaf {
             return;
         }

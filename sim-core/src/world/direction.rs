@@ -15,6 +15,8 @@ pub(super) struct DirectionState {
     pub latency: SimDuration,
     /// Chance of losing a packet, in millionths.
     pub loss_ppm: u32,
+    /// The record of the fault that raised it; 0 when it is the link's own.
+    pub loss_record: RecordId,
     /// The record of the cut, while the link carries nothing.
     pub cut: Option<RecordId>,
     /// Departures so far.
@@ -46,6 +48,7 @@ impl DirectionState {
         Self {
             latency: link.latency,
             loss_ppm: link.loss_ppm,
+            loss_record: 0,
             cut: None,
             departures: 0,
             bandwidth: link.bandwidth,

@@ -129,7 +129,8 @@ impl World {
         }
         for index in 0..self.nodes.len() {
             let node = NodeId::from_index(index);
-            if !self.nodes[index].serves_clients || !self.nodes[index].up || self.nodes[index].silent.is_some() {
+            let deaf = self.nodes[index].silent.is_some() || self.stalled_rules(node).is_some();
+            if !self.nodes[index].serves_clients || !self.nodes[index].up || deaf {
                 continue;
             }
             let holds = self.follow_endpoints(node);
@@ -172,6 +173,9 @@ impl World {
 
     /// The last change in a node's rules now.
     pub(super) fn proxy_mark(&mut self, node: NodeId) -> u64 {
+        if let Some(rules) = self.stalled_rules(node) {
+            return rules;
+        }
         if self.nodes[node.index()].silent.is_none() {
             self.follow_endpoints(node);
         }
@@ -204,6 +208,9 @@ impl World {
     pub(super) fn resume_proxy(&mut self, node: NodeId) {
         let now = self.agenda.now();
         self.nodes[node.index()].proxy_hears_from = now;
+        if self.stalled_rules(node).is_some() {
+            return;
+        }
         let version = self.endpoints.version();
         if self.nodes[node.index()].serves_clients && self.nodes[node.index()].proxy.next_unplanned() <= version {
             let holds = self.follow_endpoints(node);

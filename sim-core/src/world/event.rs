@@ -28,6 +28,8 @@ pub(super) enum Event {
     FaultBegins { fault: u32 },
     /// A fault ends.
     FaultEnds { fault: u32 },
+    /// A fault takes its next step.
+    FaultGoesOn { fault: u32 },
     /// A planned action begins.
     ActionBegins { action: u32 },
     /// Something of the control plane.

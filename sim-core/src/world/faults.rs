@@ -6,6 +6,7 @@ use super::state::PodState;
 use crate::faults::Effect;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
+use crate::model::Fault;
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, VertexId, WorkloadId};
 use crate::model::parameters::Victim;
 use crate::topology::NodeRole;
@@ -23,7 +24,11 @@ pub(super) enum Struck {
 
 impl World {
     pub(super) fn schedule_faults(&mut self) {
-        for (index, fault) in self.model.faults.iter().enumerate() {
+        for index in 0..self.model.faults.len() {
+            self.plan_occurrence(index);
+        }
+        let once = |(_, fault): &(usize, &Fault)| fault.renewal.is_none();
+        for (index, fault) in self.model.faults.iter().enumerate().filter(once) {
             let fault_id = u32::try_from(index).expect("faults number below 2^32");
             let event = Event::FaultBegins { fault: fault_id };
             self.agenda.at(SimTime::ZERO + fault.at, EventClass::Fault, event);
@@ -37,14 +42,17 @@ impl World {
         let record = self.journal.write(now, 0, 0, body);
         self.fault_records[fault] = record;
         let effect = definition.kind.begin;
-        self.struck[fault] = self.find(victim_of(effect));
-        if let Some(struck) = self.struck[fault] {
-            self.apply(fault, effect, struck, record);
+        self.struck[fault] = effect.victim().and_then(|victim| self.find(victim));
+        match (&effect, self.struck[fault]) {
+            (Effect::Impair(impairment), struck) => self.impair(fault, impairment, struck, record),
+            (effect, Some(struck)) => self.apply(fault, effect, struck, record),
+            (_, None) => {}
         }
+        let drawn = self.begin_occurrence(fault);
         if definition.kind.end.is_none() {
             return self.fault_ends(fault);
         }
-        let Some(length) = definition.length.or(definition.kind.default_length) else { return };
+        let Some(length) = drawn.or(definition.length).or(definition.kind.default_length) else { return };
         if length.is_zero() {
             return self.fault_ends(fault);
         }
@@ -56,10 +64,12 @@ impl World {
         let cause = self.fault_records[fault];
         let body = Body::FaultEnded { fault: FaultId::from_index(fault) };
         let record = self.journal.write(self.agenda.now(), cause, 0, body);
-        let end = self.model.faults[fault].kind.end;
-        if let (Some(effect), Some(struck)) = (end, self.struck[fault]) {
-            self.apply(fault, effect, struck, record);
+        match (self.model.faults[fault].kind.end.clone(), self.struck[fault]) {
+            (Some(Effect::Restore(impairment)), struck) => self.restore(fault, &impairment, struck, record),
+            (Some(effect), Some(struck)) => self.apply(fault, &effect, struck, record),
+            (None, _) | (_, None) => {}
         }
+        self.plan_occurrence(fault);
     }
 
     pub(super) fn find(&self, victim: Victim) -> Option<Struck> {
@@ -88,7 +98,7 @@ impl World {
         of(false).chain(of(true))
     }
 
-    fn apply(&mut self, fault: usize, effect: Effect, struck: Struck, cause: RecordId) {
+    fn apply(&mut self, fault: usize, effect: &Effect, struck: Struck, cause: RecordId) {
         match (effect, struck) {
             (_, Struck::ZoneOf(node)) => {
                 for node in self.zone_of(node) {
@@ -123,7 +133,9 @@ impl World {
                 | Effect::KillContainers(_)
                 | Effect::SpareContainers(_)
                 | Effect::CutLink(_)
-                | Effect::MendLink(_),
+                | Effect::MendLink(_)
+                | Effect::Impair(_)
+                | Effect::Restore(_),
                 _,
             ) => unreachable!("a fault's victim is of the kind that its effect asks for"),
         }
@@ -135,7 +147,7 @@ impl World {
         self.workers().into_iter().filter(|other| self.model.topology.node(*other).zone == *zone).collect()
     }
 
-    fn cut_link(&mut self, link: LinkId, cause: RecordId) {
+    pub(super) fn cut_link(&mut self, link: LinkId, cause: RecordId) {
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::LinkDown { link });
         let state = &mut self.links[link.index()];
         state.cut_by += 1;
@@ -144,12 +156,7 @@ impl World {
         state.record = record;
         self.set_cut(link, Some(record));
         self.targets_move(record);
-        for node in self.workers() {
-            if self.nodes[node.index()].up && !self.reaches_control_plane(node) {
-                self.fall_silent(node, record);
-                self.hide_containers(node, record);
-            }
-        }
+        self.review_contact(record);
     }
 
     fn set_cut(&mut self, link: LinkId, cut: Option<RecordId>) {
@@ -157,7 +164,7 @@ impl World {
         self.directions[link.index() * 2 + 1].set_cut(cut);
     }
 
-    fn mend_link(&mut self, link: LinkId, cause: RecordId) {
+    pub(super) fn mend_link(&mut self, link: LinkId, cause: RecordId) {
         let state = &mut self.links[link.index()];
         state.cut_by -= 1;
         if state.cut_by > 0 {
@@ -167,22 +174,17 @@ impl World {
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::LinkUp { link });
         self.set_cut(link, None);
         self.targets_move(record);
-        for node in self.workers() {
-            let state = &self.nodes[node.index()];
-            if state.up && state.silent.is_some() && self.reaches_control_plane(node) {
-                self.be_heard(node, record);
-            }
-        }
+        self.review_contact(record);
     }
 
     /// The registry's checker gets no answer from a host that it cannot reach.
-    fn hide_containers(&mut self, node: NodeId, record: RecordId) {
+    pub(super) fn hide_containers(&mut self, node: NodeId, record: RecordId) {
         for pod in self.pods_on(node) {
             self.watch_failures(pod, record, true);
         }
     }
 
-    fn workers(&self) -> Vec<NodeId> {
+    pub(super) fn workers(&self) -> Vec<NodeId> {
         self.model.topology.with_role(NodeRole::Worker).collect()
     }
 
@@ -192,8 +194,11 @@ impl World {
         self.reaches(node, control)
     }
 
-    /// Whether a path of whole links joins two nodes.
+    /// Whether a path of whole links joins two nodes, and no partition parts them in either direction.
     pub(super) fn reaches(&self, node: NodeId, other: NodeId) -> bool {
+        if self.parted(node, other).is_some() || self.parted(other, node).is_some() {
+            return false;
+        }
         let graph = self.model.topology.graph();
         let mut seen = vec![false; graph.node_count()];
         let mut open = vec![node.index()];
@@ -214,17 +219,5 @@ impl World {
             }
         }
         false
-    }
-}
-
-fn victim_of(effect: Effect) -> Victim {
-    match effect {
-        Effect::StopNode(victim)
-        | Effect::StartNode(victim)
-        | Effect::RemovePod(victim)
-        | Effect::KillContainers(victim)
-        | Effect::SpareContainers(victim)
-        | Effect::CutLink(victim)
-        | Effect::MendLink(victim) => victim,
     }
 }

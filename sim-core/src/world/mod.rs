@@ -11,11 +11,14 @@ mod clients;
 mod connect;
 mod controllers;
 mod daemons;
+mod degraded;
 mod direction;
 mod docker;
 mod endpoints;
 mod event;
 mod faults;
+mod hangs;
+mod impairments;
 mod journal;
 mod keepalive;
 mod listeners;
@@ -25,6 +28,8 @@ mod neighbours;
 mod network;
 mod node_rules;
 mod nodes;
+mod outages;
+mod partitions;
 mod path_draws;
 mod plans;
 mod pods;
@@ -32,6 +37,7 @@ mod pools;
 mod recreation;
 mod registry;
 mod removal;
+mod renewals;
 mod replicas;
 mod requests;
 mod server_tcp;
@@ -68,6 +74,7 @@ use actions::Goal;
 use controllers::Controller;
 use direction::DirectionState;
 use event::{Control, Event, Timer};
+use impairments::Impairments;
 use journal::Journal;
 use load_balancers::LoadBalancers;
 use network::Packet;
@@ -156,6 +163,7 @@ pub struct World {
 
     fault_records: Vec<RecordId>,
     struck: Vec<Option<faults::Struck>>,
+    impairments: Impairments,
     action_records: Vec<RecordId>,
     /// What actions under way wait for.
     goals: Vec<(usize, Goal)>,
@@ -256,6 +264,8 @@ impl World {
             Event::Keepalive { connection } => self.keepalive_due(connection),
             Event::FaultBegins { fault } => self.fault_begins(fault as usize),
             Event::FaultEnds { fault } => self.fault_ends(fault as usize),
+            Event::FaultGoesOn { fault } => self.fault_goes_on(fault as usize),
+            Event::ActionBegins { .. } | Event::Control { .. } if self.is_held_back(event) => {}
             Event::ActionBegins { action } => self.action_begins(action as usize),
             Event::Control { kind, subject, detail } => self.control(kind, subject, detail),
         }

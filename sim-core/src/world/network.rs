@@ -81,6 +81,11 @@ impl World {
     fn forward(&mut self, at: VertexId, connection: u32, packet: Packet, origin: Origin) {
         let connection = &self.connections[connection];
         let target = connection.next_stop(packet.flags);
+        if !self.impairments.partings.is_empty()
+            && let Some(record) = self.parted_leg(at, target)
+        {
+            return self.drop_packet(packet, DropReason::Partition, record);
+        }
         match self.routes.next(at, target, connection.flow) {
             Some(direction) => self.transmit(direction, packet, origin),
             None => self.loop_back(target, packet),
@@ -119,7 +124,8 @@ impl World {
             self.exchanges[packet.subject].spread = departure.spread;
         }
         if loss_ppm > 0 && self.loses(direction.link(), packet, train, loss_ppm) {
-            return self.drop_packet(packet, DropReason::Loss, 0);
+            let because = self.directions[direction.index()].loss_record;
+            return self.drop_packet(packet, DropReason::Loss, because);
         }
         self.agenda.arrival(departure.last + latency, direction.0, number, packet.event(direction.0));
     }

@@ -38,6 +38,7 @@ impl World {
             self.watch_failures(pod, record, true);
         }
         self.stop_node_clients(node, record);
+        self.forget_processes(node);
         self.fall_silent(node, record);
     }
 
@@ -52,7 +53,7 @@ impl World {
         self.nodes[node.index()].power_record = record;
         self.targets_move(record);
         self.nodes[node.index()].docker = DockerHost::new(&self.model.docker);
-        if self.reaches_control_plane(node) {
+        if self.is_in_contact(node) {
             self.reset_proxy(node);
             self.be_heard(node, record);
         }
@@ -113,6 +114,12 @@ impl World {
             (AddressModelKind::PortMapping, Rescheduler::None) => return,
         };
         self.plan_readiness_change(node, Control::NodeNotReady, found.max(now));
+    }
+
+    /// A monitor pass at this time will give a silent node up, and none before.
+    pub(super) fn plan_loss(&mut self, node: NodeId, at: SimTime) {
+        self.cancel_readiness(node);
+        self.plan_readiness_change(node, Control::NodeNotReady, at);
     }
 
     /// The control plane hears of a node again.
@@ -244,7 +251,7 @@ impl World {
     }
 
     /// The pass that finds a node lost still holds the old condition: the next one queues it (D8).
-    fn plan_queueing(&mut self) {
+    pub(super) fn plan_queueing(&mut self) {
         let next = self.monitor.next(self.monitor.at_or_after(self.agenda.now()));
         if self.model.address_model == AddressModelKind::FlatPodIp && self.queueing_pass != Some(next) {
             self.queueing_pass = Some(next);
@@ -293,7 +300,7 @@ impl World {
         self.nodes[node.index()].taint_event = Some(id);
     }
 
-    fn cancel_taint(&mut self, node: NodeId) {
+    pub(super) fn cancel_taint(&mut self, node: NodeId) {
         if let Some(event) = self.nodes[node.index()].taint_event.take() {
             self.agenda.cancel(event);
         }
@@ -334,7 +341,10 @@ impl World {
 
     /// A pod's toleration has run out.
     pub(super) fn evict(&mut self, pod: PodId) {
-        self.pods[pod.index()].evict_event = None;
+        if self.pods[pod.index()].evict_event.take().is_none() {
+            // Its node came back while nobody could evict.
+            return;
+        }
         let cause = self.taint_records.get(&pod).copied().unwrap_or(0);
         self.mark_deleted(pod, DeleteReason::TaintEviction, cause);
     }

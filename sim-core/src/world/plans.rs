@@ -51,7 +51,11 @@ impl World {
 
     /// Calls that have ended since the last event go on in their plans.
     pub(super) fn take_up_ended_calls(&mut self) {
-        while let Some(Ended { frame, outcome, record }) = self.ended_calls.pop_front() {
+        while let Some(ended) = self.ended_calls.pop_front() {
+            if self.impairments.hung > 0 && self.call_waits(ended) {
+                continue;
+            }
+            let Ended { frame, outcome, record } = ended;
             let PlanNode::Call(edge) = self.model.graph().nodes[self.frames[frame].node as usize] else {
                 unreachable!("only a frame of a call waits for a request");
             };

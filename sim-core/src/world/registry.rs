@@ -26,6 +26,10 @@ pub(super) struct RegistryEntry {
     failing: Option<EventId>,
     /// Why it does not answer.
     because: RecordId,
+    /// No answer comes at all; otherwise it is refused.
+    silent: bool,
+    /// It does not answer, and nobody checks it while the registry is away.
+    suspended: bool,
 }
 
 impl World {
@@ -41,7 +45,8 @@ impl World {
         let Some(settings) = self.registry_settings() else { return };
         let state = &self.pods[pod.index()];
         let (workload, Some(node)) = (state.workload, state.node) else { return };
-        if self.nodes[node.index()].silent.is_some() {
+        let unheard = self.nodes[node.index()].silent.is_some() && !self.answers_checks(node);
+        if unheard || self.is_registry_out() {
             return;
         }
         let address = self.model.topology.node(node).address;
@@ -71,13 +76,17 @@ impl World {
             let address = EntityKey::of(&format!("{}:{}", backend.address, backend.port));
             let draw = self.draws.once(self.port_keys[port.index()].with(address), "check-phase", 0);
             let phase = SimDuration::from_nanos(below(draw, settings.interval.as_nanos()));
-            self.registry.push(RegistryEntry { port, backend, listed: false, phase, failing: None, because: 0 });
+            let (because, silent, suspended) = (0, false, false);
+            let failing = None;
+            let entry = RegistryEntry { port, backend, listed: false, phase, failing, because, silent, suspended };
+            self.registry.push(entry);
             self.registry.len() - 1
         });
         if let Some(check) = self.registry[index].failing.take() {
             self.agenda.cancel(check);
         }
         let entry = &mut self.registry[index];
+        entry.suspended = false;
         let replaced = entry.backend.pod != backend.pod;
         if entry.listed && !replaced {
             return;
@@ -94,26 +103,53 @@ impl World {
     /// A container answers no more: its addresses are given up by a later check.
     pub(super) fn watch_failures(&mut self, pod: PodId, because: RecordId, silent: bool) {
         let Some(settings) = self.registry_settings() else { return };
-        let now = self.agenda.now();
-        // A process that died is found by its own host's agent, in either kind.
-        let gossip = silent && settings.health == HealthKind::Gossip;
-        let gossip = if gossip { self.pods[pod.index()].node } else { None };
-        let gossip = gossip.map(|node| self.declared_dead_at(&settings.gossip, node, now));
+        let away = self.is_registry_out();
         for index in 0..self.registry.len() {
-            let entry = &self.registry[index];
-            if !entry.listed || entry.backend.pod != pod || entry.failing.is_some() {
+            let entry = &mut self.registry[index];
+            if !entry.listed || entry.backend.pod != pod || entry.failing.is_some() || entry.suspended {
                 continue;
             }
-            let phase = entry.phase;
-            let at = match gossip {
-                Some(declared) => declared,
-                None => failed_at(&settings, phase, now, silent),
-            };
-            let subject = u32::try_from(index).expect("registered addresses number below 2^32");
-            let event = Event::Control { kind: Control::CheckFailed, subject, detail: 0 };
-            let id = self.agenda.at_cancellable(at, EventClass::Control, event);
-            self.registry[index].failing = Some(id);
-            self.registry[index].because = because;
+            (entry.because, entry.silent, entry.suspended) = (because, silent, away);
+            if !away {
+                self.plan_failure(&settings, index);
+            }
+        }
+    }
+
+    /// Plans the check that gives an address up that does not answer from now on.
+    fn plan_failure(&mut self, settings: &RegistrySettings, index: usize) {
+        let now = self.agenda.now();
+        let RegistryEntry { phase, silent, backend, .. } = self.registry[index];
+        // A process that died is found by its own host's agent, in either kind.
+        let gossip = silent && settings.health == HealthKind::Gossip;
+        let host = self.pods[backend.pod.index()].node.filter(|_| gossip);
+        let at = match host {
+            Some(node) => self.declared_dead_at(&settings.gossip, node, now),
+            None => failed_at(settings, phase, now, silent),
+        };
+        let subject = u32::try_from(index).expect("registered addresses number below 2^32");
+        let event = Event::Control { kind: Control::CheckFailed, subject, detail: 0 };
+        let id = self.agenda.at_cancellable(at, EventClass::Control, event);
+        self.registry[index].failing = Some(id);
+    }
+
+    /// Nobody checks any more.
+    pub(super) fn suspend_checks(&mut self) {
+        for entry in &mut self.registry {
+            if let Some(check) = entry.failing.take() {
+                self.agenda.cancel(check);
+                entry.suspended = true;
+            }
+        }
+    }
+
+    /// Checks begin again: whoever does not answer has all its failures before it.
+    pub(super) fn resume_checks(&mut self) {
+        let Some(settings) = self.registry_settings() else { return };
+        for index in 0..self.registry.len() {
+            if std::mem::take(&mut self.registry[index].suspended) {
+                self.plan_failure(&settings, index);
+            }
         }
     }
 

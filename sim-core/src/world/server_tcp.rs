@@ -88,7 +88,7 @@ impl World {
     fn take_syn(&mut self, pod: PodId, packet: Packet) {
         let connection = packet.subject;
         if self.is_accept_queue_full(pod) {
-            return self.drop_here(packet, DropReason::BacklogFull, 0);
+            return self.drop_here(packet, DropReason::BacklogFull, self.hang_record(pod));
         }
         let now = self.agenda.now();
         let state = &mut self.connections[connection];

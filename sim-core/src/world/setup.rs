@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::World;
 use super::controllers::Controller;
 use super::direction::DirectionState;
+use super::impairments::Impairments;
 use super::journal::Journal;
 use super::load_balancers::LoadBalancers;
 use super::services::ServiceState;
@@ -41,9 +42,6 @@ impl World {
         let monitor_phase = phase(&mut draws, control, "monitor-phase", gap);
         let taint_phase = phase(&mut draws, control, "taint-phase", model.cluster.taint_queue_interval);
         let nodes = model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, &node.name)).collect();
-        let sources = model.sources.iter().map(source_state).collect();
-        let paths = path_states(&model);
-        let fronts = model.topology.with_role(NodeRole::Worker).collect();
         let pod_cidrs: Vec<_> = model.topology.nodes().iter().map(|node| node.pod_cidr).collect();
         let mut world = Self {
             agenda: Agenda::default(),
@@ -55,7 +53,7 @@ impl World {
             directions: model.topology.links().iter().flat_map(both_directions).collect(),
             loopback_departures: 0,
             nodes,
-            fronts,
+            fronts: model.topology.with_role(NodeRole::Worker).collect(),
             monitor: MonitorPasses::new(&model.cluster, monitor_phase),
             taint_phase,
             queueing_pass: None,
@@ -75,8 +73,8 @@ impl World {
             registry: Vec::new(),
             registry_lists: VersionedLists::new(model.service_ports.len()),
             load_balancers: LoadBalancers::default(),
-            sources,
-            paths,
+            sources: model.sources.iter().map(source_state).collect(),
+            paths: path_states(&model),
             clients: Vec::new(),
             fixed_lists: vec![None; model.graph().edges.len()],
             port_tables: Vec::new(),
@@ -97,6 +95,7 @@ impl World {
             service_since: vec![0; model.service_ports.len()],
             written_node_ports: Vec::new(),
             struck: vec![None; model.faults.len()],
+            impairments: Impairments::new(&model),
             setting_up: true,
             stop: None,
             events: 0,

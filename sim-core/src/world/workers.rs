@@ -12,6 +12,9 @@ use crate::trace::Body;
 impl World {
     /// Free workers of a pod take what has waited longest.
     pub(super) fn put_to_work(&mut self, pod: PodId) {
+        if self.pod_hangs(pod) {
+            return;
+        }
         let limit = self.model.workload(self.pods[pod.index()].workload).behaviour.concurrency;
         loop {
             let server = &mut self.pods[pod.index()].server;
@@ -63,20 +66,31 @@ impl World {
         self.exchanges[exchange].server_side = ServerSide::Waiting;
         let state = &mut self.connections[connection];
         state.working += 1;
+        if self.impairments.hung > 0 {
+            self.blame_hang(connection);
+        }
+        let state = &self.connections[connection];
         if state.server_end == ServerEnd::Queued {
             // Whoever accepts the connection finds it.
             return;
         }
-        if std::mem::take(&mut state.reserved) {
+        let pod = state.pod.expect("an accepted connection has a pod");
+        if state.reserved && self.pod_hangs(pod) {
+            return;
+        }
+        if std::mem::take(&mut self.connections[connection].reserved) {
             return self.begin_service(exchange);
         }
-        let pod = state.pod.expect("an accepted connection has a pod");
         self.pods[pod.index()].server.queue.push_back(Waiting::Exchange(exchange));
         self.put_to_work(pod);
     }
 
-    fn begin_service(&mut self, exchange: u32) {
-        let done = self.agenda.now().saturating_add(self.exchanges[exchange].demand);
+    pub(super) fn begin_service(&mut self, exchange: u32) {
+        let mut demand = self.exchanges[exchange].demand;
+        if self.impairments.slow > 0 {
+            demand = self.slowed_on_its_node(exchange, demand);
+        }
+        let done = self.agenda.now().saturating_add(demand);
         let id = self.agenda.at_cancellable(done, EventClass::Workload, Event::ServiceDone { exchange });
         self.exchanges[exchange].server_side = ServerSide::Serving;
         self.exchanges[exchange].service = Some(id);
