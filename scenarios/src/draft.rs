@@ -114,6 +114,8 @@ impl DraftWorkload {
 pub(crate) struct DraftContainer {
     pub(crate) container: Container,
     pub(crate) port_places: Vec<Place>,
+    /// The ports that its probes ask, with the places that say so.
+    pub(crate) probe_places: Vec<(u16, Place)>,
 }
 
 /// The target of a Service port.

@@ -13,6 +13,7 @@ mod control;
 mod front;
 mod lab;
 mod names;
+mod probes;
 mod rollout;
 mod services;
 mod termination;

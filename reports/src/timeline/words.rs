@@ -60,6 +60,7 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::PodDeleted { .. }
         | Body::PodGone { .. }
         | Body::StopSignal { .. }
+        | Body::ProbeFailed { .. }
         | Body::PortPublished { .. }
         | Body::PortReleased { .. }
         | Body::PortConflict { .. } => of_pod(body, names),
@@ -139,6 +140,7 @@ fn of_pod(body: &Body, names: &Names) -> String {
             names.pod(pod),
             names.pod(holder)
         ),
+        Body::ProbeFailed { pod, probe, .. } => format!("{}: its {} probe fails", names.pod(pod), probe.word()),
         Body::ContainerStarted { pod, .. }
         | Body::PodReady { pod }
         | Body::PodNotReady { pod }

@@ -7,6 +7,7 @@ mod faults;
 mod front;
 mod names;
 mod parts;
+mod probes;
 pub(crate) mod refs;
 mod services;
 mod settings;
@@ -99,6 +100,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let topology = topology::lower(ctx, &settings.cluster)?;
     let mut workloads = workloads::lower(ctx, &topology);
     let (services, service_ports) = services::lower(ctx, &mut workloads, &settings.cluster);
+    probes::check(ctx, &workloads);
     let mut tables = Tables { topology, workloads, services, service_ports, duration };
     calls::lower(ctx, &mut tables);
     let sources = traffic::lower(ctx, &tables);

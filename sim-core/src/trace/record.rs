@@ -6,7 +6,8 @@ use super::fields::{Client, Encoder, Field, FieldType, Suffix, TemplateHash, Val
 pub use super::level::{KindInfo, Level};
 use super::record_macro::records;
 use super::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind, TranslationRule,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    TranslationRule,
 };
 use crate::kernel::time::SimTime;
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
@@ -410,5 +411,11 @@ records! {
         workload: WorkloadId => "Whose pods.",
         revision: u32 => "Which template, counted from 0 over the run.",
         replicas: u32 => "How many.",
+    }
+    /// A probe has failed as often in a row as its threshold says. The cause is what its container does.
+    Request ProbeFailed = 90 "probe-failed" {
+        pod: PodId => "Whose container.",
+        container: u8 => "Which container of the pod.",
+        probe: ProbeKind => "Which of its probes.",
     }
 }

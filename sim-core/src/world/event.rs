@@ -41,8 +41,8 @@ pub(super) enum Control {
     Schedule,
     /// A pod's processes listen.
     ContainerUp,
-    /// A pod's probe succeeds.
-    BecomeReady,
+    /// The result of a pod's probe changes.
+    ProbesTurn,
     /// A container is started again.
     Restart,
     /// The kubelet notices that a pod's processes are dead.

@@ -28,6 +28,7 @@ mod path_draws;
 mod plans;
 mod pods;
 mod pools;
+mod probing;
 mod recreation;
 mod registry;
 mod removal;
@@ -287,7 +288,7 @@ impl World {
         match kind {
             Control::Schedule => self.schedule_pod(pod),
             Control::ContainerUp => self.container_up(pod),
-            Control::BecomeReady => self.become_ready(pod),
+            Control::ProbesTurn => self.probes_turn(pod),
             Control::Restart => self.restart(pod),
             Control::NoticeExit => self.notice_exit(pod),
             Control::AddressInUse => self.container_cannot_bind(pod),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use super::probing::Health;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
 use crate::control::versions::ProxyMark;
@@ -133,8 +134,8 @@ pub(super) struct Pod {
     pub killers: Vec<RecordId>,
     /// Its next start, listening or death.
     pub life_event: Option<EventId>,
-    /// Its becoming ready.
-    pub ready_event: Option<EventId>,
+    /// What its kubelet's probes have found.
+    pub health: Health,
     /// Its eviction.
     pub evict_event: Option<EventId>,
     pub server: Server,

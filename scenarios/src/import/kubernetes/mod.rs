@@ -2,6 +2,7 @@
 
 mod ingress;
 mod node;
+mod probes;
 pub(crate) mod service;
 mod termination;
 pub(crate) mod types;

@@ -129,6 +129,7 @@ pub(crate) struct PodSpec {
     pub(crate) host_network: Flag,
     pub(crate) termination_grace_period_seconds: Option<u32>,
     pub(crate) node_name: Option<String>,
+    pub(crate) readiness_gates: List<Value>,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -136,6 +137,8 @@ pub(crate) struct PodSpec {
 pub(crate) struct ContainerObject {
     pub(crate) name: Option<String>,
     pub(crate) ports: List<PortObject>,
+    pub(crate) startup_probe: Option<ProbeObject>,
+    pub(crate) liveness_probe: Option<ProbeObject>,
     pub(crate) readiness_probe: Option<ProbeObject>,
     pub(crate) lifecycle: Option<LifecycleObject>,
     pub(crate) env: List<Variable>,
@@ -195,6 +198,27 @@ pub(crate) struct ProbeObject {
     pub(crate) timeout_seconds: Option<u32>,
     pub(crate) success_threshold: Option<u32>,
     pub(crate) failure_threshold: Option<u32>,
+    pub(crate) termination_grace_period_seconds: Option<u32>,
+    pub(crate) http_get: Option<ProbedPort>,
+    pub(crate) tcp_socket: Option<ProbedPort>,
+    pub(crate) grpc: Option<ProbedPort>,
+    #[serde(rename = "exec")]
+    pub(crate) _exec: Value,
+}
+
+/// Whom a probe asks; what it asks for does not matter, because a server that listens answers all of it.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct ProbedPort {
+    pub(crate) port: Option<IntOrString>,
+    #[serde(rename = "path")]
+    pub(crate) _path: Value,
+    #[serde(rename = "scheme")]
+    pub(crate) _scheme: Value,
+    #[serde(rename = "httpHeaders")]
+    pub(crate) _http_headers: Value,
+    #[serde(rename = "service")]
+    pub(crate) _service: Value,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -335,15 +359,19 @@ pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     (
         "Pod and template",
         "metadata.labels, spec.{containers, restartPolicy, tolerations, hostNetwork, nodeName, \
-         terminationGracePeriodSeconds}",
+         terminationGracePeriodSeconds, readinessGates}",
     ),
     (
         "container",
-        "name, ports, readinessProbe, lifecycle.preStop.{sleep.seconds, exec.command}; env.{name, value}, command and args \
+        "name, ports, startupProbe, livenessProbe, readinessProbe, lifecycle.preStop.{sleep.seconds, exec.command}; env.{name, value}, command and args \
          for `podwire init`",
     ),
     ("container port", "name, containerPort, hostPort, protocol"),
-    ("readinessProbe", "initialDelaySeconds, periodSeconds, timeoutSeconds, successThreshold, failureThreshold"),
+    (
+        "startupProbe, livenessProbe, readinessProbe",
+        "initialDelaySeconds, periodSeconds, timeoutSeconds, successThreshold, failureThreshold, \
+         terminationGracePeriodSeconds, httpGet.{port, path, scheme, httpHeaders}, tcpSocket.port, grpc.{port, service}, exec",
+    ),
     ("toleration", "key, operator, effect, tolerationSeconds"),
     (
         "Service",
