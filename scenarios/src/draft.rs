@@ -2,6 +2,7 @@
 
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{Container, Protocol, Publish, RestartPolicy, ServiceKind, WorkloadKind};
+use sim_core::model::budgets::Healthy;
 use sim_core::model::lifecycle::{Termination, Updates};
 use sim_core::model::units::Subnet;
 use std::net::IpAddr;
@@ -14,6 +15,7 @@ pub(crate) struct Draft {
     pub(crate) workloads: Vec<DraftWorkload>,
     pub(crate) services: Vec<DraftService>,
     pub(crate) nodes: Vec<DraftNode>,
+    pub(crate) budgets: Vec<DraftBudget>,
     /// What Ingresses send requests to; read for `init`, which looks for the way in.
     pub(crate) ingress_backends: Vec<DraftBackend>,
     /// Objects and compose services that are not imported, as `Kind/name`.
@@ -32,6 +34,18 @@ pub(crate) struct DraftNode {
     pub(crate) control_plane: bool,
     /// Somebody cordoned it.
     pub(crate) unschedulable: bool,
+}
+
+/// A pod disruption budget.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftBudget {
+    pub(crate) place: Place,
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    /// Labels of the pods it means; without any, all of its namespace.
+    pub(crate) selector: Vec<(String, String)>,
+    pub(crate) healthy: Healthy,
+    pub(crate) always_allow_unhealthy: bool,
 }
 
 /// A Service that an Ingress names.

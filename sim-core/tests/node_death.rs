@@ -146,6 +146,7 @@ fn model(address_model: AddressModelKind, discovery: Discovery, seed: u64) -> Mo
         sources: vec![source()],
         faults: vec![lost_node()],
         actions: Vec::new(),
+        budgets: Vec::new(),
     };
     Model::new(parts).unwrap()
 }

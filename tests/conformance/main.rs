@@ -10,11 +10,13 @@
 
 mod connections;
 mod control;
+mod evictions;
 mod front;
 mod lab;
 mod names;
 mod probes;
 mod rollout;
 mod services;
+mod stateful;
 mod termination;
 mod transport;

@@ -61,6 +61,7 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::PodGone { .. }
         | Body::StopSignal { .. }
         | Body::ProbeFailed { .. }
+        | Body::EvictionRefused { .. }
         | Body::PortPublished { .. }
         | Body::PortReleased { .. }
         | Body::PortConflict { .. } => of_pod(body, names),
@@ -141,6 +142,10 @@ fn of_pod(body: &Body, names: &Names) -> String {
             names.pod(holder)
         ),
         Body::ProbeFailed { pod, probe, .. } => format!("{}: its {} probe fails", names.pod(pod), probe.word()),
+        Body::EvictionRefused { pod, healthy, wanted } => format!(
+            "{} stays: Cannot evict pod as it would violate the pod's disruption budget ({healthy} healthy, {wanted} wanted)",
+            names.pod(pod)
+        ),
         Body::ContainerStarted { pod, .. }
         | Body::PodReady { pod }
         | Body::PodNotReady { pod }

@@ -418,4 +418,10 @@ records! {
         container: u8 => "Which container of the pod.",
         probe: ProbeKind => "Which of its probes.",
     }
+    /// The API refuses to evict a pod: its disruption budget would be broken. It is asked again, which is not told.
+    Request EvictionRefused = 91 "eviction-refused" {
+        pod: PodId => "Which pod.",
+        healthy: u32 => "How many pods of its budget are healthy.",
+        wanted: u32 => "How many must be.",
+    }
 }

@@ -80,7 +80,7 @@ impl World {
             }
             Change::Drain(victim) => {
                 let node = self.struck_node(victim)?;
-                Some(self.drain(node, record))
+                Some(self.drain(node, action, record))
             }
             Change::DeletePod(victim) => {
                 let Some(Struck::Pod(pod)) = self.find(victim) else { return None };
@@ -130,14 +130,18 @@ impl World {
         }
     }
 
-    /// All pods at once but those of a DaemonSet, which their controller would put back.
-    fn drain(&mut self, node: NodeId, record: RecordId) -> Goal {
+    /// All pods at once but those of a DaemonSet, which their controller would put back, and those that a budget keeps.
+    fn drain(&mut self, node: NodeId, action: usize, record: RecordId) -> Goal {
         self.cordon(node, record);
         let in_cluster = self.model.address_model == AddressModelKind::FlatPodIp;
         let mut pods = self.pods_on(node);
         pods.retain(|pod| !in_cluster || self.kind_of(*pod) != WorkloadKind::DaemonSet);
         for pod in &pods {
-            self.delete_gracefully(*pod, DeleteReason::Drained, record, 0);
+            if in_cluster {
+                self.evict_by_request(*pod, action, false);
+            } else {
+                self.delete_gracefully(*pod, DeleteReason::Drained, record, 0);
+            }
         }
         Goal::Gone(pods)
     }

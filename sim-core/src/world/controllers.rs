@@ -247,7 +247,8 @@ impl World {
             }
             WorkloadKind::StatefulSet => {
                 let taken = self.active_pods(workload).any(|pod| self.pods[pod.index()].ordinal == state.ordinal);
-                (state.ordinal < controller.replicas && !taken).then_some(controller.newest())
+                let template = self.template_of_ordinal(workload, state.ordinal);
+                (state.ordinal < controller.replicas && !taken).then_some(template)
             }
             WorkloadKind::DaemonSet if in_cluster => Some(controller.newest()),
             WorkloadKind::Deployment
@@ -265,7 +266,10 @@ impl World {
         }
         let controller = &self.controllers[workload.index()];
         let mut pods = self.active_pods(workload);
-        let newest = pods.all(|pod| self.pods[pod.index()].revision == controller.newest() && self.is_available(pod));
+        let newest = pods.all(|pod| {
+            let state = &self.pods[pod.index()];
+            state.revision == self.template_of_ordinal(workload, state.ordinal) && self.is_available(pod)
+        });
         // Plain Docker replaces only what is there.
         let complete = self.model.address_model == AddressModelKind::PortMapping
             || self.active_pods(workload).count() == controller.replicas as usize;

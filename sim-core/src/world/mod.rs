@@ -15,6 +15,7 @@ mod direction;
 mod docker;
 mod endpoints;
 mod event;
+mod evictions;
 mod faults;
 mod journal;
 mod keepalive;
@@ -311,6 +312,7 @@ impl World {
             Control::Kill => self.kill_stopping(pod),
             Control::Drained => self.leave_if_drained(pod),
             Control::GiveUpDraining => self.give_up_draining(pod),
+            Control::AskForEviction => self.evict_by_request(pod, detail as usize, true),
         }
     }
 }

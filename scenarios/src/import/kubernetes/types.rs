@@ -46,6 +46,7 @@ pub(crate) struct Workload {
 pub(crate) struct WorkloadSpec {
     pub(crate) replicas: Option<i64>,
     pub(crate) min_ready_seconds: Option<u32>,
+    pub(crate) pod_management_policy: Option<String>,
     pub(crate) strategy: Option<StrategyObject>,
     pub(crate) update_strategy: Option<StrategyObject>,
     pub(crate) selector: Option<Selector>,
@@ -266,6 +267,27 @@ pub(crate) struct ServicePortObject {
     pub(crate) node_port: Option<i64>,
 }
 
+/// A `PodDisruptionBudget`.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct DisruptionBudget {
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: String,
+    #[serde(rename = "kind")]
+    pub(crate) _kind: String,
+    pub(crate) metadata: Option<Meta>,
+    pub(crate) spec: Option<DisruptionBudgetSpec>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct DisruptionBudgetSpec {
+    pub(crate) min_available: Option<IntOrString>,
+    pub(crate) max_unavailable: Option<IntOrString>,
+    pub(crate) selector: Option<Selector>,
+    pub(crate) unhealthy_pod_eviction_policy: Option<String>,
+}
+
 /// A Namespace: its name is all that matters.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -355,6 +377,7 @@ pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     ),
     ("Deployment", "spec.strategy.{type, rollingUpdate.{maxSurge, maxUnavailable}}"),
     ("StatefulSet, DaemonSet", "spec.updateStrategy.{type, rollingUpdate.maxUnavailable}"),
+    ("StatefulSet", "spec.{podManagementPolicy, updateStrategy.rollingUpdate.partition}"),
     ("ReplicationController", "spec.{replicas, selector, template}"),
     (
         "Pod and template",
@@ -379,6 +402,7 @@ pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     ),
     ("Service port", "name, port, targetPort, protocol, nodePort"),
     ("Node", "metadata.{name, labels}, spec.{podCIDR, taints, unschedulable}"),
+    ("PodDisruptionBudget", "spec.{minAvailable, maxUnavailable, selector.matchLabels, unhealthyPodEvictionPolicy}"),
     ("Namespace", "metadata.name"),
     ("Ingress", "spec.{defaultBackend, rules.http.paths.backend}, for `podwire init`"),
     ("List", "items"),

@@ -47,6 +47,7 @@ pub(crate) fn import(object: &Value, kind: WorkloadKind, place: &Place, draft: &
         strategy: spec.strategy.as_ref(),
         update_strategy: spec.update_strategy.as_ref(),
         min_ready_seconds: spec.min_ready_seconds,
+        pod_management_policy: spec.pod_management_policy.as_deref(),
     };
     let template = spec.template.clone().unwrap_or_default();
     let spec_place = place.at("spec");
