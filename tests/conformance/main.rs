@@ -12,6 +12,7 @@ mod connections;
 mod control;
 mod evictions;
 mod front;
+mod images;
 mod lab;
 mod names;
 mod probes;

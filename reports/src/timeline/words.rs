@@ -62,6 +62,7 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::StopSignal { .. }
         | Body::ProbeFailed { .. }
         | Body::EvictionRefused { .. }
+        | Body::ImagePulled { .. }
         | Body::PortPublished { .. }
         | Body::PortReleased { .. }
         | Body::PortConflict { .. } => of_pod(body, names),
@@ -126,6 +127,7 @@ fn of_pod(body: &Body, names: &Names) -> String {
     match *body {
         Body::PodCreated { pod, workload, .. } => format!("{} for {}", names.pod(pod), names.workload(workload)),
         Body::PodScheduled { pod, node } => format!("{} to {}", names.pod(pod), names.node(node)),
+        Body::ImagePulled { pod, node } => format!("{} has the image of {}", names.node(node), names.pod(pod)),
         Body::PodPending { pod, reason } => format!("{}: {}", names.pod(pod), pending(reason)),
         Body::AddressAssigned { pod, address } => format!("{} gets {address}", names.pod(pod)),
         Body::ContainerExited { pod, reason, .. } => format!("{}: {}", names.pod(pod), exited(reason)),

@@ -162,6 +162,8 @@ pub struct Behaviour {
     pub backlog: u32,
     /// From starting a container to its listening.
     pub startup: SimDuration,
+    /// From the first pod of an image on a node to the image being there.
+    pub image_pull_time: SimDuration,
     /// Share of requests that fail by themselves after their service, in millionths.
     pub error_ppm: u32,
     /// Whether a worker waits for the calls it makes.
@@ -189,6 +191,7 @@ impl Default for Behaviour {
             concurrency: None,
             backlog: 4_096,
             startup: SimDuration::from_secs(1),
+            image_pull_time: SimDuration::ZERO,
             error_ppm: 0,
             worker: WorkerModel::Sync,
             shutdown: Shutdown::default(),

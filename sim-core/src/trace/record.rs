@@ -424,4 +424,9 @@ records! {
         healthy: u32 => "How many pods of its budget are healthy.",
         wanted: u32 => "How many must be.",
     }
+    /// The image that a pod waits for is on its node.
+    Request ImagePulled = 92 "image-pulled" {
+        pod: PodId => "Which pod.",
+        node: NodeId => "Where.",
+    }
 }

@@ -57,11 +57,11 @@ impl World {
         match self.model.actions[action].kind.change.clone() {
             Change::Restart(workload) => {
                 let stamp = format!("restarted at {}", self.agenda.now().as_nanos());
-                Some(self.roll_out(workload, &stamp, record))
+                Some(self.roll_out(workload, &stamp, false, record))
             }
             Change::SetImage { workload, image } => {
                 let stamp = image.unwrap_or_else(|| self.model.actions[action].name.clone());
-                Some(self.roll_out(workload, &stamp, record))
+                Some(self.roll_out(workload, &stamp, true, record))
             }
             Change::Scale { workload, replicas } => {
                 let controller = &mut self.controllers[workload.index()];
@@ -108,11 +108,11 @@ impl World {
     }
 
     /// Another template, named after the one before and what changed it.
-    fn roll_out(&mut self, workload: WorkloadId, stamp: &str, record: RecordId) -> Goal {
+    fn roll_out(&mut self, workload: WorkloadId, stamp: &str, other_image: bool, record: RecordId) -> Goal {
         let key = self.model.workload(workload).key();
         let controller = &mut self.controllers[workload.index()];
         let hash = template_hash(&format!("{key} {} {stamp}", controller.newest_hash().as_str()));
-        controller.add_template(hash);
+        controller.add_template(hash, other_image);
         self.ask_controller(workload, record);
         Goal::RolledOut(workload)
     }

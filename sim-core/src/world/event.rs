@@ -87,6 +87,8 @@ pub(super) enum Control {
     Drained,
     /// A pod that was asked to stop waits no longer for its requests.
     GiveUpDraining,
+    /// The image that a pod waits for is on its node.
+    ImagePulled,
     /// An action (detail) asks once more for the eviction of a pod.
     AskForEviction,
 }

@@ -17,6 +17,7 @@ mod endpoints;
 mod event;
 mod evictions;
 mod faults;
+mod images;
 mod journal;
 mod keepalive;
 mod listeners;
@@ -312,6 +313,7 @@ impl World {
             Control::Kill => self.kill_stopping(pod),
             Control::Drained => self.leave_if_drained(pod),
             Control::GiveUpDraining => self.give_up_draining(pod),
+            Control::ImagePulled => self.image_pulled(pod),
             Control::AskForEviction => self.evict_by_request(pod, detail as usize, true),
         }
     }

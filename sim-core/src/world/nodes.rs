@@ -37,6 +37,7 @@ impl World {
             self.release_host_ports(pod, record);
             self.watch_failures(pod, record, true);
         }
+        self.pulls_break_off(node);
         self.stop_node_clients(node, record);
         self.fall_silent(node, record);
     }

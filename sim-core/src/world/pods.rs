@@ -50,6 +50,7 @@ impl World {
             created: self.agenda.now(),
             ready_since: SimTime::ZERO,
             stopping: false,
+            pulling: false,
             node: None,
             address: None,
             host_ports: Vec::new(),
@@ -152,6 +153,11 @@ impl World {
         if !self.give_addresses(pod) {
             return;
         }
+        self.pull_and_start(pod);
+    }
+
+    /// The processes of a pod begin.
+    pub(super) fn start_containers(&mut self, pod: PodId) {
         let state = &mut self.pods[pod.index()];
         state.state = PodState::Starting;
         state.started = self.agenda.now();
@@ -267,7 +273,8 @@ impl World {
 
     /// The processes of a pod die.
     pub(super) fn kill_processes(&mut self, pod: PodId, cause: RecordId) {
-        if !matches!(self.pods[pod.index()].state, PodState::Running | PodState::Starting | PodState::Draining) {
+        let state = &self.pods[pod.index()];
+        if state.pulling || !matches!(state.state, PodState::Running | PodState::Starting | PodState::Draining) {
             return;
         }
         let record = self.containers_exit(pod, ExitReason::Killed, cause);
@@ -309,6 +316,7 @@ impl World {
         if let Some(event) = self.pods[pod.index()].life_event.take() {
             self.agenda.cancel(event);
         }
+        self.pods[pod.index()].pulling = false;
         self.stop_probing(pod);
     }
 

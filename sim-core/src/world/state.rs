@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use super::images::Images;
 use super::probing::Health;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
@@ -55,6 +56,8 @@ pub(super) struct NodeState {
     pub docker: DockerHost,
     /// Phase of its kubelet's relist.
     pub relist_phase: SimDuration,
+    /// The images it holds.
+    pub images: Images,
 }
 
 /// A link's health.
@@ -107,6 +110,8 @@ pub(super) struct Pod {
     pub ready_since: SimTime,
     /// Its kubelet or daemon is stopping it.
     pub stopping: bool,
+    /// Starting, and waiting for its image.
+    pub pulling: bool,
     pub node: Option<NodeId>,
     pub address: Option<IpAddr>,
     /// (container port, host port).

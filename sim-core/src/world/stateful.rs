@@ -1,6 +1,6 @@
-//! The StatefulSet controller (D22). OrderedReady: up one by one from the lowest ordinal, down one by one from the highest,
-//! and nothing while a pod is missing, not ready or still going. Parallel: up and down at once. Updates go one by one from
-//! the highest ordinal down to the partition, under either policy.
+//! The StatefulSet controller (D22). `OrderedReady`: up one by one from the lowest ordinal, down one by one from the
+//! highest, and nothing while a pod is missing, not ready or still going. `Parallel`: up and down at once. Updates go one by
+//! one from the highest ordinal down to the partition, under either policy.
 
 use super::World;
 use super::state::{Pod, PodState};

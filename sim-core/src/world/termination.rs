@@ -75,6 +75,8 @@ impl World {
         match state.state {
             PodState::Gone | PodState::Lost => {}
             PodState::Pending | PodState::Bound | PodState::Waiting => self.has_stopped(pod),
+            // No container of it has started yet.
+            PodState::Starting if state.pulling => self.has_stopped(pod),
             PodState::Running | PodState::Starting | PodState::Draining => {
                 self.pods[pod.index()].stopping = true;
                 let stop = match self.model.address_model {

@@ -142,6 +142,7 @@ pub(crate) struct ContainerObject {
     pub(crate) liveness_probe: Option<ProbeObject>,
     pub(crate) readiness_probe: Option<ProbeObject>,
     pub(crate) lifecycle: Option<LifecycleObject>,
+    pub(crate) image_pull_policy: Option<String>,
     pub(crate) env: List<Variable>,
     pub(crate) command: List<Value>,
     pub(crate) args: List<Value>,
@@ -386,7 +387,7 @@ pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     ),
     (
         "container",
-        "name, ports, startupProbe, livenessProbe, readinessProbe, lifecycle.preStop.{sleep.seconds, exec.command}; env.{name, value}, command and args \
+        "name, ports, imagePullPolicy, startupProbe, livenessProbe, readinessProbe, lifecycle.preStop.{sleep.seconds, exec.command}; env.{name, value}, command and args \
          for `podwire init`",
     ),
     ("container port", "name, containerPort, hostPort, protocol"),

@@ -216,6 +216,10 @@ fn container(object: &ContainerObject, place: &Place, sink: &mut Sink) -> DraftC
         ports.push(ContainerPort { name: entry.name.clone().unwrap_or_default(), port: number, host_port, protocol });
         port_places.push(at);
     }
+    if object.image_pull_policy.as_deref() == Some("Never") {
+        let message = "a node without the image pulls it here all the same, if `imagePullTime` is set";
+        sink.report(PARTLY_MODELLED, &place.at("imagePullPolicy"), message);
+    }
     let (probes, probe_places) = probes::read(object, &ports, place, sink);
     DraftContainer { container: Container { name, ports, probes }, port_places, probe_places }
 }
