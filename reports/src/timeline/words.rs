@@ -22,10 +22,7 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         Body::NodeCordoned { node } => format!("{} takes no new pods", names.node(node)),
         Body::NodeUncordoned { node } => format!("{} takes new pods again", names.node(node)),
         Body::ServiceDeleted { service } => names.service(service),
-        Body::TemplateUsed { workload, hash } => format!("{} {}", names.workload(workload), hash.as_str()),
-        Body::ReplicasWanted { workload, revision, replicas } => {
-            format!("{} template {revision}: {replicas}", names.workload(workload))
-        }
+        Body::TemplateUsed { .. } | Body::ReplicasWanted { .. } => of_workload(body, names),
         Body::NodeRegistered { node, address, subnet } => format!("{} {address}, {subnet}", names.node(node)),
         Body::NodeDown { node } => format!("{} stops", names.node(node)),
         Body::NodeUp { node } => format!("{} has booted", names.node(node)),
@@ -34,10 +31,8 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         Body::NodeReady { node } => format!("{} is heard again", names.node(node)),
         Body::NodeTainted { node } => format!("{} node.kubernetes.io/unreachable:NoExecute", names.node(node)),
         Body::ServiceCreated { service, cluster_ip } => format!("{} {cluster_ip}", names.service(service)),
-        Body::NodePortAllocated { service_port, node_port } => {
-            format!("{} on port {node_port} of every node", names.service_port(service_port))
-        }
-        Body::EndpointAdded { .. }
+        Body::NodePortAllocated { .. }
+        | Body::EndpointAdded { .. }
         | Body::EndpointRemoved { .. }
         | Body::RegistryAdded { .. }
         | Body::RegistryRemoved { .. }
@@ -87,10 +82,24 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
     }
 }
 
+#[allow(clippy::wildcard_enum_match_arm)] // `what` is the complete list
+fn of_workload(body: &Body, names: &Names) -> String {
+    match *body {
+        Body::TemplateUsed { workload, hash } => format!("{} {}", names.workload(workload), hash.as_str()),
+        Body::ReplicasWanted { workload, revision, replicas } => {
+            format!("{} template {revision}: {replicas}", names.workload(workload))
+        }
+        _ => String::new(),
+    }
+}
+
 /// What is said of the addresses that rules, registries and clients hold.
 #[allow(clippy::wildcard_enum_match_arm)] // `what` is the complete list
 fn of_addresses(body: &Body, names: &Names) -> String {
     match *body {
+        Body::NodePortAllocated { service_port, node_port } => {
+            format!("{} on port {node_port} of every node", names.service_port(service_port))
+        }
         Body::EndpointAdded { service_port, address, port, version, .. }
         | Body::RegistryAdded { service_port, address, port, version, .. } => {
             format!("{} gains {address}:{port} (version {version})", names.service_port(service_port))

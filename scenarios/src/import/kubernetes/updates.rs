@@ -41,15 +41,14 @@ fn stateful(kind: WorkloadKind) -> bool {
     kind == WorkloadKind::StatefulSet
 }
 
-/// OrderedReady is the default (D22).
+/// `OrderedReady` is the default (D22).
 fn parallel(given: Option<&str>, kind: WorkloadKind, place: &Place, sink: &mut Sink) -> bool {
     match given {
-        None => {}
         Some(_) if !stateful(kind) => {
             let message = format!("a {} has no `podManagementPolicy`, so this changes nothing", kind.reference());
             sink.report(PARTLY_MODELLED, place, message);
         }
-        Some("OrderedReady") => {}
+        None | Some("OrderedReady") => {}
         Some("Parallel") => return true,
         Some(other) => {
             let message = format!("`{other}` is not a policy of managing pods");
