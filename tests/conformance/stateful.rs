@@ -1,4 +1,4 @@
-//! StatefulSets: the order of their pods, updates that stop at a partition, and pods of dead machines.
+//! `StatefulSet`s: the order of their pods, updates that stop at a partition, and pods of dead machines.
 
 use sim_core::model::ids::NodeId;
 use sim_core::trace::{Body, Level, Record};
@@ -88,9 +88,9 @@ fn a_pod_of_a_dead_machine_comes_back_once_its_object_is_gone() {
     // While nobody boots it, nobody comes.
     let never = set("", &crash.replace("for: 600s, ", ""));
     assert_eq!(made(&never), []);
-    let placed = records.iter().filter_map(|record| match record.body {
+    let mut placed = records.iter().filter_map(|record| match record.body {
         Body::PodScheduled { node, .. } => Some(node),
         _ => None,
     });
-    assert_eq!(placed.last(), Some(NodeId(1)));
+    assert_eq!(placed.next_back(), Some(NodeId(1)));
 }
