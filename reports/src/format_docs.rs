@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use sim_core::trace::fields::FieldType;
 use sim_core::trace::record::KINDS;
 use sim_core::trace::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind, TranslationRule,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    TranslationRule,
 };
 
 /// The tables of record kinds, field types and word lists, in Markdown.
@@ -63,6 +64,7 @@ fn word_lists() -> Vec<(&'static str, Vec<String>)> {
         ("ChoiceRule", list(ChoiceRule::ALL.iter().map(|word| (word.code(), word.word())).collect())),
         ("TranslationRule", list(TranslationRule::ALL.iter().map(|word| (word.code(), word.word())).collect())),
         ("AddressPart", list(AddressPart::ALL.iter().map(|word| (word.code(), word.word())).collect())),
+        ("ProbeKind", list(ProbeKind::ALL.iter().map(|word| (word.code(), word.word())).collect())),
     ]
 }
 

@@ -208,7 +208,8 @@ pub(crate) fn value(field_type: FieldType, variant: u8) -> Value {
 
 fn word(list: &str, variant: u8) -> &'static str {
     use sim_core::trace::words::{
-        AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, PendingReason, SegmentKind, TranslationRule,
+        AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, PendingReason, ProbeKind, SegmentKind,
+        TranslationRule,
     };
     match list {
         "Outcome" => Outcome::from_code(variant).unwrap().word(),
@@ -220,6 +221,7 @@ fn word(list: &str, variant: u8) -> &'static str {
         "ChoiceRule" => ChoiceRule::from_code(variant).unwrap().word(),
         "TranslationRule" => TranslationRule::from_code(variant).unwrap().word(),
         "AddressPart" => AddressPart::from_code(variant).unwrap().word(),
+        "ProbeKind" => ProbeKind::from_code(variant).unwrap().word(),
         other => panic!("a word list without values here: {other}"),
     }
 }

@@ -2,6 +2,7 @@
 
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{Container, Protocol, Publish, RestartPolicy, ServiceKind, WorkloadKind};
+use sim_core::model::budgets::Healthy;
 use sim_core::model::lifecycle::{Termination, Updates};
 use sim_core::model::service_traffic::ServiceTraffic;
 use sim_core::model::units::Subnet;
@@ -15,6 +16,7 @@ pub(crate) struct Draft {
     pub(crate) workloads: Vec<DraftWorkload>,
     pub(crate) services: Vec<DraftService>,
     pub(crate) nodes: Vec<DraftNode>,
+    pub(crate) budgets: Vec<DraftBudget>,
     /// What Ingresses send requests to; read for `init`, which looks for the way in.
     pub(crate) ingress_backends: Vec<DraftBackend>,
     /// Objects and compose services that are not imported, as `Kind/name`.
@@ -33,6 +35,18 @@ pub(crate) struct DraftNode {
     pub(crate) control_plane: bool,
     /// Somebody cordoned it.
     pub(crate) unschedulable: bool,
+}
+
+/// A pod disruption budget.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftBudget {
+    pub(crate) place: Place,
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    /// Labels of the pods it means; without any, all of its namespace.
+    pub(crate) selector: Vec<(String, String)>,
+    pub(crate) healthy: Healthy,
+    pub(crate) always_allow_unhealthy: bool,
 }
 
 /// A Service that an Ingress names.
@@ -115,6 +129,8 @@ impl DraftWorkload {
 pub(crate) struct DraftContainer {
     pub(crate) container: Container,
     pub(crate) port_places: Vec<Place>,
+    /// The ports that its probes ask, with the places that say so.
+    pub(crate) probe_places: Vec<(u16, Place)>,
 }
 
 /// The target of a Service port.

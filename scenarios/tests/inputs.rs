@@ -150,7 +150,7 @@ fn the_boutique_has_probes_and_named_services() {
     let scenario = with(&folder, &includes, "from: external, to: 'service/frontend-external:80'");
     let model = &scenario.arms[1].model;
     let frontend = model.workloads.iter().find(|workload| workload.name == "frontend").unwrap();
-    let probe = frontend.containers[0].readiness.unwrap();
+    let probe = frontend.containers[0].probes.readiness.unwrap();
     assert_eq!((probe.initial_delay.to_string(), probe.period.to_string()), ("10s".to_owned(), "10s".to_owned()));
     assert_eq!(frontend.replicas, 1);
 }

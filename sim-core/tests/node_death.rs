@@ -7,8 +7,8 @@ use std::sync::Arc;
 use sim_core::faults::FAULTS;
 use sim_core::kernel::time::{SimDuration, SimTime};
 use sim_core::model::application::{
-    Behaviour, Container, ContainerPort, HostPort, Origin, Protocol, Publish, RestartPolicy, Service, ServiceKind,
-    ServicePort, Source, Target, Workload, WorkloadKind,
+    Behaviour, Container, ContainerPort, HostPort, Origin, Probes, Protocol, Publish, RestartPolicy, Service,
+    ServiceKind, ServicePort, Source, Target, Workload, WorkloadKind,
 };
 use sim_core::model::call::Call;
 use sim_core::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
@@ -42,7 +42,11 @@ fn workload(name: &str, replicas: u32, placement: &[u32], port: Option<u16>) -> 
         replicas,
         template_hash: "5d69c8bb5c".to_owned(),
         labels: vec![],
-        containers: vec![Container { name: name.to_owned(), ports: ports.into_iter().collect(), readiness: None }],
+        containers: vec![Container {
+            name: name.to_owned(),
+            ports: ports.into_iter().collect(),
+            probes: Probes::default(),
+        }],
         restart_policy: RestartPolicy::Always,
         unreachable_toleration: Some(SimDuration::from_secs(300)),
         placement: placement.iter().map(|node| NodeId(*node)).collect(),
@@ -145,6 +149,7 @@ fn model(address_model: AddressModelKind, discovery: Discovery, seed: u64) -> Mo
         sources: vec![source()],
         faults: vec![lost_node()],
         actions: Vec::new(),
+        budgets: Vec::new(),
     };
     Model::new(parts).unwrap()
 }

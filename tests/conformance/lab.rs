@@ -42,7 +42,8 @@ pub(crate) fn world_of(manifests: &[&str], arm: &str, rest: &str, level: Level) 
     World::new(Arc::new(scenario.arms[0].model.clone()), level)
 }
 
-fn records_of(world: &World) -> Vec<Record> {
+/// The whole run of a world.
+pub(crate) fn records_of(world: &World) -> Vec<Record> {
     let mut records = Vec::new();
     world.clone().run(&mut records);
     records

@@ -10,14 +10,18 @@
 
 mod connections;
 mod control;
+mod evictions;
 mod faults;
 mod faults_control;
 mod faults_random;
 mod front;
+mod images;
 mod lab;
 mod names;
+mod probes;
 mod rollout;
 mod services;
+mod stateful;
 mod termination;
 mod traffic;
 mod transport;

@@ -3,6 +3,7 @@
 //! Measured are requests whose intended arrival lies in `[warm-up, duration - drain)`; requests that have not ended are
 //! counted as unfinished and left out of every rate. Integers only; ratios are made when they are shown.
 
+mod actions;
 mod addressing;
 mod balance;
 mod chains;
@@ -19,6 +20,7 @@ pub mod spec;
 mod tests;
 mod trees;
 
+pub use actions::UnfinishedAction;
 pub use addressing::Addressing;
 pub(crate) use balance::ratio;
 pub use balance::{InstanceLoad, ServiceBalance};
@@ -38,6 +40,7 @@ use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Record, TraceHeader, TraceSink};
 
 use crate::trace_io::Names;
+use actions::ActionTally;
 use addressing::AddressingTally;
 use balance::BalanceTally;
 use chains::{Chains, FaultSet};
@@ -87,6 +90,9 @@ pub struct RunMetrics {
     /// What brought the sources' failed requests down; empty when nobody calls anybody.
     #[serde(rename = "leafFailures")]
     pub leaf_failures: Vec<LeafFailure>,
+    /// Actions that have not ended; absent from the JSON report when there are none.
+    #[serde(rename = "unfinishedActions", skip_serializing_if = "Vec::is_empty")]
+    pub unfinished_actions: Vec<UnfinishedAction>,
     /// Names of the scenario's faults, also of those without an outage; not part of the JSON report.
     #[serde(skip)]
     pub faults: Vec<String>,
@@ -113,6 +119,7 @@ pub struct Metrics {
     balance: BalanceTally,
     addressing: AddressingTally,
     outages: OutageTally,
+    actions: ActionTally,
 }
 
 impl Metrics {
@@ -139,6 +146,7 @@ impl Metrics {
             balance: BalanceTally::default(),
             addressing: AddressingTally::default(),
             outages: OutageTally::default(),
+            actions: ActionTally::default(),
         }
     }
 
@@ -174,6 +182,7 @@ impl Metrics {
             edges: edges.map(|(number, edge)| edge.finish(number, header, names, &self.paths)).collect(),
             critical_path: self.paths.finish(header),
             leaf_failures: self.finished_leaves(),
+            unfinished_actions: self.actions.unfinished(header),
             faults: header.faults.clone(),
         }
     }
@@ -358,6 +367,7 @@ impl Metrics {
         self.names.learn(record);
         let faults = self.chains.learn(record);
         self.addressing.control(record);
+        self.actions.take(record);
         self.facts.control(record, faults);
     }
 }

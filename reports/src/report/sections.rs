@@ -99,6 +99,7 @@ pub(super) fn sections(report: &Report) -> Vec<Section> {
         calls::edges(&runs),
         calls::critical_path(&runs),
         outages(&runs),
+        unfinished_actions(&runs),
         load(&runs),
         calls::load(&runs),
         addressing(&runs),
@@ -172,6 +173,27 @@ fn outages(runs: &[&RunReport]) -> Section {
     }
     if !section.table.is_empty() {
         section.notes.push("The stages count from the fault; FROM is the first failed request's arrival.".to_owned());
+    }
+    section
+}
+
+fn unfinished_actions(runs: &[&RunReport]) -> Section {
+    let mut section =
+        Section::new("Unfinished actions", Table::new(&["ARM", "ACTION", ">SINCE", ">REFUSED EVICTIONS"]));
+    for run in runs {
+        for open in &run.metrics.unfinished_actions {
+            section.table.row(vec![
+                run.arm.clone(),
+                open.action.clone(),
+                instant(open.since),
+                human_count(open.refused_evictions),
+            ]);
+        }
+    }
+    if !section.table.is_empty() {
+        let note = "These had not ended when the run did. A refused eviction would leave a disruption budget with too few \
+                    healthy pods, and kubectl asks again every 5 s.";
+        section.notes.push(note.to_owned());
     }
     section
 }

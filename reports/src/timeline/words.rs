@@ -16,14 +16,12 @@ pub(super) fn seconds(ns: u64) -> String {
 pub(crate) fn what(body: &Body, names: &Names) -> String {
     match *body {
         Body::PlanApplied {} => "the initial plan".to_owned(),
-        Body::FaultStarted { fault } => format!("{} begins", names.fault(fault)),
+        Body::FaultStarted { fault: id } | Body::ActionStarted { action: id } => format!("{} begins", names.fault(id)),
         Body::FaultEnded { fault } => format!("{} ends", names.fault(fault)),
-        Body::ActionStarted { action } => format!("{} begins", names.fault(action)),
         Body::ActionCompleted { action } => format!("{} is done", names.fault(action)),
-        Body::NodeCordoned { node } => format!("{} takes no new pods", names.node(node)),
-        Body::NodeUncordoned { node } => format!("{} takes new pods again", names.node(node)),
+        Body::NodeCordoned { .. } | Body::NodeUncordoned { .. } | Body::NodeTainted { .. } => of_taint(body, names),
         Body::ServiceDeleted { service } => names.service(service),
-        Body::TemplateUsed { workload, hash } => format!("{} {}", names.workload(workload), hash.as_str()),
+        Body::TemplateUsed { .. } | Body::ReplicasWanted { .. } => of_workload(body, names),
         Body::NodeRegistered { node, address, subnet } => format!("{} {address}, {subnet}", names.node(node)),
         Body::NodeDown { node } => format!("{} stops", names.node(node)),
         Body::NodeUp { node } => format!("{} has booted", names.node(node)),
@@ -34,7 +32,6 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         Body::ControlPlaneLost { .. } | Body::ControlPlaneFound { .. } => impairments::of_contact(body, names),
         Body::NodeNotReady { node } => format!("{} has been silent for too long", names.node(node)),
         Body::NodeReady { node } => format!("{} is heard again", names.node(node)),
-        Body::NodeTainted { node } => format!("{} node.kubernetes.io/unreachable:NoExecute", names.node(node)),
         Body::ServiceCreated { service, cluster_ip } => format!("{} {cluster_ip}", names.service(service)),
         Body::NodePortAllocated { .. }
         | Body::EndpointAdded { .. }
@@ -50,8 +47,7 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::TargetHealthy { .. }
         | Body::AddressEjected { .. } => of_addresses(body, names),
         Body::LimitReached { limit } => format!("the limit of {limit} is reached"),
-        Body::ReplicasWanted { .. }
-        | Body::PodCreated { .. }
+        Body::PodCreated { .. }
         | Body::PodScheduled { .. }
         | Body::PodPending { .. }
         | Body::AddressAssigned { .. }
@@ -62,6 +58,9 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::PodDeleted { .. }
         | Body::PodGone { .. }
         | Body::StopSignal { .. }
+        | Body::ProbeFailed { .. }
+        | Body::EvictionRefused { .. }
+        | Body::ImagePulled { .. }
         | Body::PortPublished { .. }
         | Body::PortReleased { .. }
         | Body::PortConflict { .. } => of_pod(body, names),
@@ -83,6 +82,27 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::BackendChosen { .. }
         | Body::AddressTranslated { .. }
         | Body::ConntrackEntered { .. } => String::new(),
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm)] // `what` is the complete list
+fn of_taint(body: &Body, names: &Names) -> String {
+    match *body {
+        Body::NodeCordoned { node } => format!("{} takes no new pods", names.node(node)),
+        Body::NodeUncordoned { node } => format!("{} takes new pods again", names.node(node)),
+        Body::NodeTainted { node } => format!("{} node.kubernetes.io/unreachable:NoExecute", names.node(node)),
+        _ => String::new(),
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm)] // `what` is the complete list
+fn of_workload(body: &Body, names: &Names) -> String {
+    match *body {
+        Body::TemplateUsed { workload, hash } => format!("{} {}", names.workload(workload), hash.as_str()),
+        Body::ReplicasWanted { workload, revision, replicas } => {
+            format!("{} template {revision}: {replicas}", names.workload(workload))
+        }
+        _ => String::new(),
     }
 }
 
@@ -131,11 +151,9 @@ fn of_addresses(body: &Body, names: &Names) -> String {
 #[allow(clippy::wildcard_enum_match_arm)] // `what` is the complete list
 fn of_pod(body: &Body, names: &Names) -> String {
     match *body {
-        Body::ReplicasWanted { workload, revision, replicas } => {
-            format!("{} template {revision}: {replicas}", names.workload(workload))
-        }
         Body::PodCreated { pod, workload, .. } => format!("{} for {}", names.pod(pod), names.workload(workload)),
         Body::PodScheduled { pod, node } => format!("{} to {}", names.pod(pod), names.node(node)),
+        Body::ImagePulled { pod, node } => format!("{} has the image of {}", names.node(node), names.pod(pod)),
         Body::PodPending { pod, reason } => format!("{}: {}", names.pod(pod), pending(reason)),
         Body::AddressAssigned { pod, address } => format!("{} gets {address}", names.pod(pod)),
         Body::ContainerExited { pod, reason, .. } => format!("{}: {}", names.pod(pod), exited(reason)),
@@ -150,6 +168,11 @@ fn of_pod(body: &Body, names: &Names) -> String {
             "{}: Bind for 0.0.0.0:{host_port} failed: port is already allocated (by {})",
             names.pod(pod),
             names.pod(holder)
+        ),
+        Body::ProbeFailed { pod, probe, .. } => format!("{}: its {} probe fails", names.pod(pod), probe.word()),
+        Body::EvictionRefused { pod, healthy, wanted } => format!(
+            "{} stays: Cannot evict pod as it would violate the pod's disruption budget ({healthy} healthy, {wanted} wanted)",
+            names.pod(pod)
         ),
         Body::ContainerStarted { pod, .. }
         | Body::PodReady { pod }

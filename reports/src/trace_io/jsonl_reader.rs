@@ -8,7 +8,8 @@ use sim_core::model::ids::PodId;
 use sim_core::model::settings::Subnet;
 use sim_core::trace::fields::{Client, FieldType, Suffix, TemplateHash, Value};
 use sim_core::trace::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind, TranslationRule,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    TranslationRule,
 };
 use sim_core::trace::{Body, Level, Record, TraceHeader};
 
@@ -145,6 +146,7 @@ fn word(list: &str, word: &str) -> Option<&'static str> {
         "ChoiceRule" => ChoiceRule::from_word(word).map(ChoiceRule::word),
         "TranslationRule" => TranslationRule::from_word(word).map(TranslationRule::word),
         "AddressPart" => AddressPart::from_word(word).map(AddressPart::word),
+        "ProbeKind" => ProbeKind::from_word(word).map(ProbeKind::word),
         _ => None,
     }
 }

@@ -11,8 +11,10 @@ pub(super) fn check(draft: &Draft, sink: &mut Sink) {
         draft.workloads.iter().map(|w| (w.kind.reference(), w.namespace.as_str(), w.name.as_str(), &w.place));
     let services = draft.services.iter().map(|s| ("service", s.namespace.as_str(), s.name.as_str(), &s.place));
     let nodes = draft.nodes.iter().map(|node| ("node", "", node.name.as_str(), &node.place));
+    let budgets =
+        draft.budgets.iter().map(|b| ("poddisruptionbudget", b.namespace.as_str(), b.name.as_str(), &b.place));
     let mut seen: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
-    for (kind, namespace, name, place) in workloads.chain(services).chain(nodes) {
+    for (kind, namespace, name, place) in workloads.chain(services).chain(nodes).chain(budgets) {
         if !seen.insert((kind, namespace, name)) {
             report(kind, namespace, name, place, sink);
         }

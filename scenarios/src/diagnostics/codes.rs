@@ -57,7 +57,7 @@ codes! {
     NOTHING_TO_RUN = Error "E0506" "a scenario without anything to run";
     IGNORED_KEYS = Warning "W0101" "keys of a foreign file that are not modelled";
     LENIENT_BOOLEAN = Warning "W0102" "yes, no, on or off read as a boolean, as YAML 1.1 does";
-    SELECTS_NOTHING = Warning "W0201" "a Service without backends";
+    SELECTS_NOTHING = Warning "W0201" "a Service without backends, or a disruption budget without pods";
     PORT_NAME_MISSING = Warning "W0202" "a selected workload has no container port of the Service's target name";
     PARTLY_MODELLED = Warning "W0203" "a field that is read but changes nothing yet";
     UNUSED = Warning "W0204" "something that matches nothing or is not used";

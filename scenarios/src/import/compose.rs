@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 use sim_core::model::application::{
-    Container, ContainerPort, HostPort, Protocol, Publish, RestartPolicy, ServiceKind, WorkloadKind,
+    Container, ContainerPort, HostPort, Probes, Protocol, Publish, RestartPolicy, ServiceKind, WorkloadKind,
 };
 use sim_core::model::lifecycle::{Termination, Updates};
 use sim_core::model::service_traffic::ServiceTraffic;
@@ -208,8 +208,13 @@ fn container(name: &str, ports: &[(Place, u16, Protocol)]) -> DraftContainer {
         protocol: *protocol,
     };
     DraftContainer {
-        container: Container { name: name.to_owned(), ports: ports.iter().map(listens).collect(), readiness: None },
+        container: Container {
+            name: name.to_owned(),
+            ports: ports.iter().map(listens).collect(),
+            probes: Probes::default(),
+        },
         port_places: ports.iter().map(|(at, ..)| at.clone()).collect(),
+        probe_places: Vec::new(),
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod actions;
 mod arrival_file;
+mod budgets;
 mod calls;
 mod faults;
 mod front;
 mod names;
 mod parts;
+mod probes;
 pub(crate) mod refs;
 mod services;
 mod settings;
@@ -99,6 +101,8 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let topology = topology::lower(ctx, &settings.cluster)?;
     let mut workloads = workloads::lower(ctx, &topology);
     let (services, service_ports) = services::lower(ctx, &mut workloads, &settings.cluster);
+    probes::check(ctx, &workloads);
+    let budgets = budgets::lower(ctx, &workloads);
     let mut tables = Tables { topology, workloads, services, service_ports, duration };
     calls::lower(ctx, &mut tables);
     let sources = traffic::lower(ctx, &tables);
@@ -128,6 +132,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
         sources,
         faults,
         actions,
+        budgets,
     };
     match Model::new(parts) {
         Ok(model) => Some(model),

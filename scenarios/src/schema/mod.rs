@@ -250,6 +250,8 @@ pub struct BehaviourSpec {
     pub backlog: Option<u32>,
     /// From starting a container to its listening.
     pub startup: Option<DurationText>,
+    /// How long a node needs to pull the image, the first time that one of its pods starts there (0s).
+    pub image_pull_time: Option<DurationText>,
     /// Share of the requests that fail by themselves after their service (0%).
     pub error_rate: Option<PercentText>,
     /// `sync`: a worker waits for the calls it makes; `async`: it takes other requests meanwhile (sync).

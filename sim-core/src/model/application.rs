@@ -79,9 +79,11 @@ pub struct ContainerPort {
     pub protocol: Protocol,
 }
 
-/// A readiness probe, in whole seconds as Kubernetes counts (D15).
+/// A probe of a kubelet's, in whole seconds as Kubernetes counts (D15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
+    /// The port that it asks, 0 for a name that no port has; `None` for a command, which says what the server would.
+    pub port: Option<u16>,
     /// `initialDelaySeconds`.
     pub initial_delay: SimDuration,
     /// `periodSeconds`, at least 1 s.
@@ -92,6 +94,19 @@ pub struct Probe {
     pub success_threshold: u32,
     /// `failureThreshold`, at least 1.
     pub failure_threshold: u32,
+    /// The probe's own `terminationGracePeriodSeconds`, in place of the pod's.
+    pub grace: Option<SimDuration>,
+}
+
+/// The probes of a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Probes {
+    /// `startupProbe`: the others wait until it has succeeded; its failure restarts the container.
+    pub startup: Option<Probe>,
+    /// `livenessProbe`: its failure restarts the container.
+    pub liveness: Option<Probe>,
+    /// `readinessProbe`: its failure takes the pod out of the Services.
+    pub readiness: Option<Probe>,
 }
 
 /// One container of a pod.
@@ -101,8 +116,8 @@ pub struct Container {
     pub name: String,
     /// The ports it listens on.
     pub ports: Vec<ContainerPort>,
-    /// Its readiness probe, if any.
-    pub readiness: Option<Probe>,
+    /// Its probes.
+    pub probes: Probes,
 }
 
 /// How a host port is chosen under port mapping.
@@ -148,6 +163,8 @@ pub struct Behaviour {
     pub backlog: u32,
     /// From starting a container to its listening.
     pub startup: SimDuration,
+    /// From the first pod of an image on a node to the image being there.
+    pub image_pull_time: SimDuration,
     /// Share of requests that fail by themselves after their service, in millionths.
     pub error_ppm: u32,
     /// Whether a worker waits for the calls it makes.
@@ -175,6 +192,7 @@ impl Default for Behaviour {
             concurrency: None,
             backlog: 4_096,
             startup: SimDuration::from_secs(1),
+            image_pull_time: SimDuration::ZERO,
             error_ppm: 0,
             worker: WorkerModel::Sync,
             shutdown: Shutdown::default(),

@@ -55,6 +55,10 @@ pub struct Updates {
     pub strategy: UpdateStrategy,
     /// `minReadySeconds`: a pod counts as available once it has been Ready for so long.
     pub min_ready: SimDuration,
+    /// `partition` of a StatefulSet: pods below this ordinal keep the template of the start (D22).
+    pub partition: u32,
+    /// `podManagementPolicy: Parallel` of a StatefulSet: pods are made and deleted all at once (D22).
+    pub parallel: bool,
 }
 
 impl Default for Updates {
@@ -64,6 +68,8 @@ impl Default for Updates {
         Self {
             strategy: UpdateStrategy::RollingUpdate { max_surge: quarter, max_unavailable: quarter },
             min_ready: SimDuration::ZERO,
+            partition: 0,
+            parallel: false,
         }
     }
 }

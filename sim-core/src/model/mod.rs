@@ -2,6 +2,7 @@
 //! Knows no files, no YAML and no state of a run.
 
 pub mod application;
+pub mod budgets;
 pub mod call;
 pub mod call_graph;
 mod checks;
@@ -16,6 +17,7 @@ pub mod units;
 use crate::kernel::time::SimDuration;
 use crate::topology::Topology;
 use application::{Service, ServicePort, Source, Workload};
+use budgets::Budget;
 use call::Call;
 use call_graph::CallGraph;
 use ids::{FaultId, ServiceId, ServicePortId, SourceId, WorkloadId};
@@ -119,6 +121,8 @@ pub struct ModelParts {
     pub faults: Vec<Fault>,
     /// Actions; their [`ids::FaultId`]s go on after those of the faults.
     pub actions: Vec<Action>,
+    /// Pod disruption budgets.
+    pub budgets: Vec<Budget>,
 }
 
 /// Why parts do not make a model. Scenario checks find these first, with file and line.

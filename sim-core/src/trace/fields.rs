@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind, TranslationRule,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    TranslationRule,
 };
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
 use crate::model::settings::Subnet;
@@ -292,6 +293,7 @@ macro_rules! word_fields {
 
 word_fields! {
     Outcome, ExitReason, PendingReason, DeleteReason, SegmentKind, DropReason, ChoiceRule, TranslationRule, AddressPart,
+    ProbeKind,
 }
 
 impl Field for Client {

@@ -6,7 +6,8 @@ use super::fields::{Client, Encoder, Field, FieldType, Suffix, TemplateHash, Val
 pub use super::level::{KindInfo, Level};
 use super::record_macro::records;
 use super::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, SegmentKind, TranslationRule,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    TranslationRule,
 };
 use crate::kernel::time::SimTime;
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
@@ -454,5 +455,22 @@ records! {
     /// A node's kubelet and the control plane reach each other again.
     Request ControlPlaneFound = 87 "control-plane-found" {
         node: NodeId => "Which node.",
+    }
+    /// A probe has failed as often in a row as its threshold says. The cause is what its container does.
+    Request ProbeFailed = 90 "probe-failed" {
+        pod: PodId => "Whose container.",
+        container: u8 => "Which container of the pod.",
+        probe: ProbeKind => "Which of its probes.",
+    }
+    /// The API refuses to evict a pod: its disruption budget would be broken. It is asked again, which is not told.
+    Request EvictionRefused = 91 "eviction-refused" {
+        pod: PodId => "Which pod.",
+        healthy: u32 => "How many pods of its budget are healthy.",
+        wanted: u32 => "How many must be.",
+    }
+    /// The image that a pod waits for is on its node.
+    Request ImagePulled = 92 "image-pulled" {
+        pod: PodId => "Which pod.",
+        node: NodeId => "Where.",
     }
 }

@@ -123,6 +123,16 @@ words! {
         Drained = 7 "drained",
     }
 
+    /// What a kubelet's probe decides.
+    ProbeKind {
+        /// Whether the container has started.
+        Startup = 0 "startup",
+        /// Whether it must be restarted.
+        Liveness = 1 "liveness",
+        /// Whether its pod is Ready.
+        Readiness = 2 "readiness",
+    }
+
     /// What a TCP segment carries.
     SegmentKind {
         /// First segment of a connection.

@@ -57,11 +57,11 @@ impl World {
         match self.model.actions[action].kind.change.clone() {
             Change::Restart(workload) => {
                 let stamp = format!("restarted at {}", self.agenda.now().as_nanos());
-                Some(self.roll_out(workload, &stamp, record))
+                Some(self.roll_out(workload, &stamp, false, record))
             }
             Change::SetImage { workload, image } => {
                 let stamp = image.unwrap_or_else(|| self.model.actions[action].name.clone());
-                Some(self.roll_out(workload, &stamp, record))
+                Some(self.roll_out(workload, &stamp, true, record))
             }
             Change::Scale { workload, replicas } => {
                 let controller = &mut self.controllers[workload.index()];
@@ -80,7 +80,7 @@ impl World {
             }
             Change::Drain(victim) => {
                 let node = self.struck_node(victim)?;
-                Some(self.drain(node, record))
+                Some(self.drain(node, action, record))
             }
             Change::DeletePod(victim) => {
                 let Some(Struck::Pod(pod)) = self.find(victim) else { return None };
@@ -108,11 +108,11 @@ impl World {
     }
 
     /// Another template, named after the one before and what changed it.
-    fn roll_out(&mut self, workload: WorkloadId, stamp: &str, record: RecordId) -> Goal {
+    fn roll_out(&mut self, workload: WorkloadId, stamp: &str, other_image: bool, record: RecordId) -> Goal {
         let key = self.model.workload(workload).key();
         let controller = &mut self.controllers[workload.index()];
         let hash = template_hash(&format!("{key} {} {stamp}", controller.newest_hash().as_str()));
-        controller.add_template(hash);
+        controller.add_template(hash, other_image);
         self.ask_controller(workload, record);
         Goal::RolledOut(workload)
     }
@@ -130,14 +130,18 @@ impl World {
         }
     }
 
-    /// All pods at once but those of a DaemonSet, which their controller would put back.
-    fn drain(&mut self, node: NodeId, record: RecordId) -> Goal {
+    /// All pods at once but those of a DaemonSet, which their controller would put back, and those that a budget keeps.
+    fn drain(&mut self, node: NodeId, action: usize, record: RecordId) -> Goal {
         self.cordon(node, record);
         let in_cluster = self.model.address_model == AddressModelKind::FlatPodIp;
         let mut pods = self.pods_on(node);
         pods.retain(|pod| !in_cluster || self.kind_of(*pod) != WorkloadKind::DaemonSet);
         for pod in &pods {
-            self.delete_gracefully(*pod, DeleteReason::Drained, record, 0);
+            if in_cluster {
+                self.evict_by_request(*pod, action, false);
+            } else {
+                self.delete_gracefully(*pod, DeleteReason::Drained, record, 0);
+            }
         }
         Goal::Gone(pods)
     }

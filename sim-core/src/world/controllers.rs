@@ -29,6 +29,8 @@ pub(super) struct Template {
     pub batch: u32,
     /// The ReplicaSet controller will look at it.
     pub sync_planned: bool,
+    /// The number of its image among the workload's.
+    image: u32,
 }
 
 /// A workload's controller.
@@ -54,7 +56,7 @@ impl Controller {
     /// The controller of a workload as its manifest has it.
     pub(super) fn new(workload: &Workload) -> Self {
         let hash = TemplateHash::of(&workload.template_hash);
-        let first = Template { hash, wanted: 0, record: 0, fresh: false, batch: 1, sync_planned: false };
+        let first = Template { hash, wanted: 0, record: 0, fresh: false, batch: 1, sync_planned: false, image: 0 };
         Self { replicas: 0, templates: vec![first], changed: 0, trigger: 0, named: 0, resized: false, swapping: None }
     }
 
@@ -75,8 +77,14 @@ impl Controller {
     }
 
     /// From now on new pods should be made from another template.
-    pub(super) fn add_template(&mut self, hash: TemplateHash) {
-        self.templates.push(Template { hash, wanted: 0, record: 0, fresh: true, batch: 1, sync_planned: false });
+    pub(super) fn add_template(&mut self, hash: TemplateHash, other_image: bool) {
+        let image = self.image_of(self.newest()) + u32::from(other_image);
+        self.templates.push(Template { hash, wanted: 0, record: 0, fresh: true, batch: 1, sync_planned: false, image });
+    }
+
+    /// The number of a template's image among the workload's.
+    pub(super) fn image_of(&self, revision: u32) -> u32 {
+        self.templates[revision as usize].image
     }
 }
 
@@ -247,7 +255,8 @@ impl World {
             }
             WorkloadKind::StatefulSet => {
                 let taken = self.active_pods(workload).any(|pod| self.pods[pod.index()].ordinal == state.ordinal);
-                (state.ordinal < controller.replicas && !taken).then_some(controller.newest())
+                let template = self.template_of_ordinal(workload, state.ordinal);
+                (state.ordinal < controller.replicas && !taken).then_some(template)
             }
             WorkloadKind::DaemonSet if in_cluster => Some(controller.newest()),
             WorkloadKind::Deployment
@@ -265,7 +274,10 @@ impl World {
         }
         let controller = &self.controllers[workload.index()];
         let mut pods = self.active_pods(workload);
-        let newest = pods.all(|pod| self.pods[pod.index()].revision == controller.newest() && self.is_available(pod));
+        let newest = pods.all(|pod| {
+            let state = &self.pods[pod.index()];
+            state.revision == self.template_of_ordinal(workload, state.ordinal) && self.is_available(pod)
+        });
         // Plain Docker replaces only what is there.
         let complete = self.model.address_model == AddressModelKind::PortMapping
             || self.active_pods(workload).count() == controller.replicas as usize;

@@ -43,8 +43,8 @@ pub(super) enum Control {
     Schedule,
     /// A pod's processes listen.
     ContainerUp,
-    /// A pod's probe succeeds.
-    BecomeReady,
+    /// The result of a pod's probe changes.
+    ProbesTurn,
     /// A container is started again.
     Restart,
     /// The kubelet notices that a pod's processes are dead.
@@ -89,6 +89,10 @@ pub(super) enum Control {
     Drained,
     /// A pod that was asked to stop waits no longer for its requests.
     GiveUpDraining,
+    /// The image that a pod waits for is on its node.
+    ImagePulled,
+    /// An action (detail) asks once more for the eviction of a pod.
+    AskForEviction,
 }
 
 /// What a timer is for.

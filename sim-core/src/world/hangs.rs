@@ -232,5 +232,7 @@ const fn is_of_processes(kind: Control) -> bool {
             | Control::Kill
             | Control::Drained
             | Control::GiveUpDraining
+            | Control::ProbesTurn
+            | Control::ImagePulled
     )
 }

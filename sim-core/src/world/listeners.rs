@@ -51,11 +51,14 @@ impl World {
         }
     }
 
-    /// A pod listens on the ports its containers declare, or on any when they declare none.
     fn listens_on(&self, pod: PodId, connection: u32) -> bool {
+        self.declares_port(pod, self.connections[connection].target_port)
+    }
+
+    /// A pod listens on the ports its containers declare, or on any when they declare none.
+    pub(super) fn declares_port(&self, pod: PodId, target: u16) -> bool {
         let containers = &self.model.workload(self.pods[pod.index()].workload).containers;
         let mut ports = containers.iter().flat_map(|container| &container.ports).peekable();
-        let target = self.connections[connection].target_port;
         ports.peek().is_none() || ports.any(|port| port.port == target)
     }
 }

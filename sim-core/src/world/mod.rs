@@ -16,8 +16,10 @@ mod direction;
 mod docker;
 mod endpoints;
 mod event;
+mod evictions;
 mod faults;
 mod hangs;
+mod images;
 mod impairments;
 mod journal;
 mod keepalive;
@@ -34,6 +36,7 @@ mod path_draws;
 mod plans;
 mod pods;
 mod pools;
+mod probing;
 mod recreation;
 mod registry;
 mod removal;
@@ -301,7 +304,7 @@ impl World {
         match kind {
             Control::Schedule => self.schedule_pod(pod),
             Control::ContainerUp => self.container_up(pod),
-            Control::BecomeReady => self.become_ready(pod),
+            Control::ProbesTurn => self.probes_turn(pod),
             Control::Restart => self.restart(pod),
             Control::NoticeExit => self.notice_exit(pod),
             Control::AddressInUse => self.container_cannot_bind(pod),
@@ -324,6 +327,8 @@ impl World {
             Control::Kill => self.kill_stopping(pod),
             Control::Drained => self.leave_if_drained(pod),
             Control::GiveUpDraining => self.give_up_draining(pod),
+            Control::ImagePulled => self.image_pulled(pod),
+            Control::AskForEviction => self.evict_by_request(pod, detail as usize, true),
         }
     }
 }

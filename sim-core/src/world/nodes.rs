@@ -37,6 +37,7 @@ impl World {
             self.release_host_ports(pod, record);
             self.watch_failures(pod, record, true);
         }
+        self.pulls_break_off(node);
         self.stop_node_clients(node, record);
         self.forget_processes(node);
         self.fall_silent(node, record);
@@ -159,6 +160,7 @@ impl World {
         }
         match state.state {
             PodState::Bound if !state.deleted => self.start_pod(pod),
+            PodState::Running if state.ready && !self.passes_readiness(pod) => self.tell_readiness(pod),
             PodState::Running if self.nodes[node.index()].ready => self.report_recovery(pod, cause),
             PodState::Starting | PodState::Waiting if state.ready => {
                 let record = state.record;
@@ -177,9 +179,9 @@ impl World {
 
     /// A healthy pod counts as ready again.
     fn report_recovery(&mut self, pod: PodId, cause: RecordId) {
-        let state = &mut self.pods[pod.index()];
-        if !state.ready && !state.port_clash && !state.deleted && state.ready_event.is_none() {
-            state.record = cause;
+        let state = &self.pods[pod.index()];
+        if !state.ready && !state.deleted && self.passes_readiness(pod) {
+            self.pods[pod.index()].record = cause;
             self.become_ready(pod);
         }
     }

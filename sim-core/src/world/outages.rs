@@ -133,5 +133,6 @@ const fn is_of_api(kind: Control) -> bool {
             | Control::SyncSlices
             | Control::Reconcile
             | Control::SyncReplicas
+            | Control::AskForEviction
     )
 }

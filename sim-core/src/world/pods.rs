@@ -2,14 +2,15 @@
 
 use super::World;
 use super::event::{Control, Event};
+use super::probing::Health;
 use super::state::{Pod, PodState, Server};
 use crate::control::names::suffix;
+use crate::control::restarts;
 use crate::control::scheduler::{Candidate, choose};
-use crate::control::{probes, restarts};
 use crate::kernel::draws::EntityKey;
 use crate::kernel::queue::{EventClass, EventId};
 use crate::kernel::time::{SimDuration, SimTime};
-use crate::model::application::{HostPort, Probe, Protocol, RestartPolicy, Workload, WorkloadKind};
+use crate::model::application::{HostPort, Protocol, RestartPolicy, Workload, WorkloadKind};
 use crate::model::ids::{NodeId, PodId, WorkloadId};
 use crate::model::settings::AddressModelKind;
 use crate::topology::NodeRole;
@@ -49,6 +50,7 @@ impl World {
             created: self.agenda.now(),
             ready_since: SimTime::ZERO,
             stopping: false,
+            pulling: false,
             node: None,
             address: None,
             host_ports: Vec::new(),
@@ -65,7 +67,7 @@ impl World {
             started: SimTime::ZERO,
             killers: Vec::new(),
             life_event: None,
-            ready_event: None,
+            health: Health::default(),
             evict_event: None,
             server: Server::default(),
             first_caller: None,
@@ -152,9 +154,15 @@ impl World {
         if !self.give_addresses(pod) {
             return;
         }
+        self.pull_and_start(pod);
+    }
+
+    /// The processes of a pod begin.
+    pub(super) fn start_containers(&mut self, pod: PodId) {
         let state = &mut self.pods[pod.index()];
         state.state = PodState::Starting;
         state.started = self.agenda.now();
+        self.begin_probing(pod);
         let startup = self.model.workload(self.pods[pod.index()].workload).behaviour.startup;
         let id = self.control_event(startup, Control::ContainerUp, pod.0);
         self.pods[pod.index()].life_event = Some(id);
@@ -199,35 +207,22 @@ impl World {
         }
         self.pods[pod.index()].record = record;
         self.targets_move(record);
+        if self.setting_up {
+            self.begin_probing(pod);
+        }
         if clash {
             self.container_cannot_bind(pod);
-        } else {
-            self.plan_readiness(pod);
         }
+        self.probes_meet_another_answer(pod);
         if !self.setting_up {
             self.register(pod, record);
             self.start_pod_clients(pod, record);
         }
     }
 
-    fn plan_readiness(&mut self, pod: PodId) {
-        let workload = self.model.workload(self.pods[pod.index()].workload);
-        let flat = self.model.address_model == AddressModelKind::FlatPodIp;
-        // Docker's HEALTHCHECK has no effect on traffic (A28); at the start every pod is Ready.
-        let probe = slowest_probe(workload).filter(|_| flat && !self.setting_up);
-        let startup = workload.behaviour.startup;
-        let wait = probes::ready_after(probe, startup).saturating_sub(startup);
-        if wait.is_zero() {
-            return self.become_ready(pod);
-        }
-        let id = self.control_event(wait, Control::BecomeReady, pod.0);
-        self.pods[pod.index()].ready_event = Some(id);
-    }
-
     /// The kubelet reports a pod as ready.
     pub(super) fn become_ready(&mut self, pod: PodId) {
         let state = &mut self.pods[pod.index()];
-        state.ready_event = None;
         if state.node.is_some_and(|node| self.nodes[node.index()].silent.is_some()) {
             // Nobody hears it; it is told when the node is heard again.
             return;
@@ -249,10 +244,6 @@ impl World {
 
     /// A pod counts as not ready.
     pub(super) fn become_unready(&mut self, pod: PodId, cause: RecordId) {
-        let state = &mut self.pods[pod.index()];
-        if let Some(event) = state.ready_event.take() {
-            self.agenda.cancel(event);
-        }
         if std::mem::take(&mut self.pods[pod.index()].serving) {
             self.slices_to_sync(pod);
         }
@@ -286,7 +277,8 @@ impl World {
 
     /// The processes of a pod die.
     pub(super) fn kill_processes(&mut self, pod: PodId, cause: RecordId) {
-        if !matches!(self.pods[pod.index()].state, PodState::Running | PodState::Starting | PodState::Draining) {
+        let state = &self.pods[pod.index()];
+        if state.pulling || !matches!(state.state, PodState::Running | PodState::Starting | PodState::Draining) {
             return;
         }
         let record = self.containers_exit(pod, ExitReason::Killed, cause);
@@ -325,10 +317,11 @@ impl World {
     }
 
     fn cancel_life(&mut self, pod: PodId) {
-        let state = &mut self.pods[pod.index()];
-        for event in [state.life_event.take(), state.ready_event.take()].into_iter().flatten() {
+        if let Some(event) = self.pods[pod.index()].life_event.take() {
             self.agenda.cancel(event);
         }
+        self.pods[pod.index()].pulling = false;
+        self.stop_probing(pod);
     }
 
     /// The kubelet finds dead containers at its next relist (D19).
@@ -349,6 +342,12 @@ impl World {
         if state.stopping {
             return self.has_stopped(pod);
         }
+        self.restart_by_kubelet(pod);
+    }
+
+    /// The kubelet knows that a pod's processes are gone.
+    pub(super) fn restart_by_kubelet(&mut self, pod: PodId) {
+        let state = &self.pods[pod.index()];
         let (cause, node) = (state.record, state.node.expect("a started pod has a node"));
         if self.nodes[node.index()].silent.is_none() {
             self.become_unready(pod, cause);
@@ -423,12 +422,6 @@ fn has_port_clash(workload: &Workload) -> bool {
         }
     }
     false
-}
-
-/// The probe that succeeds last decides when the pod is ready.
-fn slowest_probe(workload: &Workload) -> Option<Probe> {
-    let probes = workload.containers.iter().filter_map(|container| container.readiness);
-    probes.max_by_key(|probe| probes::ready_after(Some(*probe), workload.behaviour.startup))
 }
 
 /// Whether pods of two workloads ask for the same host port (B13), or containers for the same published one.

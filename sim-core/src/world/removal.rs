@@ -2,7 +2,7 @@
 
 use super::World;
 use super::event::{Control, Event};
-use super::state::PodState;
+use super::state::{Pod, PodState};
 use crate::kernel::queue::EventClass;
 use crate::model::application::WorkloadKind;
 use crate::model::ids::PodId;
@@ -22,8 +22,8 @@ impl World {
         } else {
             self.journal.write(now, cause, 0, Body::PodDeleted { pod, reason })
         };
-        let state = self.pods[pod.index()].state;
-        let started = matches!(state, PodState::Running | PodState::Starting | PodState::Draining);
+        let Pod { state, pulling, .. } = self.pods[pod.index()];
+        let started = !pulling && matches!(state, PodState::Running | PodState::Starting | PodState::Draining);
         let record = if started { self.containers_exit(pod, ExitReason::Removed, deleted) } else { deleted };
         self.cut_conversations(pod, record, !started);
         self.erase_pod(pod, deleted, record);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::World;
 use super::controllers::Controller;
 use super::direction::DirectionState;
+use super::images::Images;
 use super::impairments::Impairments;
 use super::journal::Journal;
 use super::load_balancers::LoadBalancers;
@@ -178,6 +179,7 @@ impl World {
             let pod = PodId::from_index(index);
             if self.pods[index].node.is_some() && self.give_addresses(pod) {
                 self.pods[index].state = PodState::Starting;
+                self.image_was_there(pod);
                 self.container_up(pod);
             }
         }
@@ -253,6 +255,7 @@ fn node_state(model: &Model, draws: &mut Draws, name: &str) -> NodeState {
         serves_clients: false,
         docker: DockerHost::new(&model.docker),
         relist_phase: phase(draws, key, "relist-phase", cluster.pleg_relist_period),
+        images: Images::default(),
     }
 }
 

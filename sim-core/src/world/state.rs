@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use super::images::Images;
+use super::probing::Health;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
 use crate::control::versions::ProxyMark;
@@ -54,6 +56,8 @@ pub(super) struct NodeState {
     pub docker: DockerHost,
     /// Phase of its kubelet's relist.
     pub relist_phase: SimDuration,
+    /// The images it holds.
+    pub images: Images,
 }
 
 /// A link's health.
@@ -106,6 +110,8 @@ pub(super) struct Pod {
     pub ready_since: SimTime,
     /// Its kubelet or daemon is stopping it.
     pub stopping: bool,
+    /// Starting, and waiting for its image.
+    pub pulling: bool,
     pub node: Option<NodeId>,
     pub address: Option<IpAddr>,
     /// (container port, host port).
@@ -135,8 +141,8 @@ pub(super) struct Pod {
     pub killers: Vec<RecordId>,
     /// Its next start, listening or death.
     pub life_event: Option<EventId>,
-    /// Its becoming ready.
-    pub ready_event: Option<EventId>,
+    /// What its kubelet's probes have found.
+    pub health: Health,
     /// Its eviction.
     pub evict_event: Option<EventId>,
     pub server: Server,

@@ -1,48 +1,80 @@
-//! The StatefulSet controller (D22, OrderedReady): up one by one from the lowest ordinal, down and through updates one
-//! by one from the highest, and nothing while a pod is missing, not ready or still going.
+//! The StatefulSet controller (D22). `OrderedReady`: up one by one from the lowest ordinal, down one by one from the
+//! highest, and nothing while a pod is missing, not ready or still going. `Parallel`: up and down at once. Updates go one by
+//! one from the highest ordinal down to the partition, under either policy.
 
 use super::World;
-use super::state::PodState;
+use super::state::{Pod, PodState};
+use crate::model::application::WorkloadKind;
 use crate::model::ids::{PodId, WorkloadId};
 use crate::model::lifecycle::UpdateStrategy;
+use crate::model::settings::AddressModelKind;
 use crate::trace::words::DeleteReason;
 
 impl World {
-    /// One pass of a StatefulSet's controller: at most one pod is made or deleted.
+    /// One pass of a StatefulSet's controller.
     pub(super) fn stateful_pass(&mut self, workload: WorkloadId) {
-        let controller = &self.controllers[workload.index()];
-        let (replicas, newest) = (controller.replicas, controller.newest());
-        let (cause, because) = (controller.trigger, controller.changed);
+        let parallel = self.model.workload(workload).updates.parallel;
+        let replicas = self.controllers[workload.index()].replicas;
         for ordinal in 0..replicas {
-            let Some(pod) = self.pod_of_ordinal(workload, ordinal) else {
-                return self.make_pod(workload, Some(ordinal), newest);
-            };
+            let pod = self.pod_of_ordinal(workload, ordinal);
+            if pod.is_none() {
+                let template = self.template_of_ordinal(workload, ordinal);
+                self.make_pod(workload, Some(ordinal), template);
+            }
+            if !parallel && pod.is_none_or(|pod| !self.is_available(pod)) {
+                return;
+            }
+        }
+        if !self.delete_beyond(workload, replicas, parallel) {
+            self.update_highest(workload);
+        }
+    }
+
+    /// Deletes pods that are too many: the highest, or all at once; true when there are any.
+    fn delete_beyond(&mut self, workload: WorkloadId, replicas: u32, all: bool) -> bool {
+        let too_many = |pod: &Pod| pod.workload == workload && pod.ordinal >= replicas && pod.state != PodState::Gone;
+        let pods = self.pods.iter().enumerate().filter(|(_, pod)| too_many(pod));
+        let mut beyond: Vec<(u32, usize)> = pods.map(|(index, pod)| (pod.ordinal, index)).collect();
+        beyond.sort_unstable_by(|one, other| other.cmp(one));
+        for (_, index) in &beyond[..beyond.len().min(if all { usize::MAX } else { 1 })] {
+            self.delete_old(PodId::from_index(*index), DeleteReason::ScaledDown);
+        }
+        !beyond.is_empty()
+    }
+
+    /// The next step of an update: down from the highest ordinal, each pod once those above it are well.
+    fn update_highest(&mut self, workload: WorkloadId) {
+        if !matches!(self.model.workload(workload).updates.strategy, UpdateStrategy::RollingUpdate { .. }) {
+            return;
+        }
+        for ordinal in (0..self.controllers[workload.index()].replicas).rev() {
+            let Some(pod) = self.pod_of_ordinal(workload, ordinal) else { return };
+            if self.pods[pod.index()].revision != self.template_of_ordinal(workload, ordinal) {
+                return self.delete_old(pod, DeleteReason::Updated);
+            }
             if !self.is_available(pod) {
                 return;
             }
         }
-        let beyond = self
-            .pods
-            .iter()
-            .enumerate()
-            .filter(|(_, pod)| pod.workload == workload && pod.ordinal >= replicas && pod.state != PodState::Gone);
-        if let Some((index, _)) = beyond.max_by_key(|(_, pod)| pod.ordinal) {
-            let pod = PodId::from_index(index);
-            return self.delete_gracefully(pod, DeleteReason::ScaledDown, cause, because);
-        }
-        if !matches!(self.model.workload(workload).updates.strategy, UpdateStrategy::RollingUpdate { .. }) {
-            return;
-        }
-        let old = self.active_pods(workload).filter(|pod| self.pods[pod.index()].revision != newest);
-        let highest = old.max_by_key(|pod| self.pods[pod.index()].ordinal);
-        if let Some(pod) = highest {
-            self.delete_gracefully(pod, DeleteReason::Updated, cause, because);
-        }
+    }
+
+    fn delete_old(&mut self, pod: PodId, reason: DeleteReason) {
+        let controller = &self.controllers[self.pods[pod.index()].workload.index()];
+        let (cause, because) = (controller.trigger, controller.changed);
+        self.delete_gracefully(pod, reason, cause, because);
+    }
+
+    /// The template that a pod of this ordinal should have: below a StatefulSet's partition that of the start, because an
+    /// update that stops there never completes.
+    pub(super) fn template_of_ordinal(&self, workload: WorkloadId, ordinal: u32) -> u32 {
+        let definition = self.model.workload(workload);
+        let kept = definition.kind == WorkloadKind::StatefulSet && ordinal < definition.updates.partition;
+        let in_cluster = self.model.address_model == AddressModelKind::FlatPodIp;
+        if kept && in_cluster { 0 } else { self.controllers[workload.index()].newest() }
     }
 
     fn pod_of_ordinal(&self, workload: WorkloadId, ordinal: u32) -> Option<PodId> {
-        let fits =
-            |pod: &super::state::Pod| pod.workload == workload && pod.ordinal == ordinal && pod.state != PodState::Gone;
+        let fits = |pod: &Pod| pod.workload == workload && pod.ordinal == ordinal && pod.state != PodState::Gone;
         self.pods.iter().position(fits).map(PodId::from_index)
     }
 }

@@ -30,9 +30,10 @@ impl World {
         state.ready = false;
         state.condition = record;
         let node = state.node;
-        for event in [state.ready_event.take(), state.evict_event.take()].into_iter().flatten() {
+        if let Some(event) = state.evict_event.take() {
             self.agenda.cancel(event);
         }
+        self.stop_probing(pod);
         self.slices_to_sync(pod);
         if self.model.address_model == AddressModelKind::FlatPodIp && self.replaced_while_lost(pod) {
             self.replace(pod, record);
@@ -75,6 +76,8 @@ impl World {
         match state.state {
             PodState::Gone | PodState::Lost => {}
             PodState::Pending | PodState::Bound | PodState::Waiting => self.has_stopped(pod),
+            // No container of it has started yet.
+            PodState::Starting if state.pulling => self.has_stopped(pod),
             PodState::Running | PodState::Starting | PodState::Draining => {
                 self.pods[pod.index()].stopping = true;
                 let stop = match self.model.address_model {
@@ -98,7 +101,9 @@ impl World {
     /// SIGTERM: the processes exit, or listen no more and finish what they serve.
     pub(super) fn terminate(&mut self, pod: PodId) {
         let state = &self.pods[pod.index()];
-        let (phase, cause) = (state.state, state.condition);
+        // A container that is restarted is not deleted: what its probe found explains it.
+        let cause = if state.health.restarting { state.record } else { state.condition };
+        let phase = state.state;
         if !matches!(phase, PodState::Running | PodState::Starting) {
             return;
         }
@@ -113,8 +118,12 @@ impl World {
         self.close_listeners(pod, record);
         self.retire_clients(pod);
         if let Some(timeout) = shutdown.timeout {
-            self.control_event(timeout, Control::GiveUpDraining, pod.0);
+            let give_up = self.control_event(timeout, Control::GiveUpDraining, pod.0);
+            if self.pods[pod.index()].health.restarting {
+                self.pods[pod.index()].health.stop_events.push(give_up);
+            }
         }
+        self.probes_meet_another_answer(pod);
         self.drain_goes_on(pod);
     }
 
@@ -187,18 +196,22 @@ impl World {
     pub(super) fn kill_stopping(&mut self, pod: PodId) {
         let state = &self.pods[pod.index()];
         let runs = matches!(state.state, PodState::Running | PodState::Starting | PodState::Draining);
-        if state.stopping && runs {
+        if (state.stopping || state.health.restarting) && runs {
             self.exit(pod, ExitReason::Killed);
         }
     }
 
     fn exit(&mut self, pod: PodId, reason: ExitReason) {
         let state = &self.pods[pod.index()];
+        let restarting = state.health.restarting;
         // What explains the exit is the signal, or the deletion when a hook outlasted the grace.
-        let cause = state.record.max(state.condition);
+        let cause = if restarting { state.record } else { state.record.max(state.condition) };
         let record = self.containers_exit(pod, reason, cause);
         self.cut_conversations(pod, record, false);
         self.pods[pod.index()].state = PodState::Waiting;
+        if restarting {
+            return self.restart_by_kubelet(pod);
+        }
         self.has_stopped(pod);
     }
 

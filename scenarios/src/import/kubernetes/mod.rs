@@ -1,7 +1,9 @@
 //! Kubernetes objects: block and flow style, JSON, lists, many documents to a file.
 
+mod budget;
 mod ingress;
 mod node;
+mod probes;
 pub(crate) mod service;
 mod service_traffic;
 mod termination;
@@ -33,6 +35,7 @@ pub(crate) fn import(object: &Value, place: &Place, draft: &mut Draft, sink: &mu
         "Pod" => workload::import_pod(object, place, draft, sink),
         "Service" => service::import(object, place, draft, sink),
         "Node" => node::import(object, place, draft, sink),
+        "PodDisruptionBudget" => budget::import(object, place, draft, sink),
         "Namespace" => import_namespace(object, place, sink),
         // What controllers derive from the objects above, podwire derives itself.
         "EndpointSlice" | "Endpoints" | "Event" | "Lease" | "ControllerRevision" => {}
@@ -68,6 +71,7 @@ const KINDS: &[&str] = &[
     "Pod",
     "Service",
     "Node",
+    "PodDisruptionBudget",
     "Namespace",
     "List",
 ];

@@ -46,6 +46,7 @@ pub(crate) struct Workload {
 pub(crate) struct WorkloadSpec {
     pub(crate) replicas: Option<i64>,
     pub(crate) min_ready_seconds: Option<u32>,
+    pub(crate) pod_management_policy: Option<String>,
     pub(crate) strategy: Option<StrategyObject>,
     pub(crate) update_strategy: Option<StrategyObject>,
     pub(crate) selector: Option<Selector>,
@@ -129,6 +130,7 @@ pub(crate) struct PodSpec {
     pub(crate) host_network: Flag,
     pub(crate) termination_grace_period_seconds: Option<u32>,
     pub(crate) node_name: Option<String>,
+    pub(crate) readiness_gates: List<Value>,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -136,8 +138,11 @@ pub(crate) struct PodSpec {
 pub(crate) struct ContainerObject {
     pub(crate) name: Option<String>,
     pub(crate) ports: List<PortObject>,
+    pub(crate) startup_probe: Option<ProbeObject>,
+    pub(crate) liveness_probe: Option<ProbeObject>,
     pub(crate) readiness_probe: Option<ProbeObject>,
     pub(crate) lifecycle: Option<LifecycleObject>,
+    pub(crate) image_pull_policy: Option<String>,
     pub(crate) env: List<Variable>,
     pub(crate) command: List<Value>,
     pub(crate) args: List<Value>,
@@ -195,6 +200,27 @@ pub(crate) struct ProbeObject {
     pub(crate) timeout_seconds: Option<u32>,
     pub(crate) success_threshold: Option<u32>,
     pub(crate) failure_threshold: Option<u32>,
+    pub(crate) termination_grace_period_seconds: Option<u32>,
+    pub(crate) http_get: Option<ProbedPort>,
+    pub(crate) tcp_socket: Option<ProbedPort>,
+    pub(crate) grpc: Option<ProbedPort>,
+    #[serde(rename = "exec")]
+    pub(crate) _exec: Value,
+}
+
+/// Whom a probe asks; what it asks for does not matter, because a server that listens answers all of it.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct ProbedPort {
+    pub(crate) port: Option<IntOrString>,
+    #[serde(rename = "path")]
+    pub(crate) _path: Value,
+    #[serde(rename = "scheme")]
+    pub(crate) _scheme: Value,
+    #[serde(rename = "httpHeaders")]
+    pub(crate) _http_headers: Value,
+    #[serde(rename = "service")]
+    pub(crate) _service: Value,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -265,6 +291,27 @@ pub(crate) struct ServicePortObject {
     pub(crate) target_port: Option<IntOrString>,
     pub(crate) protocol: Option<String>,
     pub(crate) node_port: Option<i64>,
+}
+
+/// A `PodDisruptionBudget`.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct DisruptionBudget {
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: String,
+    #[serde(rename = "kind")]
+    pub(crate) _kind: String,
+    pub(crate) metadata: Option<Meta>,
+    pub(crate) spec: Option<DisruptionBudgetSpec>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct DisruptionBudgetSpec {
+    pub(crate) min_available: Option<IntOrString>,
+    pub(crate) max_unavailable: Option<IntOrString>,
+    pub(crate) selector: Option<Selector>,
+    pub(crate) unhealthy_pod_eviction_policy: Option<String>,
 }
 
 /// A Namespace: its name is all that matters.
@@ -356,19 +403,24 @@ pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     ),
     ("Deployment", "spec.strategy.{type, rollingUpdate.{maxSurge, maxUnavailable}}"),
     ("StatefulSet, DaemonSet", "spec.updateStrategy.{type, rollingUpdate.maxUnavailable}"),
+    ("StatefulSet", "spec.{podManagementPolicy, updateStrategy.rollingUpdate.partition}"),
     ("ReplicationController", "spec.{replicas, selector, template}"),
     (
         "Pod and template",
         "metadata.labels, spec.{containers, restartPolicy, tolerations, hostNetwork, nodeName, \
-         terminationGracePeriodSeconds}",
+         terminationGracePeriodSeconds, readinessGates}",
     ),
     (
         "container",
-        "name, ports, readinessProbe, lifecycle.preStop.{sleep.seconds, exec.command}; env.{name, value}, command and args \
+        "name, ports, imagePullPolicy, startupProbe, livenessProbe, readinessProbe, lifecycle.preStop.{sleep.seconds, exec.command}; env.{name, value}, command and args \
          for `podwire init`",
     ),
     ("container port", "name, containerPort, hostPort, protocol"),
-    ("readinessProbe", "initialDelaySeconds, periodSeconds, timeoutSeconds, successThreshold, failureThreshold"),
+    (
+        "startupProbe, livenessProbe, readinessProbe",
+        "initialDelaySeconds, periodSeconds, timeoutSeconds, successThreshold, failureThreshold, \
+         terminationGracePeriodSeconds, httpGet.{port, path, scheme, httpHeaders}, tcpSocket.port, grpc.{port, service}, exec",
+    ),
     ("toleration", "key, operator, effect, tolerationSeconds"),
     (
         "Service",
@@ -378,6 +430,7 @@ pub(crate) const SUPPORTED: &[(&str, &str)] = &[
     ),
     ("Service port", "name, port, targetPort, protocol, nodePort"),
     ("Node", "metadata.{name, labels}, spec.{podCIDR, taints, unschedulable}"),
+    ("PodDisruptionBudget", "spec.{minAvailable, maxUnavailable, selector.matchLabels, unhealthyPodEvictionPolicy}"),
     ("Namespace", "metadata.name"),
     ("Ingress", "spec.{defaultBackend, rules.http.paths.backend}, for `podwire init`"),
     ("List", "items"),

@@ -13,6 +13,7 @@ pub(super) struct Given<'a> {
     pub(super) strategy: Option<&'a StrategyObject>,
     pub(super) update_strategy: Option<&'a StrategyObject>,
     pub(super) min_ready_seconds: Option<u32>,
+    pub(super) pod_management_policy: Option<&'a str>,
 }
 
 /// How a workload of this kind is updated.
@@ -27,10 +28,34 @@ pub(super) fn read(given: &Given<'_>, kind: WorkloadKind, place: &Place, sink: &
         sink.report(PARTLY_MODELLED, &place.at(foreign), message);
     }
     let default = StrategyObject::default();
+    let rolling = object.and_then(|object| object.rolling_update.as_ref());
     Updates {
+        partition: rolling.and_then(|rolling| rolling.partition).filter(|_| stateful(kind)).unwrap_or(0),
+        parallel: parallel(given.pod_management_policy, kind, &place.at("podManagementPolicy"), sink),
         strategy: strategy(object.unwrap_or(&default), kind, &place.at(own), sink),
         min_ready: SimDuration::from_secs(u64::from(given.min_ready_seconds.unwrap_or(0))),
     }
+}
+
+fn stateful(kind: WorkloadKind) -> bool {
+    kind == WorkloadKind::StatefulSet
+}
+
+/// `OrderedReady` is the default (D22).
+fn parallel(given: Option<&str>, kind: WorkloadKind, place: &Place, sink: &mut Sink) -> bool {
+    match given {
+        Some(_) if !stateful(kind) => {
+            let message = format!("a {} has no `podManagementPolicy`, so this changes nothing", kind.reference());
+            sink.report(PARTLY_MODELLED, place, message);
+        }
+        None | Some("OrderedReady") => {}
+        Some("Parallel") => return true,
+        Some(other) => {
+            let message = format!("`{other}` is not a policy of managing pods");
+            sink.help(BAD_VALUE, place, message, "known: OrderedReady, Parallel");
+        }
+    }
+    false
 }
 
 fn strategy(object: &StrategyObject, kind: WorkloadKind, place: &Place, sink: &mut Sink) -> UpdateStrategy {
@@ -61,16 +86,18 @@ fn rolling(object: &RollingUpdateObject, kind: WorkloadKind, place: &Place, sink
     if !deployment && max_surge != Amount::Count(0) {
         sink.report(PARTLY_MODELLED, &place.at("maxSurge"), "no pod comes before the old one of its node is gone");
     }
-    if kind == WorkloadKind::StatefulSet && max_unavailable != Amount::Count(1) {
+    if stateful(kind) && max_unavailable != Amount::Count(1) {
         sink.report(PARTLY_MODELLED, &place.at("maxUnavailable"), "pods of a StatefulSet are updated one by one");
     }
-    if object.partition.is_some_and(|partition| partition > 0) {
-        sink.report(PARTLY_MODELLED, &place.at("partition"), "all ordinals are updated, as with partition 0");
+    if object.partition.is_some_and(|partition| partition > 0) && !stateful(kind) {
+        let message = format!("a {} has no `partition`, so this changes nothing", kind.reference());
+        sink.report(PARTLY_MODELLED, &place.at("partition"), message);
     }
     UpdateStrategy::RollingUpdate { max_surge, max_unavailable }
 }
 
-fn amount(given: Option<&IntOrString>, place: &Place, sink: &mut Sink) -> Option<Amount> {
+/// A number of pods or a share of them.
+pub(super) fn amount(given: Option<&IntOrString>, place: &Place, sink: &mut Sink) -> Option<Amount> {
     let read = match given? {
         IntOrString::Int(count) => u32::try_from(*count).ok().map(Amount::Count),
         IntOrString::Text(text) => {

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 use sim_core::kernel::time::SimDuration;
-use sim_core::model::application::{Container, ContainerPort, Probe, RestartPolicy, WorkloadKind};
+use sim_core::model::application::{Container, ContainerPort, RestartPolicy, WorkloadKind};
 use sim_core::model::lifecycle::Updates;
 
 use super::super::{port, scalar};
-use super::types::{self, ContainerObject, Meta, PodSpec, ProbeObject, Toleration};
-use super::{boolean, identity, ignore_unknown, protocol, termination, updates};
+use super::types::{self, ContainerObject, Meta, PodSpec, Toleration};
+use super::{boolean, identity, ignore_unknown, probes, protocol, termination, updates};
 use crate::canonical::template_hash;
 use crate::decode::decode;
 use crate::diagnostics::codes::{BAD_VALUE, INCOMPLETE_OBJECT, LEFT_OUT, PARTLY_MODELLED};
@@ -47,6 +47,7 @@ pub(crate) fn import(object: &Value, kind: WorkloadKind, place: &Place, draft: &
         strategy: spec.strategy.as_ref(),
         update_strategy: spec.update_strategy.as_ref(),
         min_ready_seconds: spec.min_ready_seconds,
+        pod_management_policy: spec.pod_management_policy.as_deref(),
     };
     let template = spec.template.clone().unwrap_or_default();
     let spec_place = place.at("spec");
@@ -125,6 +126,10 @@ fn build(raw: &Raw<'_>, sink: &mut Sink) -> Option<DraftWorkload> {
     if boolean(pod.host_network, &raw.pod_place.at("hostNetwork"), sink) {
         let message = "hostNetwork is not modelled: the pod gets an address of its own";
         sink.report(PARTLY_MODELLED, &raw.pod_place.at("hostNetwork"), message);
+    }
+    if pod.readiness_gates.iter().next().is_some() {
+        let message = "nobody sets the conditions of readiness gates here, so they are taken to be true from the start";
+        sink.report(PARTLY_MODELLED, &raw.pod_place.at("readinessGates"), message);
     }
     let containers = containers(pod, &raw.pod_place, sink);
     if containers.is_empty() {
@@ -211,23 +216,12 @@ fn container(object: &ContainerObject, place: &Place, sink: &mut Sink) -> DraftC
         ports.push(ContainerPort { name: entry.name.clone().unwrap_or_default(), port: number, host_port, protocol });
         port_places.push(at);
     }
-    let readiness = object.readiness_probe.as_ref().map(probe);
-    DraftContainer { container: Container { name, ports, readiness }, port_places }
-}
-
-/// Defaults of probes (D15); zero stands for the default, as in the API.
-fn probe(object: &ProbeObject) -> Probe {
-    let seconds = |value: Option<u32>, default: u32| {
-        SimDuration::from_secs(u64::from(value.filter(|seconds| *seconds > 0).unwrap_or(default)))
-    };
-    let times = |value: Option<u32>, default: u32| value.filter(|times| *times > 0).unwrap_or(default);
-    Probe {
-        initial_delay: seconds(object.initial_delay_seconds, 0),
-        period: seconds(object.period_seconds, 10),
-        timeout: seconds(object.timeout_seconds, 1),
-        success_threshold: times(object.success_threshold, 1),
-        failure_threshold: times(object.failure_threshold, 3),
+    if object.image_pull_policy.as_deref() == Some("Never") {
+        let message = "a node without the image pulls it here all the same, if `imagePullTime` is set";
+        sink.report(PARTLY_MODELLED, &place.at("imagePullPolicy"), message);
     }
+    let (probes, probe_places) = probes::read(object, &ports, place, sink);
+    DraftContainer { container: Container { name, ports, probes }, port_places, probe_places }
 }
 
 fn restart_policy(pod: &PodSpec, kind: WorkloadKind, place: &Place, sink: &mut Sink) -> RestartPolicy {
