@@ -69,6 +69,11 @@ pub(crate) fn outcomes(records: &[Record]) -> Vec<(Outcome, u64)> {
 
 /// Times of one kind of segment of one request, in whole seconds after the request's arrival.
 pub(crate) fn seconds_of(records: &[Record], kind: SegmentKind, request: u64) -> Vec<u64> {
+    tenths_of(records, kind, request).into_iter().map(|tenth| tenth / 10).collect()
+}
+
+/// The same in tenths of a second.
+pub(crate) fn tenths_of(records: &[Record], kind: SegmentKind, request: u64) -> Vec<u64> {
     let start = records
         .iter()
         .find(|record| matches!(record.body, Body::RequestArrived { number, .. } if number == request))
@@ -77,7 +82,7 @@ pub(crate) fn seconds_of(records: &[Record], kind: SegmentKind, request: u64) ->
     let sent = records.iter().filter(|record| {
         matches!(record.body, Body::SegmentSent { number, segment, .. } if number == request && segment == kind)
     });
-    sent.map(|record| record.time.since(start).as_nanos() / 1_000_000_000).collect()
+    sent.map(|record| record.time.since(start).as_nanos() / 100_000_000).collect()
 }
 
 /// How many records of a kind there are.

@@ -24,6 +24,9 @@ pub struct Addressing {
     /// How often a client was given addresses, or followed the registry, after the start.
     #[serde(serialize_with = "crate::numbers::integer")]
     pub reconfigurations: u64,
+    /// The most conntrack entries that one node held at one time, where its table has a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conntrack_entries: Option<u32>,
 }
 
 /// The same while a run goes on.

@@ -398,6 +398,10 @@ impl TraceSink for Metrics {
             | Body::SegmentSent { .. }
             | Body::SegmentDropped { .. }
             | Body::SegmentReceived { .. } => {}
+            Body::ConntrackPeak { entries, .. } => {
+                let most = &mut self.addressing.so_far.conntrack_entries;
+                *most = (*most).max(Some(entries));
+            }
             _ => self.control(record),
         }
     }

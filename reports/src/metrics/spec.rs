@@ -193,4 +193,6 @@ metrics! {
         |run, _| Some(number(run.addressing.addresses_per_client));
     "reconfigurations", "count", Run, Request, "how often a client had to learn addresses after the start",
         |run, _| Some(number(run.addressing.reconfigurations));
+    "conntrack_entries", "count", Run, Connection, "most conntrack entries of one node, where its table has a limit",
+        |run, _| run.addressing.conntrack_entries.map(|entries| number(entries.into()));
 }

@@ -282,7 +282,8 @@ impl TraceSink for Timeline {
             | Body::BackendOffered { .. }
             | Body::BackendChosen { .. }
             | Body::AddressTranslated { .. }
-            | Body::ConntrackEntered { .. } => {}
+            | Body::ConntrackEntered { .. }
+            | Body::ConntrackPeak { .. } => {}
             _ => {
                 self.names.learn(record);
                 self.known.insert(record.id, (record.body.kind(), record.time.as_nanos()));

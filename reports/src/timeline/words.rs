@@ -19,19 +19,22 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         Body::FaultStarted { fault: id } | Body::ActionStarted { action: id } => format!("{} begins", names.fault(id)),
         Body::FaultEnded { fault } => format!("{} ends", names.fault(fault)),
         Body::ActionCompleted { action } => format!("{} is done", names.fault(action)),
-        Body::NodeCordoned { .. } | Body::NodeUncordoned { .. } | Body::NodeTainted { .. } => of_taint(body, names),
+        Body::NodeDown { .. }
+        | Body::NodeUp { .. }
+        | Body::NodeNotReady { .. }
+        | Body::NodeReady { .. }
+        | Body::NodeTainted { .. }
+        | Body::NodeCordoned { .. }
+        | Body::NodeUncordoned { .. }
+        | Body::ConntrackFull { .. } => of_node(body, names),
         Body::ServiceDeleted { service } => names.service(service),
         Body::TemplateUsed { .. } | Body::ReplicasWanted { .. } => of_workload(body, names),
         Body::NodeRegistered { node, address, subnet } => format!("{} {address}, {subnet}", names.node(node)),
-        Body::NodeDown { node } => format!("{} stops", names.node(node)),
-        Body::NodeUp { node } => format!("{} has booted", names.node(node)),
         Body::LinkDown { link } | Body::LinkUp { link } => names.link(link),
         Body::NodeHung { .. } | Body::NodeResumed { .. } | Body::NodeSpeed { .. } => impairments::of_pace(body, names),
         Body::ProxyStalled { .. } | Body::ProxyResumed { .. } => impairments::of_rules(body, names),
         Body::LinkLoss { link, a_to_b, b_to_a } => impairments::loss(&names.link(link), a_to_b, b_to_a),
         Body::ControlPlaneLost { .. } | Body::ControlPlaneFound { .. } => impairments::of_contact(body, names),
-        Body::NodeNotReady { node } => format!("{} has been silent for too long", names.node(node)),
-        Body::NodeReady { node } => format!("{} is heard again", names.node(node)),
         Body::ServiceCreated { service, cluster_ip } => format!("{} {cluster_ip}", names.service(service)),
         Body::NodePortAllocated { .. }
         | Body::EndpointAdded { .. }
@@ -64,30 +67,25 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::PortPublished { .. }
         | Body::PortReleased { .. }
         | Body::PortConflict { .. } => of_pod(body, names),
-        Body::RequestArrived { .. }
-        | Body::RequestEnded { .. }
-        | Body::RequestRetried { .. }
-        | Body::RequestHedged { .. }
-        | Body::NameResolved { .. }
-        | Body::ConnectionReused { .. }
-        | Body::ConnectionOpened { .. }
-        | Body::ConnectionAccepted { .. }
-        | Body::ResponseSent { .. }
-        | Body::ConnectionClosed { .. }
-        | Body::SegmentSent { .. }
-        | Body::SegmentDropped { .. }
-        | Body::SegmentReceived { .. }
-        | Body::SocketOpened { .. }
-        | Body::BackendOffered { .. }
-        | Body::BackendChosen { .. }
-        | Body::AddressTranslated { .. }
-        | Body::ConntrackEntered { .. } => String::new(),
+        #[rustfmt::skip] // a list of names, packed
+        Body::RequestArrived { .. } | Body::RequestEnded { .. } | Body::RequestRetried { .. }
+        | Body::RequestHedged { .. } | Body::NameResolved { .. } | Body::ConnectionReused { .. }
+        | Body::ConnectionOpened { .. } | Body::ConnectionAccepted { .. } | Body::ResponseSent { .. }
+        | Body::ConnectionClosed { .. } | Body::SegmentSent { .. } | Body::SegmentDropped { .. }
+        | Body::SegmentReceived { .. } | Body::SocketOpened { .. } | Body::BackendOffered { .. }
+        | Body::BackendChosen { .. } | Body::AddressTranslated { .. } | Body::ConntrackEntered { .. }
+        | Body::ConntrackPeak { .. } => String::new(),
     }
 }
 
 #[allow(clippy::wildcard_enum_match_arm)] // `what` is the complete list
-fn of_taint(body: &Body, names: &Names) -> String {
+fn of_node(body: &Body, names: &Names) -> String {
     match *body {
+        Body::NodeDown { node } => format!("{} stops", names.node(node)),
+        Body::NodeUp { node } => format!("{} has booted", names.node(node)),
+        Body::NodeNotReady { node } => format!("{} has been silent for too long", names.node(node)),
+        Body::NodeReady { node } => format!("{} is heard again", names.node(node)),
+        Body::ConntrackFull { node, entries } => format!("{} takes no more than {entries}", names.node(node)),
         Body::NodeCordoned { node } => format!("{} takes no new pods", names.node(node)),
         Body::NodeUncordoned { node } => format!("{} takes new pods again", names.node(node)),
         Body::NodeTainted { node } => format!("{} node.kubernetes.io/unreachable:NoExecute", names.node(node)),

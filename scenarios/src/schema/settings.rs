@@ -50,6 +50,16 @@ macro_rules! whole_numbers {
 
 whole_numbers!(u8 u32 u64);
 
+impl Setting<u32> for Option<u32> {
+    fn read(number: &u32) -> Result<Self, String> {
+        Ok(Some(*number))
+    }
+
+    fn show(&self) -> String {
+        self.map_or_else(|| "none".to_owned(), |number| number.to_string())
+    }
+}
+
 impl Setting<SubnetText> for Subnet {
     fn read(text: &SubnetText) -> Result<Self, String> {
         let parsed = text.0.split_once('/').and_then(|(address, prefix)| {
@@ -280,6 +290,16 @@ settings! {
         time_wait "timeWait" DurationText => time_wait;
         /// Time of a packet inside one node.
         loopback_latency "loopbackLatency" DurationText => loopback_latency;
+        /// `net.ipv4.icmp_ratelimit`: one ICMP error per client in this time, after six at once; 0s is no limit.
+        icmp_ratelimit "icmp_ratelimit" DurationText => icmp.ratelimit;
+        /// `net.ipv4.icmp_msgs_per_sec`: ICMP errors of a node to all clients.
+        icmp_msgs_per_sec "icmp_msgs_per_sec" u32 => icmp.msgs_per_sec;
+        /// `net.ipv4.icmp_msgs_burst`: of those, so many at once.
+        icmp_msgs_burst "icmp_msgs_burst" u32 => icmp.msgs_burst;
+        /// `net.netfilter.nf_conntrack_max` of every node; without it no table is kept.
+        nf_conntrack_max "nf_conntrack_max" u32 => nf_conntrack_max;
+        /// Source ports that a node's masquerade has for each destination, where `nf_conntrack_max` is set.
+        masquerade_ports "masqueradePorts" PortRangeText => masquerade_ports;
     }
 }
 

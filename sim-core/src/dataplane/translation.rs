@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::conntrack;
 use crate::model::ids::NodeId;
 
 /// The way a connection takes.
@@ -193,7 +194,7 @@ fn source_address(flow: &Flow) -> IpAddr {
 }
 
 fn at_client(flow: &Flow, packet: &mut Packet) -> Passage {
-    let mut passage = Passage { rewrites: Vec::new(), entries: entries_at_client(flow) };
+    let mut passage = Passage { rewrites: Vec::new(), entries: entries(flow)[0] };
     let port = flow.drawn[0];
     match flow.way {
         // What a load balancer rewrites, it rewrites outside.
@@ -226,13 +227,14 @@ fn at_client(flow: &Flow, packet: &mut Packet) -> Passage {
 }
 
 /// Outside there is no such table; what a pod sends to itself or asks ARP for in vain never leaves the pod.
-fn entries_at_client(flow: &Flow) -> u8 {
+fn entries(flow: &Flow) -> [u8; 3] {
     let stays_in_pod = flow.pod.is_some_and(|own| flow.way == Way::Unowned || flow.dialled.ip() == own);
-    u8::from(!flow.outside && !stays_in_pod)
+    let front = flow.front.map(|front| front.node);
+    conntrack::entries(flow.way, !flow.outside && !stays_in_pod, flow.client.node, front, flow.server.node)
 }
 
 fn at_front(flow: &Flow, front: Stop, packet: &mut Packet) -> Passage {
-    let mut passage = Passage { rewrites: Vec::new(), entries: u8::from(front.node != flow.client.node) };
+    let mut passage = Passage { rewrites: Vec::new(), entries: entries(flow)[1] };
     packet.rewrite(&mut passage, Rule::ServiceDnat, Part::Destination, flow.target);
     let kept = matches!(flow.way, Way::NodePortKept | Way::NodePortKeptFromPod | Way::NodePortKeptBehindBalancer);
     // What comes back to its own sender is masqueraded whatever the policy says (C.2).
@@ -244,14 +246,12 @@ fn at_front(flow: &Flow, front: Stop, packet: &mut Packet) -> Passage {
 }
 
 fn at_server(flow: &Flow, packet: &mut Packet) -> Passage {
-    let from = flow.front.unwrap_or(flow.client);
-    let mut passage = Passage { rewrites: Vec::new(), entries: u8::from(flow.server.node != from.node) };
+    let mut passage = Passage { rewrites: Vec::new(), entries: entries(flow)[2] };
     match flow.way {
         Way::PublishedFromContainer | Way::PublishedFromNode | Way::PublishedBehindBalancer => {
             packet.rewrite(&mut passage, Rule::DockerDnat, Part::Destination, flow.target);
         }
         Way::PublishedOnOwnHost => {
-            passage.entries += 1;
             let proxy = SocketAddr::new(flow.server.bridge, flow.drawn[2]);
             packet.rewrite(&mut passage, Rule::DockerProxy, Part::Source, proxy);
             packet.rewrite(&mut passage, Rule::DockerProxy, Part::Destination, flow.target);

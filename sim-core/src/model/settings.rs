@@ -286,6 +286,29 @@ pub struct TransportSettings {
     pub time_wait: SimDuration,
     /// Time of a packet inside a node, from one end to the other (design: 15 us).
     pub loopback_latency: SimDuration,
+    /// How many ICMP errors a node sends.
+    pub icmp: IcmpSettings,
+    /// `net.netfilter.nf_conntrack_max` of every node (C.8; `None`: no table is kept).
+    pub nf_conntrack_max: Option<u32>,
+    /// Source ports of masquerades on every node, for each destination (linux-kernel section 5: 1024-65535).
+    pub masquerade_ports: PortRange,
+}
+
+/// Limits of ICMP errors on each node (E13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcmpSettings {
+    /// `net.ipv4.icmp_ratelimit`: one error per client in this time, after six at once (1 s; 0 is no limit).
+    pub ratelimit: SimDuration,
+    /// `net.ipv4.icmp_msgs_per_sec`: errors to all clients together (1000).
+    pub msgs_per_sec: u32,
+    /// `net.ipv4.icmp_msgs_burst`: of those, so many at once (50).
+    pub msgs_burst: u32,
+}
+
+impl Default for IcmpSettings {
+    fn default() -> Self {
+        Self { ratelimit: SimDuration::from_secs(1), msgs_per_sec: 1_000, msgs_burst: 50 }
+    }
 }
 
 impl Default for TransportSettings {
@@ -298,6 +321,9 @@ impl Default for TransportSettings {
             ip_local_port_range: PortRange { first: 32_768, last: 60_999 },
             time_wait: SimDuration::from_secs(60),
             loopback_latency: SimDuration::from_micros(15),
+            icmp: IcmpSettings::default(),
+            nf_conntrack_max: None,
+            masquerade_ports: PortRange { first: 1_024, last: 65_535 },
         }
     }
 }

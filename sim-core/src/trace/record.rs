@@ -473,4 +473,14 @@ records! {
         pod: PodId => "Which pod.",
         node: NodeId => "Where.",
     }
+    /// A node's conntrack table is full: it drops the SYNs of new connections. Told again once a sixteenth was free.
+    Request ConntrackFull = 100 "conntrack-full" {
+        node: NodeId => "Which node.",
+        entries: u32 => "How many entries it holds.",
+    }
+    /// A node's conntrack table holds more entries than ever before.
+    Connection ConntrackPeak = 101 "conntrack-peak" {
+        node: NodeId => "Which node.",
+        entries: u32 => "How many.",
+    }
 }

@@ -191,6 +191,12 @@ words! {
         NoLocalEndpoint = 70 "no-local-endpoint",
         /// The load balancer does not admit its source.
         SourceRange = 71 "source-range",
+        /// A rule rejects it, and the node has told its clients of too many errors to say so (E13).
+        IcmpLimit = 100 "icmp-limit",
+        /// The node's conntrack table is full (linux-kernel section 6).
+        ConntrackFull = 101 "conntrack-full",
+        /// Every source port of the node's masquerade is in use for this destination (linux-kernel section 5).
+        MasqueradeFull = 102 "masquerade-full",
     }
 
     /// Who chooses among the backends of a list.

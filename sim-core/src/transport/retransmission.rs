@@ -23,6 +23,11 @@ pub fn timeout(base: SimDuration, attempt: u32) -> SimDuration {
     doubled(base, attempt)
 }
 
+/// A wait in whole jiffies, of which there are few.
+pub fn in_jiffies(wait: SimDuration) -> SimDuration {
+    JIFFY * wait.as_nanos().div_ceil(JIFFY.as_nanos())
+}
+
 /// The kernel reports ETIMEDOUT at the first timer at least this long after the first transmission (E6: 924.6 s).
 pub fn give_up_after(retries: u32) -> SimDuration {
     (0..=retries).fold(SimDuration::ZERO, |sum, doublings| sum + doubled(RTO_MIN, doublings).min(RTO_MAX))

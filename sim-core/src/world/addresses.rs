@@ -81,7 +81,17 @@ impl World {
             (false, false) => Way::Direct,
         };
         let via = service_port.map(|_| node);
-        Dial { dialled, target: dialled, pod: None, server_node: node, via, way, because: 0, unowned: None }
+        Dial {
+            dialled,
+            target: dialled,
+            pod: None,
+            server_node: node,
+            via,
+            way,
+            because: 0,
+            unowned: None,
+            undecided: false,
+        }
     }
 
     /// An address of a node's podCIDR: the node itself, a pod, or nobody.
@@ -95,7 +105,17 @@ impl World {
         }
         let own = home == self.clients[client as usize].node;
         let (way, unowned) = if own { (Way::Unowned, Some(0)) } else { (Way::Direct, None) };
-        Dial { dialled, target: dialled, pod: None, server_node: home, via: None, way, because: 0, unowned }
+        Dial {
+            dialled,
+            target: dialled,
+            pod: None,
+            server_node: home,
+            via: None,
+            way,
+            because: 0,
+            unowned,
+            undecided: false,
+        }
     }
 
     fn resolve_mapped(&self, client: u32, dialled: (IpAddr, u16)) -> Resolution {
@@ -111,7 +131,17 @@ impl World {
                 None => Way::PublishedFromNode,
             };
             let (target, because) = (dialled, 0);
-            let dial = Dial { dialled, target, pod: None, server_node: host, via: None, way, because, unowned: None };
+            let dial = Dial {
+                dialled,
+                target,
+                pod: None,
+                server_node: host,
+                via: None,
+                way,
+                because,
+                unowned: None,
+                undecided: false,
+            };
             return Resolution::Dial(dial);
         }
         if outside || !self.model.docker.bridge_subnet.holds(address) {
@@ -211,6 +241,12 @@ impl World {
             let front = Front { cluster_ip, outside, port: known.port, node_port: None };
             Some((ServicePortId::from_index(index), entry(front, dialled, &[])?))
         })
+    }
+
+    /// True when a pod of a node, with a network of its own, has an address now.
+    pub(super) fn has_running_pod(&self, node: NodeId, address: IpAddr) -> bool {
+        let pod = self.pod_at(node, address).map(|pod| self.pods[pod.index()].state);
+        pod.is_some_and(|state| !matches!(state, PodState::Pending | PodState::Bound | PodState::Lost))
     }
 
     /// The pod of a node that has an address now.

@@ -37,13 +37,13 @@ impl World {
             client,
             connection: None,
             aim: None,
-            rejected: 0,
             demand,
             deadline,
             record,
             sent: false,
             sent_at: SimTime::ZERO,
             responded_at: SimTime::ZERO,
+            resent_at: SimTime::ZERO,
             client_attempt: 0,
             server_attempt: 0,
             client_timer: None,
@@ -100,16 +100,7 @@ impl World {
         }
         let places = &mut self.requests[request].exchanges;
         places.iter_mut().filter(|place| **place == Some(exchange)).for_each(|place| *place = None);
-        let Exchange { connection, rejected, .. } = self.exchanges[exchange];
-        if connection.is_none()
-            && let Some(timer) = self.exchanges[exchange].client_timer.take()
-        {
-            // A blocking client that was rejected and has not heard of it yet.
-            self.agenda.disarm(timer);
-            let body = Body::ConnectionClosed { source, number, outcome };
-            self.journal.write(self.agenda.now(), rejected, because, body);
-        }
-        if let Some(connection) = connection {
+        if let Some(connection) = self.exchanges[exchange].connection {
             let state = &mut self.connections[connection];
             state.active -= 1;
             if !state.pooled {

@@ -1,6 +1,7 @@
 //! The client's end of TCP: connecting, sending requests, closing, giving up.
 
 use super::World;
+use super::conntrack::Place;
 use super::event::Timer;
 use super::network::Packet;
 use super::traffic::{ClientEnd, Connection, Exchange, ServerEnd};
@@ -32,7 +33,15 @@ impl World {
         let (node, attempt) = (state.client_node, state.client_attempt);
         let wait = syn::syn_timeout(u32::from(attempt), self.model.transport.tcp_syn_linear_timeouts);
         self.arm_client(connection, wait, Timer::Syn { connection });
-        self.send(node, connection, SegmentKind::Syn, attempt, 0);
+        if self.connections[connection].undecided && !self.is_taken_by_rules(connection) {
+            return;
+        }
+        if let Err((reason, because)) = self.track(connection, Place::Client) {
+            return self.drop_at_client(connection, reason, because);
+        }
+        if !self.is_held_by_arp(connection) {
+            self.send(node, connection, SegmentKind::Syn, attempt, 0);
+        }
     }
 
     /// The SYN timer fires: another SYN, or ETIMEDOUT.
@@ -90,7 +99,18 @@ impl World {
         };
         let timer = self.agenda.arm(wait, EventClass::Transport, Timer::RequestData { exchange });
         self.exchanges[exchange].client_timer = Some(timer);
-        self.send_of_exchange(exchange, SegmentKind::Request, client_attempt);
+        self.exchanges[exchange].resent_at = self.agenda.now();
+        if !self.is_held_by_arp(connection) {
+            self.send_of_exchange(exchange, SegmentKind::Request, client_attempt);
+        }
+    }
+
+    /// Another wait before a request is sent again.
+    pub(super) fn rearm_request(&mut self, exchange: u32, wait: SimDuration) {
+        let timer = self.agenda.arm(wait, EventClass::Transport, Timer::RequestData { exchange });
+        if let Some(before) = self.exchanges[exchange].client_timer.replace(timer) {
+            self.agenda.disarm(before);
+        }
     }
 
     /// A request was not acknowledged: it is sent again, or the kernel gives the connection up (E6).
@@ -106,7 +126,9 @@ impl World {
             return self.loose_exchanges.push(exchange);
         }
         if now.since(self.exchanges[exchange].sent_at) >= give_up {
-            return self.client_fails(connection, Outcome::TimedOut);
+            let soft = self.connections[connection].soft_error;
+            let outcome = if soft { Outcome::HostUnreachable } else { Outcome::TimedOut };
+            return self.client_fails(connection, outcome);
         }
         self.transmit_request(exchange);
     }
@@ -158,15 +180,15 @@ impl World {
             (SegmentKind::Reset | SegmentKind::PortUnreachable, ClientEnd::SynSent) => {
                 self.client_fails(subject, Outcome::ConnectionRefused);
             }
-            (SegmentKind::HostUnreachable, ClientEnd::SynSent) => {
-                self.client_fails(subject, Outcome::HostUnreachable);
+            (SegmentKind::HostUnreachable, ClientEnd::SynSent | ClientEnd::Established) => {
+                self.host_unreachable(subject);
             }
             (SegmentKind::Reset, ClientEnd::Established | ClientEnd::FinWait { .. }) => {
                 self.client_fails(subject, Outcome::ConnectionReset);
             }
             (SegmentKind::SynAck | SegmentKind::EarlyFin, ClientEnd::Closed) => self.client_resets(subject),
             (SegmentKind::ServerFin, ClientEnd::Closed) => self.acknowledge_close(subject),
-            // Duplicates of what was taken before, and ICMP on an established connection (a soft error, E5).
+            // Duplicates of what was taken before.
             _ => {}
         }
     }
@@ -215,7 +237,11 @@ impl World {
     /// The client's kernel has heard from the other end.
     fn hear(&mut self, exchange: u32) {
         let connection = self.exchanges[exchange].connection.expect("a sent request has a connection");
-        self.connections[connection].heard = self.agenda.now();
+        let state = &mut self.connections[connection];
+        state.heard = self.agenda.now();
+        state.soft_error = false;
+        let (node, neighbour) = (state.client_node, state.via.unwrap_or(state.server_node));
+        self.confirm_neighbour(node, neighbour);
     }
 
     fn response_arrives(&mut self, exchange: u32) {
@@ -288,6 +314,7 @@ impl World {
         let Connection { port_table, local_port, .. } = self.connections[connection];
         let timer = Timer::TimeWait { table: port_table, port: local_port };
         self.agenda.arm(self.model.transport.time_wait, EventClass::Transport, timer);
+        self.entries_run_out(connection, Outcome::Ok);
         self.connections[connection].client_end = ClientEnd::Closed;
         self.loose_connections.push(connection);
     }
@@ -354,10 +381,11 @@ impl World {
     /// Forgets the client's end without TIME_WAIT and gives its port back.
     pub(super) fn close_client(&mut self, connection: u32, outcome: Outcome) {
         self.disarm_client(connection);
-        let state = &mut self.connections[connection];
-        if state.client_end == ClientEnd::Closed {
+        if self.connections[connection].client_end == ClientEnd::Closed {
             return;
         }
+        self.entries_run_out(connection, outcome);
+        let state = &mut self.connections[connection];
         state.client_end = ClientEnd::Closed;
         self.loose_connections.push(connection);
         let timers = [state.connect_deadline.take(), state.idle_timer.take()];

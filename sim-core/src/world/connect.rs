@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::World;
 use super::choices::new_balancer;
-use super::event::Timer;
 use super::node_rules::Choice;
 use super::path_draws::Purpose;
 use super::traffic::{Aim, ClientEnd, Connection, Exchange, ServerEnd};
@@ -13,17 +12,16 @@ use crate::control::versions::Backend;
 use crate::dataplane::ephemeral_ports::EphemeralPorts;
 use crate::dataplane::translation::{Way, translations};
 use crate::kernel::draws::{EntityKey, below};
-use crate::kernel::queue::EventClass;
-use crate::kernel::time::SimDuration;
+use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::application::Target;
-use crate::model::call::{Connect, Connections};
+use crate::model::call::Connections;
 use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
 use crate::model::settings::{AddressModelKind, Discovery};
-use crate::topology::{Fabric, NodeRole};
+use crate::topology::NodeRole;
 use crate::trace::fields::Client;
 use crate::trace::words::{Outcome, SegmentKind};
 use crate::trace::{Body, RecordId};
-use crate::transport::{retransmission, syn};
+use crate::transport::retransmission;
 
 /// Where a client's SYN goes.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +39,8 @@ pub(super) struct Dial {
     pub because: RecordId,
     /// Nobody answers ARP for the address; why.
     pub unowned: Option<RecordId>,
+    /// The client's own rules reject it, which it is not told.
+    pub undecided: bool,
 }
 
 /// Where an address leads that is dialled as such.
@@ -164,6 +164,7 @@ impl World {
             Aim::Address { address } => match self.resolve_address(client, address) {
                 Resolution::Dial(dial) => self.open(exchange, dial),
                 Resolution::Service(port) => self.dial_cluster_ip(exchange, port, address),
+                Resolution::Rejected(Outcome::ConnectionRefused) => self.reject_by_rule(exchange, address, 0),
                 Resolution::Rejected(outcome) => self.rejected(exchange, address, outcome, 0),
             },
             Aim::LoadBalancer { address } => self.dial_load_balancer(exchange, address),
@@ -179,6 +180,7 @@ impl World {
                     way: if kept { Way::NodePortKept } else { Way::NodePort },
                     because: 0,
                     unowned: None,
+                    undecided: false,
                 };
                 self.open(exchange, dial);
             }
@@ -205,7 +207,7 @@ impl World {
             Choice::Endpoint(backend) => {
                 self.dial_of_pod(backend, address, self.way_through_cluster_ip(client, backend), because)
             }
-            Choice::Rejected => return self.rejected(exchange, address, Outcome::ConnectionRefused, because),
+            Choice::Rejected => return self.reject_by_rule(exchange, address, because),
             Choice::Dropped => dial_into_nothing(node, address, Way::Dropped, because),
         };
         self.open(exchange, dial);
@@ -225,7 +227,17 @@ impl World {
     pub(super) fn dial_of_pod(&self, backend: Backend, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
         let server_node = self.pods[backend.pod.index()].node.expect("a dialled pod has a node");
         let target = (backend.address, backend.port);
-        Dial { dialled, target, pod: Some(backend.pod), server_node, via: None, way, because, unowned: None }
+        Dial {
+            dialled,
+            target,
+            pod: Some(backend.pod),
+            server_node,
+            via: None,
+            way,
+            because,
+            unowned: None,
+            undecided: false,
+        }
     }
 
     /// A published port on the pod's host; or a private address, which means something on the client's own host only.
@@ -242,7 +254,17 @@ impl World {
             Client::Node(_) | Client::None => Way::PublishedFromNode,
         };
         let dialled = (address, port);
-        Dial { dialled, target: dialled, pod: None, server_node: host, via: None, way, because, unowned: None }
+        Dial {
+            dialled,
+            target: dialled,
+            pod: None,
+            server_node: host,
+            via: None,
+            way,
+            because,
+            unowned: None,
+            undecided: false,
+        }
     }
 
     /// A host-private address (A3): the container of the client's own host that has it, or nobody; `meant` is the record
@@ -261,7 +283,7 @@ impl World {
         let way = if unowned.is_some() { Way::Unowned } else { Way::Direct };
         let pod = local.map(PodId::from_index);
         let dialled = (address, port);
-        Dial { dialled, target: dialled, pod, server_node: node, via: None, way, because, unowned }
+        Dial { dialled, target: dialled, pod, server_node: node, via: None, way, because, unowned, undecided: false }
     }
 
     /// Opens the connection: a local port, the record, the first SYN.
@@ -294,7 +316,9 @@ impl World {
         }
         self.join_pool(connection);
         self.assign(exchange, connection);
-        self.tell_dial(connection);
+        if !dial.undecided {
+            self.tell_dial(connection);
+        }
         self.begin_handshake(connection, dial);
     }
 
@@ -326,6 +350,10 @@ impl World {
             listed: false,
             retired: !pooled,
             arp_at_client: dial.unowned.is_some(),
+            undecided: dial.undecided,
+            soft_error: false,
+            tracked: [0; 3],
+            tracked_until: SimTime::ZERO,
             freed: false,
             exchanges: None,
             active: 0,
@@ -337,7 +365,7 @@ impl World {
             port_table: 0,
             flow: 0,
             record: opened,
-            because: dial.unowned.unwrap_or(0),
+            because: if dial.undecided { dial.because } else { dial.unowned.unwrap_or(0) },
             sent: now,
             server_sent: now,
             established: now,
@@ -346,83 +374,24 @@ impl World {
             client_timer: None,
             server_timer: None,
             connect_deadline: None,
-            arp_timer: None,
+            arp: None,
             idle_timer: None,
             keepalive: None,
             probes: 0,
         })
     }
 
-    /// A SYN leaves at once, unless ARP for its first hop or target must fail first.
+    /// A SYN leaves at once, unless nobody answers the client's own ARP.
     fn begin_handshake(&mut self, connection: u32, dial: Dial) {
-        let Connection { client_node, .. } = self.connections[connection];
-        let target = dial.via.unwrap_or(dial.server_node);
-        let down = !self.nodes[target.index()].up;
-        let cold = down && self.model.topology.fabric() == Fabric::L2 && !self.neighbour_fresh(client_node, target);
-        if cold {
-            self.connections[connection].because = self.nodes[target.index()].power_record;
-            self.connections[connection].arp_at_client = true;
-        }
-        if !self.connections[connection].arp_at_client {
+        if dial.unowned.is_none() {
             return self.start_handshake(connection);
         }
         self.start_connect_deadline(connection);
-        let wait = super::server_tcp::ARP_TIMEOUT;
-        let timer = self.agenda.arm(wait, EventClass::Transport, Timer::ArpFailed { connection });
-        self.connections[connection].arp_timer = Some(timer);
-    }
-
-    /// REJECT on the client's own node: a non-blocking client is refused at once; a blocking one loses the first
-    /// error, and its second SYN brings another (C.3, linux-kernel section 3).
-    fn rejected(&mut self, exchange: u32, (address, port): (IpAddr, u16), outcome: Outcome, because: RecordId) {
-        let Exchange { source, number, record, .. } = self.exchanges[exchange];
-        let body = Body::ConnectionOpened {
-            source: SourceId(source),
-            number,
-            client_port: 0,
-            address,
-            port,
-            pod: None,
-            via: None,
-            translations: 0,
-        };
-        let opened = self.journal.write(self.agenda.now(), record, because, body);
-        self.exchanges[exchange].rejected = opened;
-        self.exchanges[exchange].failed_because = because;
-        match self.connections_of(exchange).connect {
-            // What has no route is told by the call itself, blocking or not.
-            Connect::Blocking if outcome == Outcome::ConnectionRefused => {
-                let (wait, _) = self.second_rejection(exchange);
-                let timer = self.agenda.arm(wait, EventClass::Transport, Timer::Rejected { exchange });
-                self.exchanges[exchange].client_timer = Some(timer);
-            }
-            Connect::NonBlocking | Connect::Blocking => self.rejection_seen(exchange, outcome),
+        let Connection { client, client_node, target, .. } = self.connections[connection];
+        let asker = self.clients[client as usize].address;
+        if let Some(until) = self.resolve_neighbour((client_node, asker, target), None) {
+            self.wait_for_arp(connection, until);
         }
-    }
-
-    /// When a blocking client hears of a rejection, and what: its second SYN's error, unless its patience ends before.
-    fn second_rejection(&self, exchange: u32) -> (SimDuration, Outcome) {
-        let wait = syn::syn_timeout(0, self.model.transport.tcp_syn_linear_timeouts);
-        let patience = self.model.call_of(SourceId(self.exchanges[exchange].source)).connect_timeout;
-        match patience.filter(|patience| *patience < wait) {
-            Some(patience) => (patience, Outcome::ConnectTimeout),
-            None => (wait, Outcome::ConnectionRefused),
-        }
-    }
-
-    /// A blocking client's wait for a connection that its own node rejects is over.
-    pub(super) fn blocked_connect_ends(&mut self, exchange: u32) {
-        self.exchanges[exchange].client_timer = None;
-        let (_, outcome) = self.second_rejection(exchange);
-        self.rejection_seen(exchange, outcome);
-    }
-
-    /// The client sees that its own node rejects the connection.
-    fn rejection_seen(&mut self, exchange: u32, outcome: Outcome) {
-        let Exchange { source, number, rejected, failed_because, .. } = self.exchanges[exchange];
-        let body = Body::ConnectionClosed { source: SourceId(source), number, outcome };
-        self.journal.write(self.agenda.now(), rejected, failed_because, body);
-        self.attempt_ends(exchange, outcome, None, failed_because);
     }
 
     fn port_table(&mut self, client: u32, (address, port): (IpAddr, u16)) -> u32 {
@@ -460,5 +429,15 @@ impl World {
 /// To an address that the client's own node has no rule for: the packet leaves, and nothing comes back. Or to one that it
 /// drops packets to.
 pub(super) fn dial_into_nothing(node: NodeId, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
-    Dial { dialled, target: dialled, pod: None, server_node: node, via: None, way, because, unowned: None }
+    Dial {
+        dialled,
+        target: dialled,
+        pod: None,
+        server_node: node,
+        via: None,
+        way,
+        because,
+        unowned: None,
+        undecided: false,
+    }
 }

@@ -24,6 +24,10 @@ pub(super) enum Event {
     NameStep { client: u32 },
     /// It is time to look whether a connection needs a keepalive probe.
     Keepalive { connection: u32 },
+    /// ARP for the next hop of a connection's packet has failed.
+    ArpFailed { connection: u32 },
+    /// Conntrack entries run out.
+    EntriesExpire { entry: u32 },
     /// A fault begins.
     FaultBegins { fault: u32 },
     /// A fault ends.
@@ -110,16 +114,12 @@ pub(super) enum Timer {
     RequestData { exchange: u32 },
     /// The server sends a response again.
     ResponseData { exchange: u32 },
-    /// ARP for the target has failed.
-    ArpFailed { connection: u32 },
     /// The client gives up connecting.
     ConnectDeadline { connection: u32 },
     /// The client gives up an attempt.
     AttemptTimeout { exchange: u32 },
     /// A request without an answer gets a second attempt.
     Hedge { request: u32 },
-    /// A blocking client notices that its own node rejects the connection.
-    Rejected { exchange: u32 },
     /// A kept connection has been idle for too long.
     Idle { connection: u32 },
     /// A local port leaves TIME_WAIT.

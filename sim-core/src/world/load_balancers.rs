@@ -381,7 +381,17 @@ impl World {
             AddressModelKind::FlatPodIp => (Some(node), Way::NodePortBehindBalancer),
             AddressModelKind::PortMapping => (None, Way::PublishedBehindBalancer),
         };
-        let dial = Dial { dialled, target: address, pod: None, server_node: node, via, way, because, unowned: None };
+        let dial = Dial {
+            dialled,
+            target: address,
+            pod: None,
+            server_node: node,
+            via,
+            way,
+            because,
+            unowned: None,
+            undecided: false,
+        };
         self.open(exchange, dial);
     }
 

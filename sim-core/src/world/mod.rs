@@ -9,6 +9,7 @@ mod choices;
 mod client_tcp;
 mod clients;
 mod connect;
+mod conntrack;
 mod controllers;
 mod daemons;
 mod degraded;
@@ -39,6 +40,7 @@ mod pools;
 mod probing;
 mod recreation;
 mod registry;
+mod rejections;
 mod removal;
 mod renewals;
 mod replicas;
@@ -74,12 +76,14 @@ use crate::topology::routes::Routes;
 use crate::trace::fields::Client;
 use crate::trace::{Body, RecordId, TraceSink};
 use actions::Goal;
+use conntrack::Conntrack;
 use controllers::Controller;
 use direction::DirectionState;
 use event::{Control, Event, Timer};
 use impairments::Impairments;
 use journal::Journal;
 use load_balancers::LoadBalancers;
+use neighbours::Neighbour;
 use network::Packet;
 use node_rules::NodeRules;
 use registry::RegistryEntry;
@@ -118,7 +122,10 @@ pub struct World {
     links: Vec<LinkState>,
     directions: Vec<DirectionState>,
     loopback_departures: u64,
-    neighbours: BTreeMap<(NodeId, NodeId), SimTime>,
+    /// What nodes and pods know of their neighbours: who asks on which node, and for whom.
+    neighbours: BTreeMap<(NodeId, IpAddr, IpAddr), Neighbour>,
+    /// Tables of connections, if they have a limit.
+    conntrack: Option<Conntrack>,
 
     nodes: Vec<NodeState>,
     /// Nodes whose node ports outside traffic may use.
@@ -265,6 +272,8 @@ impl World {
             Event::Deadline { request } => self.deadline_passed(request),
             Event::NameStep { client } => self.name_step(client),
             Event::Keepalive { connection } => self.keepalive_due(connection),
+            Event::ArpFailed { connection } => self.arp_failed(connection),
+            Event::EntriesExpire { entry } => self.entries_expire(entry),
             Event::FaultBegins { fault } => self.fault_begins(fault as usize),
             Event::FaultEnds { fault } => self.fault_ends(fault as usize),
             Event::FaultGoesOn { fault } => self.fault_goes_on(fault as usize),
@@ -290,11 +299,9 @@ impl World {
             Timer::ServerFin { connection } => self.server_fin_timer(connection),
             Timer::RequestData { exchange } => self.request_data_timer(exchange),
             Timer::ResponseData { exchange } => self.response_data_timer(exchange),
-            Timer::ArpFailed { connection } => self.arp_failed(connection),
             Timer::ConnectDeadline { connection } => self.connect_deadline(connection),
             Timer::AttemptTimeout { exchange } => self.attempt_timeout(exchange),
             Timer::Hedge { request } => self.hedge_due(request),
-            Timer::Rejected { exchange } => self.blocked_connect_ends(exchange),
             Timer::Idle { connection } => self.idle_for_too_long(connection),
         }
     }

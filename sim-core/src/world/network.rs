@@ -1,6 +1,7 @@
 //! Packets on links: serialisation, queues, loss, cuts, and the hops of a route.
 
 use super::World;
+use super::conntrack::Place;
 use super::event::Event;
 use super::node_rules::Choice;
 use super::slab::Slab;
@@ -216,24 +217,33 @@ impl World {
     /// The node that forwards outside traffic: chooses the pod at the first SYN, then passes everything on.
     fn pass_front(&mut self, node: NodeId, connection: u32, packet: Packet) {
         let chosen = packet.flags & TO_CLIENT != 0 || self.connections[connection].pod.is_some();
-        if chosen {
-            return self.forward(VertexId(node.0), connection, packet, Origin::Elsewhere);
-        }
-        match self.choose_behind_front(node, connection) {
-            Choice::Endpoint(_) => {
-                self.tell_front(node, connection);
-                self.forward(VertexId(node.0), connection, packet, Origin::Elsewhere);
-            }
-            // No endpoint: the front rejects, and the refusal goes back to the client.
-            Choice::Rejected => {
-                self.take_off(packet);
-                self.send(node, connection, SegmentKind::PortUnreachable, 0, TO_CLIENT | FORWARDED);
-            }
-            Choice::Dropped => {
-                let because = self.connections[connection].because;
-                self.drop_packet(packet, DropReason::NoLocalEndpoint, because);
+        if !chosen {
+            match self.choose_behind_front(node, connection) {
+                Choice::Endpoint(_) => self.tell_front(node, connection),
+                Choice::Rejected => return self.reject_at_front(node, packet),
+                Choice::Dropped => {
+                    let because = self.connections[connection].because;
+                    return self.drop_packet(packet, DropReason::NoLocalEndpoint, because);
+                }
             }
         }
+        if packet.kind == SegmentKind::Syn
+            && let Err((reason, because)) = self.track(connection, Place::Front)
+        {
+            return self.drop_packet(packet, reason, because);
+        }
+        self.forward(VertexId(node.0), connection, packet, Origin::Elsewhere);
+    }
+
+    /// No endpoint: the front rejects, and the refusal goes back to the client, within the limit of ICMP errors.
+    fn reject_at_front(&mut self, node: NodeId, packet: Packet) {
+        let connection = self.connection_of(packet);
+        if !self.tells_client_of(node, connection) {
+            let because = self.connections[connection].because;
+            return self.drop_packet(packet, DropReason::IcmpLimit, because);
+        }
+        self.take_off(packet);
+        self.send(node, connection, SegmentKind::PortUnreachable, 0, TO_CLIENT | FORWARDED);
     }
 
     /// Sends a packet that was delivered to a node on from it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::choices::{algorithm_of, new_balancer};
+use super::conntrack::Place;
 use super::network::{Packet, TO_CLIENT};
 use super::traffic::Connection;
 use crate::balancing::LoadBalancer;
@@ -272,19 +273,31 @@ impl World {
                 return self.drop_here(packet, reason, because);
             }
             // Meanwhile no node has an endpoint any more.
+            Choice::Rejected if !self.tells_client_of(node, connection) => {
+                return self.drop_here(packet, DropReason::IcmpLimit, because);
+            }
             Choice::Rejected => {
                 self.connections[connection].because = because;
                 return self.send(node, connection, SegmentKind::PortUnreachable, 0, TO_CLIENT);
             }
         };
-        let way = self.way_through_cluster_ip(client, backend);
+        self.lead_to(connection, backend);
+        if let Err((reason, because)) = self.track(connection, Place::Client) {
+            return self.drop_here(packet, reason, because);
+        }
+        self.send_on(node, packet);
+    }
+
+    /// The client's own node leads a connection to an endpoint from now on.
+    pub(super) fn lead_to(&mut self, connection: u32, backend: Backend) {
+        let way = self.way_through_cluster_ip(self.connections[connection].client, backend);
+        let server_node = self.pods[backend.pod.index()].node.expect("an endpoint has a node");
         let state = &mut self.connections[connection];
         state.way = way;
         state.pod = Some(backend.pod);
         state.target = backend.address;
         state.target_port = backend.port;
-        state.server_node = self.pods[backend.pod.index()].node.expect("an endpoint has a node");
-        self.send_on(node, packet);
+        state.server_node = server_node;
     }
 
     /// The rules of a node have changed: load balancers that ask it for endpoints of its own hear something else.

@@ -204,12 +204,7 @@ impl World {
 
     /// An attempt that was given up while it waited for a connection waits no more.
     pub(super) fn leave_pool_queue(&mut self, exchange: u32) {
-        let state = &mut self.exchanges[exchange];
-        if let Some(timer) = state.client_timer.take() {
-            // It was not waiting, but had been rejected.
-            self.agenda.disarm(timer);
-            return;
-        }
+        let state = &self.exchanges[exchange];
         let (client, Some(aim)) = (state.client, state.aim) else { return self.leave_name_queue(exchange) };
         if let Some(pool) = self.clients[client as usize].pools.get_mut(&aim.dialled()) {
             pool.waiting.retain(|waiting| *waiting != exchange);

@@ -1,22 +1,20 @@
 //! The server's end of TCP: the handshake, data and its acknowledgement, the end of a connection.
 
 use super::World;
+use super::conntrack::Place;
 use super::event::Timer;
 use super::network::{Packet, TO_CLIENT};
 use super::state::{PodState, Waiting};
-use super::traffic::{ClientEnd, Connection, Exchange, ServerEnd, ServerSide};
+use super::traffic::{Connection, Exchange, ServerEnd, ServerSide};
 use crate::dataplane::translation::Way;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimDuration;
 use crate::model::ids::{NodeId, PodId};
 use crate::model::settings::AddressModelKind;
 use crate::trace::RecordId;
-use crate::trace::words::{DropReason, Outcome, SegmentKind};
+use crate::trace::words::{DropReason, SegmentKind};
 use crate::transport::segment::Train;
 use crate::transport::{retransmission, syn};
-
-/// How long ARP tries before its packets are given up (E10: 3 probes, 1 s apart).
-pub(super) const ARP_TIMEOUT: SimDuration = SimDuration::from_secs(3);
 
 /// What a SYN finds at the address it was sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,13 +69,16 @@ impl World {
         if self.connections[connection].way == Way::Dropped {
             return self.judge_again(node, packet);
         }
+        if let Err((reason, because)) = self.track(connection, Place::Server) {
+            return self.drop_here(packet, reason, because);
+        }
         match self.listener(node, connection) {
             Listener::Listens(pod) => self.take_syn(pod, packet),
             Listener::Refuses(because) => {
                 self.connections[connection].because = because;
                 self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
             }
-            Listener::NoHost(because) => self.start_arp(connection, because),
+            Listener::NoHost(because) => self.miss_pod(node, connection, because),
             Listener::Silent(because) => {
                 self.drop_here(packet, DropReason::NoHost, because);
             }
@@ -125,32 +126,6 @@ impl World {
         }
         state.server_attempt += 1;
         self.send_syn_ack(connection);
-    }
-
-    fn start_arp(&mut self, connection: u32, because: RecordId) {
-        let state = &mut self.connections[connection];
-        state.because = because;
-        if state.arp_timer.is_none() {
-            let timer = self.agenda.arm(ARP_TIMEOUT, EventClass::Transport, Timer::ArpFailed { connection });
-            self.connections[connection].arp_timer = Some(timer);
-        }
-    }
-
-    /// ARP has failed: whoever asked for the address tells the client.
-    pub(super) fn arp_failed(&mut self, connection: u32) {
-        let state = &mut self.connections[connection];
-        state.arp_timer = None;
-        if state.client_end != ClientEnd::SynSent {
-            return;
-        }
-        let asker = if state.arp_at_client { state.client_node } else { state.server_node };
-        if !self.nodes[asker.index()].up {
-            return;
-        }
-        if asker == self.connections[connection].client_node {
-            return self.client_fails(connection, Outcome::HostUnreachable);
-        }
-        self.send(asker, connection, SegmentKind::HostUnreachable, 0, TO_CLIENT);
     }
 
     fn handshake_done(&mut self, connection: u32) {
@@ -271,17 +246,20 @@ impl World {
         }
     }
 
-    /// A node that is up but knows no such connection: its kernel ends the matter for the client.
+    /// A node that is up but knows no such connection: the kernel of whoever has the address now ends the matter for
+    /// the client; nobody answers for an address that has not been given out again.
     fn answer_without_socket(&mut self, node: NodeId, connection: u32) {
         let Connection { pod, target, .. } = self.connections[connection];
+        let Some(pod) = pod else { return };
+        let state = &self.pods[pod.index()];
+        let gone = matches!(state.state, PodState::Gone | PodState::Lost);
         let docker = self.model.address_model == AddressModelKind::PortMapping;
-        let alive = pod.is_some_and(|pod| {
-            let state = &self.pods[pod.index()];
-            let there = docker || state.address == Some(target);
-            there && !matches!(state.state, PodState::Gone | PodState::Lost)
-        });
-        if alive {
-            self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
+        let owned = !gone && (docker || state.address == Some(target));
+        if owned || (!docker && self.has_running_pod(node, target)) {
+            return self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
+        }
+        if !docker {
+            self.miss_pod(node, connection, self.pods[pod.index()].record);
         }
     }
 
@@ -392,7 +370,7 @@ impl World {
             return SimDuration::ZERO;
         }
         let time = self.slowest.map_or(SimDuration::ZERO, |bandwidth| bandwidth.serialisation(train.bytes));
-        retransmission::JIFFY * time.as_nanos().div_ceil(retransmission::JIFFY.as_nanos())
+        retransmission::in_jiffies(time)
     }
 
     fn arm_server(&mut self, connection: u32, wait: SimDuration, timer: Timer) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::World;
+use super::conntrack::Conntrack;
 use super::controllers::Controller;
 use super::direction::DirectionState;
 use super::images::Images;
@@ -19,6 +20,7 @@ use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
 use crate::control::node_lifecycle::MonitorPasses;
 use crate::control::versions::{ProxyMark, VersionedLists};
+use crate::dataplane::icmp_limit::IcmpLimit;
 use crate::kernel::draws::{Draws, EntityKey, Stream, below};
 use crate::kernel::executive::Agenda;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -81,6 +83,7 @@ impl World {
             port_tables: Vec::new(),
             port_table_of: BTreeMap::new(),
             neighbours: BTreeMap::new(),
+            conntrack: None,
             requests: Slab::new(),
             exchanges: Slab::new(),
             connections: Slab::new(),
@@ -109,6 +112,7 @@ impl World {
 
     fn set_up(&mut self) {
         let plan = self.journal.write(SimTime::ZERO, 0, 0, Body::PlanApplied {});
+        self.conntrack = Conntrack::new(&self.model, plan);
         self.register_nodes(plan);
         if self.model.address_model == AddressModelKind::FlatPodIp {
             self.create_services(plan);
@@ -240,6 +244,7 @@ fn node_state(model: &Model, draws: &mut Draws, name: &str) -> NodeState {
         up: true,
         stopped_by: 0,
         power_record: 0,
+        icmp: IcmpLimit::default(),
         silent: None,
         silences: 0,
         ready: true,

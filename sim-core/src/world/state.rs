@@ -8,6 +8,7 @@ use super::probing::Health;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
 use crate::control::versions::ProxyMark;
+use crate::dataplane::icmp_limit::IcmpLimit;
 use crate::kernel::draws::EntityKey;
 use crate::kernel::queue::EventId;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -26,6 +27,8 @@ pub(super) struct NodeState {
     pub stopped_by: u32,
     /// The record of its last stop or boot.
     pub power_record: RecordId,
+    /// ICMP errors that it may send.
+    pub icmp: IcmpLimit,
     /// The record since which the control plane hears nothing of it.
     pub silent: Option<RecordId>,
     /// How often it has fallen silent: the index of the draws that find it out.

@@ -197,8 +197,6 @@ pub(super) struct Exchange {
     pub connection: Option<u32>,
     /// Where it is meant to go, once that is decided.
     pub aim: Option<Aim>,
-    /// The record of a connection that the client's own node rejected.
-    pub rejected: RecordId,
     pub demand: SimDuration,
     pub deadline: SimTime,
     /// The request's arrival, which calls made for it are caused by.
@@ -208,6 +206,8 @@ pub(super) struct Exchange {
     /// When it was sent first, and the response.
     pub sent_at: SimTime,
     pub responded_at: SimTime,
+    /// When the request was sent last.
+    pub resent_at: SimTime,
     pub client_attempt: u8,
     pub server_attempt: u8,
     pub client_timer: Option<TimerId>,
@@ -326,8 +326,16 @@ pub(super) struct Connection {
     pub retired: bool,
     /// ARP that failed or runs was started by the client's own node.
     pub arp_at_client: bool,
+    /// Its own node's rules rejected its first SYN in silence, so that the next one asks them again.
+    pub undecided: bool,
+    /// An ICMP error has come since it was established: what the kernel reports when it gives up (E5).
+    pub soft_error: bool,
     /// The place is free for another connection.
     pub freed: bool,
+    /// Conntrack entries on its client's node, at its front and on its server's node, where they are counted.
+    pub tracked: [u8; 3],
+    /// When those run out, once its client has closed.
+    pub tracked_until: SimTime,
     /// Its exchanges, the newest first.
     pub exchanges: Option<u32>,
     /// Exchanges that its client waits for.
@@ -358,7 +366,8 @@ pub(super) struct Connection {
     pub client_timer: Option<TimerId>,
     pub server_timer: Option<TimerId>,
     pub connect_deadline: Option<TimerId>,
-    pub arp_timer: Option<TimerId>,
+    /// ARP runs for a packet of it.
+    pub arp: Option<EventId>,
     pub idle_timer: Option<TimerId>,
     pub keepalive: Option<EventId>,
     /// Keepalive probes without an answer.

@@ -212,10 +212,13 @@ impl World {
         if !done || state.exchanges.is_some() || state.freed {
             return;
         }
-        let timers = [self.connections[connection].arp_timer.take(), self.connections[connection].server_timer.take()];
-        for timer in timers.into_iter().flatten() {
+        if let Some(timer) = self.connections[connection].server_timer.take() {
             self.agenda.disarm(timer);
         }
+        if let Some(event) = self.connections[connection].arp.take() {
+            self.agenda.cancel(event);
+        }
+        self.leave_entries(connection);
         self.connections[connection].freed = true;
         self.connections.remove(connection);
     }

@@ -2,6 +2,7 @@
 //! how it is read, so a new file is a new test.
 
 mod endpoint_categories;
+mod kernel;
 mod service_packets;
 
 use std::path::Path;
@@ -12,8 +13,14 @@ use serde_json::Value;
 type Check = fn(&Value) -> Result<usize, Vec<String>>;
 
 /// Every kind of file.
-const SCHEMAS: &[(&str, Check)] =
-    &[("endpoint-categories", endpoint_categories::check), ("service-packets", service_packets::check)];
+const SCHEMAS: &[(&str, Check)] = &[
+    ("endpoint-categories", endpoint_categories::check),
+    ("service-packets", service_packets::check),
+    ("kernel-connect", |file| Ok(kernel::each(file, kernel::connect))),
+    ("kernel-established", |file| Ok(kernel::each(file, kernel::established))),
+    // `tests/curl.rs` asks podwire for each of its rows.
+    ("kernel-addresses", |file| Ok(list(file, "rows").len())),
+];
 
 #[test]
 fn all_vectors_hold() {
@@ -37,7 +44,7 @@ fn all_vectors_hold() {
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
-    assert!(cases >= 26 + 64, "{cases} cases in {} files", files.len());
+    assert!(cases >= 26 + 64 + 69, "{cases} cases in {} files", files.len());
 }
 
 /// The text under a key; empty when there is none.
