@@ -52,14 +52,18 @@ spec:
         .unwrap();
     }
     for (name, node_port) in [("near", 30_080), ("far", 30_081), ("trio", 30_082), ("none", 30_083)] {
-        writeln!(
-            text,
-            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{type: NodePort, selector: \
-             {{app: {name}}}, ports: [{{port: 80, nodePort: {node_port}}}]}}"
-        )
-        .unwrap();
+        text.push_str(&service(name, name, node_port, "Cluster"));
     }
+    text.push_str(&service("near-local", "near", 30_084, "Local"));
+    text.push_str(&service("far-local", "far", 30_085, "Local"));
     text
+}
+
+fn service(name: &str, app: &str, node_port: u16, policy: &str) -> String {
+    format!(
+        "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{type: NodePort, \
+         externalTrafficPolicy: {policy}, selector: {{app: {app}}}, ports: [{{port: 80, nodePort: {node_port}}}]}}\n"
+    )
 }
 
 /// Asks with the scenario on standard input.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::World;
-use super::connect::{Dial, Resolution};
+use super::connect::{Dial, Resolution, dial_into_nothing};
 use super::server_tcp::Listener;
 use super::state::PodState;
 use crate::control::versions::Backend;
@@ -49,7 +49,15 @@ impl World {
         }
         let nodes = (0..self.nodes.len()).map(NodeId::from_index);
         let home = nodes.into_iter().find(|node| self.bridge_subnet(*node).is_some_and(|own| own.holds(address)));
-        home.map_or(NO_ROUTE, |home| Resolution::Dial(self.dial_in_subnet(client, home, dialled)))
+        if let Some(home) = home {
+            return Resolution::Dial(self.dial_in_subnet(client, home, dialled));
+        }
+        let state = &self.clients[client as usize];
+        if state.pod.is_some() && self.model.cluster.cluster_cidr.holds(address) {
+            // Nobody masquerades it, so the router's answer does not find back to the pod.
+            return Resolution::Dial(dial_into_nothing(state.node, dialled, Way::Direct, 0));
+        }
+        NO_ROUTE
     }
 
     /// A node's own address and port: a Service's node port, or a port on which nothing listens.
@@ -150,11 +158,16 @@ impl World {
         Resolution::Dial(self.dial_private(state.node, dialled, 0, 0))
     }
 
-    /// What a SYN finds at an address of a node that no pod has: a closed port of the node, or nobody.
+    /// What a SYN finds at an address of a node that no pod has: a closed port of the node, or nobody; at one of no node,
+    /// not even an answer.
     pub(super) fn at_node(&self, node: NodeId, connection: u32) -> Listener {
         let target = self.connections[connection].target;
         let own = self.model.topology.node(node).address == target || self.bridge(node) == Some(target);
-        if own { Listener::Refuses(0) } else { Listener::NoHost(0) }
+        match self.bridge_subnet(node) {
+            _ if own => Listener::Refuses(0),
+            Some(subnet) if !subnet.holds(target) => Listener::Silent(0),
+            _ => Listener::NoHost(0),
+        }
     }
 
     /// The Service port that a source dials: by name, by clusterIP or by node port.

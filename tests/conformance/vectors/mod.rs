@@ -1,6 +1,7 @@
 //! Cases that others' tests and measurements have laid down, as data: every file of `tests/vectors` says by its `schema`
 //! how it is read, so a new file is a new test.
 
+mod affinity;
 mod endpoint_categories;
 mod kernel;
 mod service_packets;
@@ -16,6 +17,7 @@ type Check = fn(&Value) -> Result<usize, Vec<String>>;
 const SCHEMAS: &[(&str, Check)] = &[
     ("endpoint-categories", endpoint_categories::check),
     ("service-packets", service_packets::check),
+    ("kernel-affinity", affinity::check),
     ("kernel-connect", |file| Ok(kernel::each(file, kernel::connect))),
     ("kernel-established", |file| Ok(kernel::each(file, kernel::established))),
     // `tests/curl.rs` asks podwire for each of its rows.
