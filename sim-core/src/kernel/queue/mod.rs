@@ -1,5 +1,9 @@
-//! The future event list: a four-ary heap in the order of law 3, with true cancellation.
-//! Knows time, classes and stated orders; knows nothing of what an event means.
+//! The future event list in the order of law 3, with true cancellation: the next few events sorted, all later ones in
+//! buckets by the bytes of their keys. Knows time, classes and stated orders; knows nothing of what an event means.
+
+mod buckets;
+
+use buckets::Buckets;
 
 use super::time::SimTime;
 
@@ -39,7 +43,10 @@ pub struct EventId {
 const NO_HANDLE: u32 = u32::MAX;
 const CLASS_SHIFT: u32 = 60;
 const LINK_SHIFT: u32 = 36;
-const ARITY: usize = 4;
+/// A bucket of so many entries is sorted; a larger one is split.
+const FEW: usize = 40;
+/// More sorted entries than these are too many to shift at each insertion.
+const MOST: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry<E> {
@@ -57,10 +64,13 @@ fn time_of(key: u128) -> u64 {
     (key >> 64) as u64
 }
 
+/// Where a cancellable event is.
 #[derive(Clone, Copy, Debug)]
-struct Handle {
-    position: u32,
+struct Place {
+    key: u128,
     generation: u32,
+    /// Its position in the buckets, while it is there.
+    position: u32,
 }
 
 /// An event taken from the list.
@@ -78,8 +88,12 @@ pub struct Fired<E> {
 /// packets of class [`EventClass::Link`] by (ingress link, departure number).
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
-    heap: Vec<Entry<E>>,
-    handles: Vec<Handle>,
+    /// The next events, the very next one last; when it is empty, the next one is in the buckets.
+    bottom: Vec<Entry<E>>,
+    /// No key of the bottom is above it, and every key in the buckets is.
+    base: u128,
+    buckets: Buckets<E>,
+    places: Vec<Place>,
     free: Vec<u32>,
     sequence: u64,
 }
@@ -93,22 +107,30 @@ impl<E: Copy> Default for EventQueue<E> {
 impl<E: Copy> EventQueue<E> {
     /// An empty list.
     pub fn new() -> Self {
-        Self { heap: Vec::new(), handles: Vec::new(), free: Vec::new(), sequence: 0 }
+        Self {
+            bottom: Vec::with_capacity(MOST + 1),
+            base: 0,
+            buckets: Buckets::new(),
+            places: Vec::new(),
+            free: Vec::new(),
+            sequence: 0,
+        }
     }
 
     /// Number of pending events.
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.bottom.len() + self.buckets.len()
     }
 
     /// True when nothing is pending.
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.len() == 0
     }
 
     /// The time of the next event.
-    pub fn next_time(&self) -> Option<SimTime> {
-        self.heap.first().map(|entry| SimTime::from_nanos(time_of(entry.key)))
+    pub fn next_time(&mut self) -> Option<SimTime> {
+        self.refill();
+        self.bottom.last().map(|entry| SimTime::from_nanos(time_of(entry.key)))
     }
 
     /// Adds an event behind all events of the same time and class.
@@ -120,12 +142,14 @@ impl<E: Copy> EventQueue<E> {
     /// Adds an event that [`EventQueue::cancel`] can take out again.
     pub fn push_cancellable(&mut self, time: SimTime, class: EventClass, event: E) -> EventId {
         let order = self.next_order(class);
+        let key = key_of(time, order);
         let handle = self.free.pop().unwrap_or_else(|| {
-            self.handles.push(Handle { position: 0, generation: 0 });
-            u32::try_from(self.handles.len() - 1).expect("fewer than 2^32 cancellable events pending")
+            self.places.push(Place { key, generation: 0, position: 0 });
+            u32::try_from(self.places.len() - 1).expect("fewer than 2^32 cancellable events pending")
         });
-        self.insert(Entry { key: key_of(time, order), handle, event });
-        EventId { handle, generation: self.handles[handle as usize].generation }
+        self.places[handle as usize].key = key;
+        self.insert(Entry { key, handle, event });
+        EventId { handle, generation: self.places[handle as usize].generation }
     }
 
     /// Adds the arrival of a packet: at equal times ordered by (link, departure number).
@@ -138,29 +162,36 @@ impl<E: Copy> EventQueue<E> {
 
     /// Takes a pending event out; false when it has fired or was cancelled before.
     pub fn cancel(&mut self, id: EventId) -> bool {
-        let Some(handle) = self.handles.get(id.handle as usize) else { return false };
-        if handle.generation != id.generation {
-            return false;
+        let Some(place) = self.pending(id) else { return false };
+        if place.key > self.base {
+            self.buckets.remove(self.base, place.position, &mut self.places);
+        } else {
+            let at = self.bottom.partition_point(|entry| entry.key > place.key);
+            self.bottom.remove(at);
         }
-        let position = handle.position as usize;
-        self.remove_at(position);
+        self.release(id.handle);
         true
     }
 
     /// When an event will happen; `None` when it has happened or was cancelled.
     pub fn due(&self, id: EventId) -> Option<SimTime> {
-        let handle = self.handles.get(id.handle as usize).filter(|handle| handle.generation == id.generation)?;
-        Some(SimTime::from_nanos(time_of(self.heap[handle.position as usize].key)))
+        self.pending(id).map(|place| SimTime::from_nanos(time_of(place.key)))
     }
 
     /// Takes the next event if it happens at or before `limit`.
     pub fn pop_until(&mut self, limit: SimTime) -> Option<Fired<E>> {
-        if time_of(self.heap.first()?.key) > limit.as_nanos() {
+        self.refill();
+        let entry = *self.bottom.last()?;
+        let time = SimTime::from_nanos(time_of(entry.key));
+        if time > limit {
             return None;
         }
-        let entry = self.remove_at(0);
+        self.bottom.pop();
+        if entry.handle != NO_HANDLE {
+            self.release(entry.handle);
+        }
         let class = EventClass::ALL[(entry.key >> CLASS_SHIFT) as usize & 15];
-        Some(Fired { time: SimTime::from_nanos(time_of(entry.key)), class, event: entry.event })
+        Some(Fired { time, class, event: entry.event })
     }
 
     /// Takes the next event.
@@ -173,73 +204,55 @@ impl<E: Copy> EventQueue<E> {
         (class as u64) << CLASS_SHIFT | self.sequence
     }
 
+    fn pending(&self, id: EventId) -> Option<Place> {
+        let place = self.places.get(id.handle as usize)?;
+        (place.generation == id.generation).then_some(*place)
+    }
+
+    /// A cancellable event is pending no more; its handle names another one from now on.
+    fn release(&mut self, handle: u32) {
+        let place = &mut self.places[handle as usize];
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(handle);
+    }
+
     fn insert(&mut self, entry: Entry<E>) {
-        self.heap.push(entry);
-        self.sift_up(self.heap.len() - 1, entry);
-    }
-
-    fn remove_at(&mut self, position: usize) -> Entry<E> {
-        let removed = self.heap[position];
-        if removed.handle != NO_HANDLE {
-            let handle = &mut self.handles[removed.handle as usize];
-            handle.generation = handle.generation.wrapping_add(1);
-            self.free.push(removed.handle);
-        }
-        let Some(last) = self.heap.pop() else { return removed };
-        if position < self.heap.len() {
-            let hole = self.sink_hole(position, last.key);
-            self.sift_up(hole, last);
-        }
-        removed
-    }
-
-    /// Moves parents of the hole at `position` down until `entry` fits into it.
-    fn sift_up(&mut self, mut position: usize, entry: Entry<E>) {
-        let key = entry.key;
-        while position > 0 {
-            let parent = (position - 1) / ARITY;
-            let above = self.heap[parent];
-            if above.key <= key {
-                break;
-            }
-            self.put(position, above);
-            position = parent;
-        }
-        self.put(position, entry);
-    }
-
-    /// Moves least children up into the hole at `position` while they come before `key`; returns where the hole ends.
-    fn sink_hole(&mut self, mut position: usize, key: u128) -> usize {
-        loop {
-            let first = position * ARITY + 1;
-            let last = (first + ARITY).min(self.heap.len());
-            if first >= last {
-                return position;
-            }
-            let children = &self.heap[first..last];
-            let mut least = 0;
-            let mut least_key = children[0].key;
-            for (index, child) in children.iter().enumerate().skip(1) {
-                if child.key < least_key {
-                    least = index;
-                    least_key = child.key;
-                }
-            }
-            if least_key >= key {
-                return position;
-            }
-            let child = children[least];
-            self.put(position, child);
-            position = first + least;
+        if self.is_empty() {
+            self.base = entry.key;
+            self.bottom.push(entry);
+        } else if entry.key > self.base {
+            self.buckets.insert(self.base, entry, &mut self.places);
+        } else {
+            self.insert_sorted(entry);
         }
     }
 
-    fn put(&mut self, position: usize, entry: Entry<E>) {
-        if entry.handle != NO_HANDLE {
-            self.handles[entry.handle as usize].position =
-                u32::try_from(position).expect("fewer than 2^32 events pending");
+    fn insert_sorted(&mut self, entry: Entry<E>) {
+        let at = self.bottom.partition_point(|later| later.key > entry.key);
+        self.bottom.insert(at, entry);
+        if self.bottom.len() > MOST {
+            self.spill();
         }
-        self.heap[position] = entry;
+    }
+
+    /// Puts the later events of the bottom into buckets.
+    fn spill(&mut self) {
+        let later = self.bottom.len() - MOST / 2;
+        let base = self.bottom[later].key;
+        self.buckets.rebase(self.base, base, &mut self.places);
+        self.base = base;
+        for entry in self.bottom.drain(..later) {
+            self.buckets.insert(self.base, entry, &mut self.places);
+        }
+    }
+
+    /// Sorts the next events into the bottom once it is empty.
+    fn refill(&mut self) {
+        if !self.bottom.is_empty() || self.buckets.len() == 0 {
+            return;
+        }
+        self.base = self.buckets.take_least(self.base, FEW, &mut self.bottom, &mut self.places);
+        self.bottom.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.key));
     }
 }
 
@@ -293,5 +306,20 @@ mod tests {
         queue.push(at(10), EventClass::Link, ());
         assert!(queue.pop_until(at(9)).is_none());
         assert!(queue.pop_until(at(10)).is_some());
+    }
+
+    #[test]
+    fn events_before_those_that_were_looked_at_come_first() {
+        let mut queue = EventQueue::new();
+        for ns in [1_u64 << 40, (1 << 40) + 1, (1 << 40) + (1 << 20)] {
+            queue.push(at(ns), EventClass::Control, ns);
+        }
+        assert_eq!(queue.next_time(), Some(at(1 << 40)));
+        // More than are kept sorted, all before what was next.
+        for ns in (1..=200).rev() {
+            queue.push(at(ns << 16), EventClass::Control, ns << 16);
+        }
+        let order: Vec<u64> = std::iter::from_fn(|| queue.pop()).map(|fired| fired.event).collect();
+        assert!(order.is_sorted() && order.len() == 203, "{order:?}");
     }
 }

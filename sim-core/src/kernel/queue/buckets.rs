@@ -1,0 +1,212 @@
+//! The far part of the future event list: a radix structure over the bytes of the keys, most significant differing byte
+//! first. An entry is kept by how its key differs from the base; nothing in a bucket is sorted.
+//! Knows keys and places; knows no time and no classes.
+
+use super::{Entry, NO_HANDLE, Place};
+
+/// Bytes of a key.
+const LEVELS: usize = 16;
+/// Values of a byte.
+const DIGITS: usize = 256;
+/// Entries of one chunk; a bucket is a chain of chunks, of which only the first one is not full.
+const CHUNK: usize = 32;
+const NO_CHUNK: u32 = u32::MAX;
+
+/// The first chunk of a bucket and the number of its entries.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    first: u32,
+    len: u32,
+}
+
+impl Bucket {
+    /// Where the entries of its first chunk are.
+    fn first_positions(self) -> std::ops::Range<usize> {
+        let start = self.first as usize * CHUNK;
+        start..start + (self.len as usize - 1) % CHUNK + 1
+    }
+}
+
+const EMPTY: Bucket = Bucket { first: NO_CHUNK, len: 0 };
+
+/// Entries whose keys are above a base, by the highest byte in which they differ from it.
+#[derive(Clone, Debug)]
+pub(super) struct Buckets<E> {
+    chains: Vec<Bucket>,
+    /// Which digits of each level are taken.
+    taken: [[u64; DIGITS / 64]; LEVELS],
+    /// Which levels are taken.
+    levels: u16,
+    /// All chunks, one after the other.
+    entries: Vec<Entry<E>>,
+    /// The chunk behind each chunk.
+    next: Vec<u32>,
+    free: Vec<u32>,
+    len: usize,
+}
+
+impl<E: Copy> Buckets<E> {
+    pub(super) fn new() -> Self {
+        Self {
+            chains: vec![EMPTY; LEVELS * DIGITS],
+            taken: [[0; DIGITS / 64]; LEVELS],
+            levels: 0,
+            entries: Vec::new(),
+            next: Vec::new(),
+            free: Vec::new(),
+            len: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds an entry whose key is not below `base`.
+    pub(super) fn insert(&mut self, base: u128, entry: Entry<E>, places: &mut [Place]) {
+        let index = index_of(base, entry.key);
+        let bucket = self.chains[index];
+        let used = bucket.len as usize % CHUNK;
+        let chunk = if used == 0 { self.new_chunk(bucket.first, entry) } else { bucket.first };
+        let position = chunk as usize * CHUNK + used;
+        self.entries[position] = entry;
+        note(places, entry.handle, position);
+        self.chains[index] = Bucket { first: chunk, len: bucket.len + 1 };
+        self.len += 1;
+        if bucket.len == 0 {
+            self.taken[index / DIGITS][index % DIGITS / 64] |= 1 << (index % 64);
+            self.levels |= 1 << (index / DIGITS);
+        }
+    }
+
+    /// Takes the entry at a position out of its bucket.
+    pub(super) fn remove(&mut self, base: u128, position: u32, places: &mut [Place]) {
+        let index = index_of(base, self.entries[position as usize].key);
+        let bucket = self.chains[index];
+        let last = bucket.first_positions().end - 1;
+        let moved = self.entries[last];
+        self.entries[position as usize] = moved;
+        note(places, moved.handle, position as usize);
+        self.len -= 1;
+        self.chains[index].len -= 1;
+        if (bucket.len as usize - 1).is_multiple_of(CHUNK) {
+            self.chains[index].first = self.next[bucket.first as usize];
+            self.free.push(bucket.first);
+        }
+        if bucket.len == 1 {
+            self.mark_empty(index);
+        }
+    }
+
+    /// Takes the bucket of the least keys: into `bottom`, in no order, when it has at most `few` entries, else into
+    /// buckets of lower levels, of which the least is taken. Returns the new base: no key in `bottom` is above it, and
+    /// every key in the buckets is.
+    pub(super) fn take_least(
+        &mut self,
+        mut base: u128,
+        few: usize,
+        bottom: &mut Vec<Entry<E>>,
+        places: &mut [Place],
+    ) -> u128 {
+        loop {
+            let index = self.least();
+            let (low, high) = range(base, index);
+            if self.chains[index].len as usize <= few {
+                self.collect(index, bottom);
+                return high;
+            }
+            base = low;
+            self.redistribute(index, base, places);
+        }
+    }
+
+    /// The base moves down, to a key that is still below all entries here.
+    pub(super) fn rebase(&mut self, old: u128, new: u128, places: &mut [Place]) {
+        let level = u32::try_from(index_of(old, new) / DIGITS).expect("a key has few bytes");
+        // What differed from the old base in a lower byte differs from the new one in this byte.
+        while self.levels.trailing_zeros() < level {
+            let index = self.least();
+            self.redistribute(index, new, places);
+        }
+    }
+
+    /// The bucket of the least keys.
+    fn least(&self) -> usize {
+        let level = self.levels.trailing_zeros() as usize;
+        let words = &self.taken[level];
+        let word = words.iter().position(|word| *word != 0).expect("a level that is marked has entries");
+        level * DIGITS + word * 64 + words[word].trailing_zeros() as usize
+    }
+
+    fn collect(&mut self, index: usize, bottom: &mut Vec<Entry<E>>) {
+        let mut bucket = self.clear(index);
+        while bucket.len > 0 {
+            let here = bucket.first_positions();
+            bottom.extend_from_slice(&self.entries[here]);
+            self.drop_first_chunk(&mut bucket);
+        }
+    }
+
+    fn redistribute(&mut self, index: usize, base: u128, places: &mut [Place]) {
+        let mut bucket = self.clear(index);
+        while bucket.len > 0 {
+            for position in bucket.first_positions() {
+                self.insert(base, self.entries[position], places);
+            }
+            self.drop_first_chunk(&mut bucket);
+        }
+    }
+
+    fn drop_first_chunk(&mut self, bucket: &mut Bucket) {
+        let left = bucket.len - u32::try_from(bucket.first_positions().len()).expect("a chunk is small");
+        self.free.push(bucket.first);
+        *bucket = Bucket { first: self.next[bucket.first as usize], len: left };
+    }
+
+    fn clear(&mut self, index: usize) -> Bucket {
+        let bucket = std::mem::replace(&mut self.chains[index], EMPTY);
+        self.mark_empty(index);
+        self.len -= bucket.len as usize;
+        bucket
+    }
+
+    fn new_chunk(&mut self, behind: u32, filling: Entry<E>) -> u32 {
+        if let Some(chunk) = self.free.pop() {
+            self.next[chunk as usize] = behind;
+            return chunk;
+        }
+        self.entries.resize(self.entries.len() + CHUNK, filling);
+        self.next.push(behind);
+        u32::try_from(self.next.len() - 1).expect("fewer than 2^32 chunks")
+    }
+
+    fn mark_empty(&mut self, index: usize) {
+        let level = index / DIGITS;
+        self.taken[level][index % DIGITS / 64] &= !(1 << (index % 64));
+        if self.taken[level] == [0; DIGITS / 64] {
+            self.levels &= !(1 << level);
+        }
+    }
+}
+
+/// A cancellable entry has another position.
+fn note(places: &mut [Place], handle: u32, position: usize) {
+    if handle != NO_HANDLE {
+        places[handle as usize].position = u32::try_from(position).expect("fewer than 2^32 events pending");
+    }
+}
+
+/// Level and digit of a key: the highest byte in which it differs from the base, and its value there.
+fn index_of(base: u128, key: u128) -> usize {
+    let level = ((base ^ key) | 1).ilog2() as usize / 8;
+    level * DIGITS + ((key >> (level * 8)) as usize & 255)
+}
+
+/// The least and the greatest key of a bucket.
+fn range(base: u128, index: usize) -> (u128, u128) {
+    let (level, digit) = (index / DIGITS, index % DIGITS);
+    let below = (1_u128 << (level * 8)) - 1;
+    let above = !(below << 8 | 255);
+    let low = base & above | (digit as u128) << (level * 8);
+    (low, low | below)
+}
