@@ -55,7 +55,8 @@ pub(super) struct Conntrack {
 impl Conntrack {
     /// The tables of a model whose nodes have a limit.
     pub(super) fn new(model: &Model, plan: RecordId) -> Option<Self> {
-        let limit = model.transport.nf_conntrack_max?;
+        // Linux takes 0 for no limit.
+        let limit = model.transport.nf_conntrack_max.filter(|limit| *limit > 0)?;
         let nodes = model.topology.nodes().len();
         let tables = vec![ConntrackTable::new(limit); nodes];
         Some(Self { plan, tables, full: vec![0; nodes], pools: BTreeMap::new(), expiring: Slab::new() })
