@@ -35,9 +35,14 @@ fn gap() -> impl Strategy<Value = u64> {
     ]
 }
 
+/// Class 3 is for arrivals.
+fn other_class() -> impl Strategy<Value = usize> {
+    prop_oneof![0..3_usize, 4..7_usize]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (1..150_usize, gap(), prop_oneof![Just(0), 0..3_u64, gap()], 0..7_usize, any::<bool>())
+        4 => (1..150_usize, gap(), prop_oneof![Just(0), 0..3_u64, gap()], other_class(), any::<bool>())
             .prop_map(|(count, gap, step, class, cancellable)| Step::Push { count, gap, step, class, cancellable }),
         1 => (gap(), 0..8_u32, 0..8_u64).prop_map(|(gap, link, departure)| Step::Arrival { gap, link, departure }),
         4 => (1..150_usize).prop_map(|count| Step::Pop { count }),

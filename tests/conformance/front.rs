@@ -221,3 +221,17 @@ fn a_front_moves_no_draw_of_another_source() {
         assert!(plain.len() > 10_000 && plain == of_curl(&balanced), "{arm}");
     }
 }
+
+#[test]
+fn a_hung_node_answers_no_check_of_policy_local() {
+    // kube-proxy answers it, and stands still with the other processes (C.9); a plain check only asks for a connection.
+    let hang = "{name: hang, at: 60s, for: 60s, kind: node-hang, node: node-2}";
+    let plain = spec(PATIENT_FOR_A_SECOND, hang);
+    assert_eq!(turns(&run("service", &plain)), []);
+    let local = plain.replace("type: NodePort", "type: NodePort\n  externalTrafficPolicy: Local");
+    let records = run("service", &local);
+    let out: Vec<u64> =
+        turns(&records).into_iter().filter(|(healthy, at, _)| !healthy && *at > 0).map(|(_, at, _)| at).collect();
+    // Two checks of 10 s, the second one silent for its 5 s.
+    assert!(out.len() == 1 && (75_000_000_000..85_000_000_000).contains(&out[0]), "{out:?}");
+}

@@ -150,3 +150,12 @@ fn a_registry_asked_by_name_is_as_stale_as_its_answer() {
     assert!(ended[6..31].iter().all(|(outcome, _)| *outcome == Outcome::ConnectionRefused), "{ended:?}");
     assert!(ended[62..].iter().all(|(outcome, _)| *outcome == Outcome::Ok), "{ended:?}");
 }
+
+#[test]
+fn resolvers_answer_without_the_api() {
+    let rest = "\n  dns: {ttl: 1s}\n  faults:\n    - {name: out, at: 10s, for: 30s, kind: api-outage}\n    \
+                - {name: alone, at: 50s, for: 30s, kind: control-plane-partition, node: node-2}";
+    let records = run("service", &format!("  duration: 100s{ONE_SERVER}{}", asking("dns/my-nginx:80", rest)));
+    assert!(times(&records, "name-resolved").len() > 40);
+    assert!(outcomes(&records).iter().all(|(outcome, _)| *outcome == Outcome::Ok));
+}

@@ -47,6 +47,16 @@ fn a_node_port_is_closed_once_the_rules_of_its_node_follow() {
 }
 
 #[test]
+fn a_closed_node_port_resets_whoever_comes_however_many() {
+    // ICMP errors have a limit of one a second, resets have none (linux-kernel section 3).
+    let many = scenario("external", "delete-service").replace("rate: 1/s", "rate: 50/s");
+    let records = run_manifest("web.yaml", "service", &many);
+    let ended: Vec<Outcome> = outcomes(&records).into_iter().map(|(outcome, _)| outcome).collect();
+    assert!(ended.len() > 150 && ended.last() == Some(&Outcome::ConnectionRefused), "{}", ended.len());
+    assert!(ended.iter().all(|outcome| [Outcome::Ok, Outcome::ConnectionRefused].contains(outcome)));
+}
+
+#[test]
 fn a_service_made_again_has_another_address_and_clients_that_ask_its_name_find_it() {
     let records = run_manifest("web.yaml", "service", &scenario("deployment/curl", "recreate-service"));
     let given = addresses(&records);

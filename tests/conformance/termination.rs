@@ -146,3 +146,16 @@ fn a_dark_zone_loses_all_its_nodes_at_once_and_its_pods_after_the_toleration() {
     // node-1 and node-4 hosted one pod each.
     assert_eq!(count(&records, "pod-deleted"), 2);
 }
+
+#[test]
+fn a_pod_that_terminates_holds_its_host_port() {
+    let rest = "
+  duration: 1m
+  topology: {nodes: {count: 1}}
+  replicas: {deployment/web: 1}
+  behaviour: {deployment/web: {preStopSleep: 10s}}
+  actions: [{name: stop, at: 10s, kind: delete-pod, pod: {of: deployment/web, index: 0}}]\n";
+    let records = run_manifest("hostport.yaml", "service", rest);
+    let (gone, bound) = (times(&records, "pod-gone")[0], times(&records, "pod-scheduled"));
+    assert!(gone > 20_000 && bound.last().unwrap() >= &gone, "{gone} {bound:?}");
+}

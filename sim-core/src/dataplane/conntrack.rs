@@ -8,8 +8,10 @@ use super::translation::Way;
 
 /// `nf_conntrack_tcp_timeout_syn_sent`: after the last SYN.
 pub const SYN_SENT: SimDuration = SimDuration::from_secs(120);
-/// `nf_conntrack_tcp_timeout_established`.
+/// `nf_conntrack_tcp_timeout_established` as Linux has it.
 pub const ESTABLISHED: SimDuration = SimDuration::from_secs(432_000);
+/// The same as kube-proxy sets it (C.8).
+pub const ESTABLISHED_BY_KUBE_PROXY: SimDuration = SimDuration::from_secs(86_400);
 /// `nf_conntrack_tcp_timeout_time_wait`, and as long after a FIN that nobody answers (`fin_wait`).
 pub const TIME_WAIT: SimDuration = SimDuration::from_secs(120);
 /// `nf_conntrack_tcp_timeout_close`: after a reset.

@@ -32,9 +32,9 @@ impl World {
         if self.is_outside(client) {
             return NO_ROUTE;
         }
+        let own = self.clients[client as usize].node;
         if let Some((service_port, Entry::External)) = self.service_entry(address, port) {
             // The client's own node takes it, as if it were one of its node ports (C.6).
-            let own = self.clients[client as usize].node;
             return Resolution::Dial(self.dial_of_front(client, own, dialled, Some(service_port)));
         }
         if self.cluster_ips.contains(&Some(address)) {
@@ -46,6 +46,11 @@ impl World {
                 }
                 None => NO_ROUTE,
             };
+        }
+        if self.model.cluster.proxy_mode == ProxyMode::Nftables
+            && self.model.cluster.service_cluster_ip_range.holds(address)
+        {
+            return Resolution::Dial(dial_into_nothing(own, dialled, Way::Dropped, 0));
         }
         let nodes = (0..self.nodes.len()).map(NodeId::from_index);
         let home = nodes.into_iter().find(|node| self.bridge_subnet(*node).is_some_and(|own| own.holds(address)));

@@ -18,10 +18,6 @@ impl World {
     pub(super) fn choose_behind_front(&mut self, node: NodeId, connection: u32) -> Choice {
         let Connection { source, number, attempt, .. } = self.connections[connection];
         let Some(port) = self.dialled_service_port(source) else { return Choice::Rejected };
-        if let Some(because) = self.node_port_closed(node, port, self.connections[connection].port) {
-            self.connections[connection].because = because;
-            return Choice::Rejected;
-        }
         let approach = self.approach_to_front(node, connection);
         let (choice, because) = self.choose_endpoint(node, port, approach, (source, number, attempt));
         let state = &mut self.connections[connection];

@@ -9,13 +9,14 @@ use super::event::Event;
 use super::slab::Slab;
 use super::traffic::{ClientEnd, Connection};
 use crate::dataplane::conntrack::{
-    CLOSE, ConntrackTable, ESTABLISHED, Entered, MAX_RETRANS, SYN_SENT, TIME_WAIT, entries,
+    CLOSE, ConntrackTable, ESTABLISHED, ESTABLISHED_BY_KUBE_PROXY, Entered, MAX_RETRANS, SYN_SENT, TIME_WAIT, entries,
 };
 use crate::dataplane::translation::Way;
 use crate::kernel::queue::EventClass;
-use crate::kernel::time::SimTime;
+use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
 use crate::model::ids::{NodeId, SourceId};
+use crate::model::settings::AddressModelKind;
 use crate::topology::NodeRole;
 use crate::trace::words::{DropReason, Outcome};
 use crate::trace::{Body, RecordId};
@@ -154,12 +155,21 @@ impl World {
                 let last = attempts.fold(state.sent, |last, attempt| last + syn::syn_timeout(attempt, linear));
                 last + SYN_SENT
             }
-            (_, Outcome::NoClient) if !self.nodes[state.client_node.index()].up => now.saturating_add(ESTABLISHED),
+            (_, Outcome::NoClient) if !self.nodes[state.client_node.index()].up => {
+                now.saturating_add(self.established_lasts())
+            }
             (_, Outcome::ConnectionReset | Outcome::NoClient) => now + CLOSE,
             (_, Outcome::TimedOut | Outcome::HostUnreachable) => now + MAX_RETRANS,
             (_, _) => now + TIME_WAIT,
         };
         self.connections[connection].tracked_until = until;
+    }
+
+    fn established_lasts(&self) -> SimDuration {
+        match self.model.address_model {
+            AddressModelKind::FlatPodIp => ESTABLISHED_BY_KUBE_PROXY,
+            AddressModelKind::PortMapping => ESTABLISHED,
+        }
     }
 
     /// A connection that is over leaves its entries behind for a while.

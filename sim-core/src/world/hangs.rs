@@ -50,6 +50,7 @@ impl World {
             }
         }
         self.review_contact(record);
+        self.targets_move(record);
     }
 
     /// One fault less makes a machine hang.
@@ -66,6 +67,7 @@ impl World {
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::NodeResumed { node });
         self.go_on(node, hang);
         self.review_contact(record);
+        self.targets_move(record);
     }
 
     /// Processes of a machine that stops lose what they had before them; whoever waits for their calls is told.

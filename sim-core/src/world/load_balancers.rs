@@ -237,6 +237,7 @@ impl World {
             AddressModelKind::FlatPodIp => {
                 let asked = self.dialled_service_port(source).filter(|port| self.keeps_sources(*port));
                 match asked {
+                    Some(_) if self.hangs(node) => Answer::Silent,
                     Some(port) if self.ready_on(node, port) == 0 => Answer::Refuses,
                     Some(_) | None => Answer::Accepts,
                 }

@@ -63,7 +63,9 @@ impl World {
         let state = &self.clients[client as usize];
         let lookup = self.model.graph().edges[state.edge as usize].call.lookup;
         let queries = lookup.expect("only clients with a name look one up").queries;
-        let unanswered = self.nodes[state.node.index()].silent;
+        // Resolvers answer from what they know, whether the API is there or not.
+        let silent = self.nodes[state.node.index()].silent;
+        let unanswered = silent.filter(|_| !self.reaches_control_plane(state.node));
         let settings = &self.model.dns;
         let wait = if unanswered.is_some() { settings.timeout } else { settings.query_time * u64::from(queries) };
         let time = self.agenda.now().saturating_add(wait);

@@ -218,6 +218,11 @@ impl World {
     fn pass_front(&mut self, node: NodeId, connection: u32, packet: Packet) {
         let chosen = packet.flags & TO_CLIENT != 0 || self.connections[connection].pod.is_some();
         if !chosen {
+            if let Some(because) = self.closed_front(node, connection) {
+                self.connections[connection].because = because;
+                self.take_off(packet);
+                return self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT | FORWARDED);
+            }
             match self.choose_behind_front(node, connection) {
                 Choice::Endpoint(_) => self.tell_front(node, connection),
                 Choice::Rejected => return self.reject_at_front(node, packet),

@@ -269,7 +269,11 @@ impl World {
         let backend = match choice {
             Choice::Endpoint(backend) => backend,
             Choice::Dropped => {
-                let reason = if outside { DropReason::SourceRange } else { DropReason::NoLocalEndpoint };
+                let reason = match port {
+                    Some(_) => DropReason::NoLocalEndpoint,
+                    None if outside => DropReason::SourceRange,
+                    None => DropReason::NoHost,
+                };
                 return self.drop_here(packet, reason, because);
             }
             // Meanwhile no node has an endpoint any more.

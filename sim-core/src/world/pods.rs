@@ -117,11 +117,12 @@ impl World {
         let state = &self.nodes[node.index()];
         seen.ready = state.ready && !state.tainted && !state.cordoned;
         for other in &self.pods {
-            if other.node != Some(node) || other.deleted || other.state == PodState::Gone {
+            if other.node != Some(node) || other.state == PodState::Gone {
                 continue;
             }
+            // A pod that terminates holds its place and its ports until it is gone.
             seen.pods += 1;
-            seen.siblings += u32::from(other.workload == workload);
+            seen.siblings += u32::from(other.workload == workload && !other.deleted);
             seen.ports_free &= !share_host_port(wanted, self.model.workload(other.workload), published);
         }
         seen

@@ -2,6 +2,7 @@
 
 use super::World;
 use super::endpoints::Turn;
+use super::traffic::Connection;
 use crate::addressing::flat_pod_ip::AllocationError;
 use crate::control::versions::Backend;
 use crate::kernel::draws::EntityKey;
@@ -142,15 +143,20 @@ impl World {
         Some(self.service_states[self.model.service_port(port).service.index()].record)
     }
 
-    /// Why a node no longer (or not yet) forwards from a node port, if it does not: then its kernel refuses.
-    pub(super) fn node_port_closed(&mut self, node: NodeId, port: ServicePortId, dialled: u16) -> Option<RecordId> {
+    /// Why a node no longer (or not yet) forwards from the node port that was dialled, if it does not: its kernel resets.
+    pub(super) fn closed_front(&mut self, node: NodeId, connection: u32) -> Option<RecordId> {
+        let Connection { source, port: dialled, .. } = self.connections[connection];
+        let port = self.dialled_service_port(source)?;
         let state = self.service_states[self.model.service_port(port).service.index()];
-        match state.deleted {
+        if let Some(deleted) = state.deleted {
             // Until its rules follow, a node forwards to the endpoints that it knows.
-            Some(_) => None,
-            None if state.made > 0 && self.node_ports[port.index()] != Some(dialled) => Some(state.record),
-            None => self.rules_unknown_on(node, port),
+            let version = self.proxy_mark(node);
+            return self.endpoints.at(port, version).usable().is_empty().then_some(deleted);
         }
+        if state.made > 0 && self.node_ports[port.index()] != Some(dialled) {
+            return Some(state.record);
+        }
+        self.rules_unknown_on(node, port)
     }
 
     fn service_of(&self, connection: u32) -> Option<ServiceId> {

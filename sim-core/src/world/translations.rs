@@ -18,9 +18,6 @@ use crate::topology::NodeRole;
 use crate::trace::words::{AddressPart, ChoiceRule, TranslationRule};
 use crate::trace::{Body, RecordId};
 
-/// Ports that a masquerade with random ports takes (linux-kernel section 5).
-const MASQUERADE_PORTS: PortRange = PortRange { first: 1_024, last: 65_535 };
-
 impl World {
     /// The client's node has opened a connection and passes its first SYN on.
     pub(super) fn tell_dial(&mut self, connection: u32) {
@@ -186,11 +183,12 @@ impl World {
         let Connection { source, number, .. } = self.connections[connection];
         let key = self.paths[source as usize].key.part("masquerade", number);
         let ephemeral = self.model.transport.ip_local_port_range;
+        let masquerade = self.model.transport.masquerade_ports;
         let mut port = |index, range: PortRange| {
             let offset = below(self.draws.once(key, "port", index), u64::from(range.len()));
             range.first + u16::try_from(offset).expect("an offset within a range of ports")
         };
-        [port(0, MASQUERADE_PORTS), port(1, MASQUERADE_PORTS), port(2, ephemeral) & !1]
+        [port(0, masquerade), port(1, masquerade), port(2, ephemeral) & !1]
     }
 
     /// The container behind the host port that a connection was sent to.

@@ -133,7 +133,8 @@ impl<E: Copy> EventQueue<E> {
         self.bottom.last().map(|entry| SimTime::from_nanos(time_of(entry.key)))
     }
 
-    /// Adds an event behind all events of the same time and class.
+    /// Adds an event behind all events of the same time and class. A list that takes arrivals takes no other events of
+    /// class [`EventClass::Link`].
     pub fn push(&mut self, time: SimTime, class: EventClass, event: E) {
         let order = self.next_order(class);
         self.insert(Entry { key: key_of(time, order), handle: NO_HANDLE, event });
