@@ -216,7 +216,11 @@ impl World {
 
     /// The node that forwards outside traffic: chooses the pod at the first SYN, then passes everything on.
     fn pass_front(&mut self, node: NodeId, connection: u32, packet: Packet) {
-        let chosen = packet.flags & TO_CLIENT != 0 || self.connections[connection].pod.is_some();
+        let back = packet.flags & TO_CLIENT != 0;
+        if back && self.connections[connection].datagrams {
+            self.front_passes_answer(node, connection, packet.kind);
+        }
+        let chosen = back || self.connections[connection].pod.is_some();
         if !chosen {
             match self.choose_behind_front(node, connection) {
                 Choice::Endpoint(_) => self.tell_front(node, connection),

@@ -15,6 +15,8 @@ use super::services::ServiceState;
 use super::slab::Slab;
 use super::state::{LinkState, NodeState, PodState};
 use super::traffic::{PathState, SourceState, User};
+use super::udp_conntrack::UdpFlows;
+use super::udp_sockets::UdpSockets;
 use crate::addressing::flat_pod_ip::FlatPodIp;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
@@ -84,6 +86,8 @@ impl World {
             port_table_of: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             conntrack: None,
+            udp_flows: UdpFlows::default(),
+            udp_sockets: UdpSockets::default(),
             requests: Slab::new(),
             exchanges: Slab::new(),
             connections: Slab::new(),
