@@ -112,7 +112,8 @@ fn import_service(
     }
     let mut ports: Vec<(Place, u16, Protocol)> = Vec::new();
     let of_published = published.iter().map(|(at, mapping)| (at, mapping.target, mapping.protocol));
-    for (at, port, protocol) in of_published.chain(exposed.iter().map(|(at, (port, protocol))| (at, *port, *protocol))) {
+    for (at, port, protocol) in of_published.chain(exposed.iter().map(|(at, (port, protocol))| (at, *port, *protocol)))
+    {
         if !ports.iter().any(|known| (known.1, known.2) == (port, protocol)) {
             ports.push((at.clone(), port, protocol));
         }

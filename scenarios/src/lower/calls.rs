@@ -196,7 +196,12 @@ pub(super) fn share(ctx: &mut Lowering<'_>, given: Option<&PercentText>, place: 
 }
 
 /// What a client asks of a target.
-pub(super) fn shared(ctx: &mut Lowering<'_>, (to, lookup, protocol): Destination, given: &Shared<'_>, place: &Place) -> Call {
+pub(super) fn shared(
+    ctx: &mut Lowering<'_>,
+    (to, lookup, protocol): Destination,
+    given: &Shared<'_>,
+    place: &Place,
+) -> Call {
     let lengths = [
         ("connectTimeout", given.connect_timeout),
         ("timeout", given.timeout),
@@ -254,7 +259,8 @@ fn retries(ctx: &mut Lowering<'_>, given: &RetriesSpec, datagrams: bool, place: 
     }
     let all = given.retry_on.is_empty();
     // No reset ends an exchange of datagrams; what ends it is patience.
-    let mut retry_on = RetryOn { connect: all, reset: all && !datagrams, timeout: all && datagrams, server_error: false };
+    let mut retry_on =
+        RetryOn { connect: all, reset: all && !datagrams, timeout: all && datagrams, server_error: false };
     for (index, word) in given.retry_on.iter() {
         match word.0.as_str() {
             "connect" => retry_on.connect = true,

@@ -26,7 +26,11 @@ pub(super) fn wanted(ctx: &mut Lowering<'_>, given: Option<&NameText>, place: &P
 }
 
 /// Of the ports that fit, the one that is meant: of the wanted protocol, or TCP's before any other.
-pub(super) fn pick<T>(ports: impl Iterator<Item = T> + Clone, of: impl Fn(&T) -> Protocol, wanted: Option<Protocol>) -> Option<T> {
+pub(super) fn pick<T>(
+    ports: impl Iterator<Item = T> + Clone,
+    of: impl Fn(&T) -> Protocol,
+    wanted: Option<Protocol>,
+) -> Option<T> {
     let is = |protocol| ports.clone().find(|port| of(port) == protocol);
     match wanted {
         Some(protocol) => is(protocol),

@@ -213,12 +213,7 @@ fn publish(ctx: &mut Lowering<'_>) -> BTreeMap<usize, Vec<Publish>> {
 }
 
 /// `HOST:CONTAINER`, or `CONTAINER` for a dynamic host port; with `/udp` behind it for a port of UDP.
-fn one_publish(
-    ctx: &mut Lowering<'_>,
-    text: &str,
-    listens: &[(Protocol, u16)],
-    place: &Place,
-) -> Option<Publish> {
+fn one_publish(ctx: &mut Lowering<'_>, text: &str, listens: &[(Protocol, u16)], place: &Place) -> Option<Publish> {
     let (ports, protocol) = match text.strip_suffix("/udp") {
         Some(ports) => (ports, Protocol::Udp),
         None => (text.strip_suffix("/tcp").unwrap_or(text), Protocol::Tcp),

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 
 use super::World;
 use super::connect::{Dial, dial_into_nothing};
+use super::network::TO_CLIENT;
 use super::server_tcp::Listener;
 use super::state::Waiting;
 use super::traffic::{Aim, ClientEnd, Connection, Exchange, ServerEnd, ServerSide};
-use super::network::TO_CLIENT;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::Way;
 use crate::model::ids::{NodeId, PodId, SourceId};
@@ -23,9 +23,7 @@ impl World {
         let port = self.socket(exchange, dialled)?;
         let (backend, record) = self.follow_flow(self.flow_key(node, client, port, dialled))?;
         Some(match backend {
-            Some(backend) => {
-                self.dial_of_pod(backend, dialled, self.way_through_cluster_ip(client, backend), record)
-            }
+            Some(backend) => self.dial_of_pod(backend, dialled, self.way_through_cluster_ip(client, backend), record),
             None => dial_into_nothing(node, dialled, Way::Direct, record),
         })
     }

@@ -48,10 +48,7 @@ pub(super) struct UdpFlows {
 impl World {
     fn udp_timeouts(&self) -> UdpTimeouts {
         let transport = &self.model.transport;
-        UdpTimeouts {
-            unreplied: transport.nf_conntrack_udp_timeout,
-            stream: transport.nf_conntrack_udp_timeout_stream,
-        }
+        UdpTimeouts { unreplied: transport.nf_conntrack_udp_timeout, stream: transport.nf_conntrack_udp_timeout_stream }
     }
 
     /// True when a Service port takes datagrams.
