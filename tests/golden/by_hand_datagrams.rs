@@ -17,7 +17,7 @@ fn udp_stale_conntrack() {
     let all = library::named("udp-stale-conntrack.yaml");
     let kept = all.arm("kept");
     let synced = kept.records.iter().find_map(|record| match record.body {
-        Body::ProxySynced { node: NodeId(2), .. } if record.time.as_nanos() > 60 * SECOND => {
+        Body::ProxySynced { node: NodeId(3), .. } if record.time.as_nanos() > 60 * SECOND => {
             Some(record.time.as_nanos())
         }
         _ => None,
