@@ -302,7 +302,7 @@ settings! {
         masquerade_ports "masqueradePorts" PortRangeText => masquerade_ports;
         /// `net.netfilter.nf_conntrack_udp_timeout` of every node: life of a UDP entry without an answer.
         nf_conntrack_udp_timeout "nf_conntrack_udp_timeout" DurationText => nf_conntrack_udp_timeout;
-        /// `net.netfilter.nf_conntrack_udp_timeout_stream` of every node: of one that goes both ways for over 2 s.
+        /// `net.netfilter.nf_conntrack_udp_timeout_stream` of every node: of one used both ways for over 2 s.
         nf_conntrack_udp_timeout_stream "nf_conntrack_udp_timeout_stream" DurationText => nf_conntrack_udp_timeout_stream;
     }
 }

@@ -292,7 +292,7 @@ pub struct TransportSettings {
     pub nf_conntrack_max: Option<u32>,
     /// Source ports of masquerades on every node, for each destination (linux-kernel section 5: 1024-65535).
     pub masquerade_ports: PortRange,
-    /// `net.netfilter.nf_conntrack_udp_timeout`: life of a UDP entry that nobody has answered, or a young one (C.8: 30 s).
+    /// `net.netfilter.nf_conntrack_udp_timeout`: life of a UDP entry without an answer, or a young one (C.8: 30 s).
     pub nf_conntrack_udp_timeout: SimDuration,
     /// `net.netfilter.nf_conntrack_udp_timeout_stream`: that of an answered one in use for over 2 s (C.8: 120 s).
     pub nf_conntrack_udp_timeout_stream: SimDuration,

@@ -1,4 +1,4 @@
-//! UDP: a request is one datagram and its answer another. There is no handshake and no retransmission, and the socket's
+//! UDP: a request is one datagram and its answer another. There is no handshake and no retransmission, and a socket's
 //! buffer drops what finds no room in it; an attempt is a [`Connection`] that both ends take as open, so that balancing,
 //! servers and records are those of TCP.
 

@@ -1,6 +1,6 @@
 //! Conntrack entries of UDP where they decide something: on the node whose rules chose an endpoint for a socket's first
-//! datagram. While an entry lives, every datagram of that socket goes where the first one went, whether the endpoint still
-//! is there or not, until kube-proxy deletes what its rules hold no more (C.8).
+//! datagram. While an entry lives, every datagram of that socket goes where the first one went, whether the endpoint is
+//! still there or not, until kube-proxy deletes what its rules hold no more (C.8).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use super::traffic::Connection;
 use crate::control::versions::Backend;
 use crate::dataplane::udp_conntrack::{UdpEntry, UdpTimeouts};
 use crate::model::application::Protocol;
-use crate::model::ids::{NodeId, ServicePortId, SourceId};
+use crate::model::ids::{NodeId, ServicePortId};
 use crate::trace::fields::Client;
 use crate::trace::{Body, RecordId};
 
@@ -93,17 +93,9 @@ impl World {
         because: RecordId,
     ) {
         let now = self.agenda.now();
-        let Connection { source, number, local_port, address, port: dialled, record, .. } =
-            self.connections[connection];
-        let body = Body::FlowOpened {
-            source: SourceId(source),
-            number,
-            node,
-            client_port: local_port,
-            address,
-            port: dialled,
-            pod: backend.map(|it| it.pod),
-        };
+        let Connection { local_port: client_port, address, port: dialled, record, .. } = self.connections[connection];
+        let pod = backend.map(|it| it.pod);
+        let body = Body::FlowOpened { node, client_port, address, port: dialled, pod };
         let record = self.journal.write(now, record, because, body);
         let key = self.flow_key_of(node, connection);
         let entry = UdpEntry::new(now, self.udp_timeouts());
@@ -142,9 +134,8 @@ impl World {
             of_node.filter(|(_, flow)| stale(flow)).map(|(key, flow)| (*key, *flow)).collect();
         for (key, flow) in stale {
             self.udp_flows.flows.remove(&key);
-            let ((_, client_port), (address, port)) = (key.from, key.to);
             let pod = flow.backend.map(|it| it.pod);
-            let body = Body::ConntrackDeleted { node, client_port, address, port, pod };
+            let body = Body::ConntrackDeleted { node, client_port: key.from.1, pod };
             self.journal.write(now, cause, flow.record, body);
         }
     }

@@ -10,8 +10,8 @@ use crate::model::call::SocketUse;
 use crate::model::ids::SourceId;
 use crate::trace::fields::Client;
 
-/// Whose socket it is: the client, the path and number of the request, the attempt, and the dialled address. What shares
-/// the socket is left at its widest.
+/// Whose socket it is: the client, the path and number of the request, the attempt, and the dialled address; the same
+/// value for all that share it.
 type SocketKey = (u32, u32, u64, u16, (IpAddr, u16));
 
 /// All open sockets, and the ports that they hold.
@@ -41,8 +41,8 @@ impl World {
         }
     }
 
-    /// The local port of an attempt's socket, which is opened if there is none; `None` when no port is free. Linux takes a
-    /// random one of the range for a UDP socket, and the next free one after it.
+    /// The local port of an attempt's socket, which is opened if there is none; `None` when no port is free. Linux takes
+    /// a random one of the range for a UDP socket, and the next free one after it.
     pub(super) fn socket(&mut self, exchange: u32, dialled: (IpAddr, u16)) -> Option<u16> {
         let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
         let key = self.socket_key((client, source, number, attempt), dialled);
