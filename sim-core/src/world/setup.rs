@@ -87,7 +87,7 @@ impl World {
             neighbours: BTreeMap::new(),
             conntrack: None,
             udp_flows: UdpFlows::default(),
-            udp_sockets: UdpSockets::default(),
+            udp_sockets: UdpSockets::new(&model),
             requests: Slab::new(),
             exchanges: Slab::new(),
             connections: Slab::new(),

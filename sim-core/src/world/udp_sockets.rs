@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::World;
 use super::traffic::Exchange;
 use crate::kernel::draws::below;
+use crate::model::Model;
 use crate::model::call::SocketUse;
 use crate::model::ids::SourceId;
 use crate::trace::fields::Client;
@@ -17,8 +18,18 @@ type SocketKey = (u32, u32, u64, u16, (IpAddr, u16));
 /// All open sockets, and the ports that they hold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UdpSockets {
+    /// Some call of the model goes by UDP; the hot path of TCP asks this first.
+    wanted: bool,
     open: BTreeMap<SocketKey, u16>,
     used: BTreeMap<Client, BTreeSet<u16>>,
+}
+
+impl UdpSockets {
+    /// No socket yet.
+    pub(super) fn new(model: &Model) -> Self {
+        let wanted = model.graph().edges.iter().any(|edge| edge.call.datagrams.is_some());
+        Self { wanted, ..Self::default() }
+    }
 }
 
 impl World {
@@ -29,7 +40,7 @@ impl World {
 
     /// True when a path's requests are datagrams.
     pub(super) fn sends_datagrams(&self, source: u32) -> bool {
-        self.socket_use(source).is_some()
+        self.udp_sockets.wanted && self.socket_use(source).is_some()
     }
 
     fn socket_key(&self, of: (u32, u32, u64, u8), dialled: (IpAddr, u16)) -> SocketKey {
