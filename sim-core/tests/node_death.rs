@@ -50,7 +50,10 @@ fn workload(name: &str, replicas: u32, placement: &[u32], port: Option<u16>) -> 
         restart_policy: RestartPolicy::Always,
         unreachable_toleration: Some(SimDuration::from_secs(300)),
         placement: placement.iter().map(|node| NodeId(*node)).collect(),
-        publish: port.map(|port| Publish { container_port: port, host_port: HostPort::Dynamic }).into_iter().collect(),
+        publish: port
+            .map(|port| Publish { container_port: port, host_port: HostPort::Dynamic, protocol: Protocol::Tcp })
+            .into_iter()
+            .collect(),
         behaviour: Behaviour {
             service_time: Distribution::Exponential(SimDuration::from_millis(2)),
             concurrency: Some(8),

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use reports::curl::{self, Connection, EndError, Goal, Places, Start, Watch, Wires};
 use scenarios::units;
 use sim_core::kernel::time::{SimDuration, SimTime};
+use sim_core::model::Model;
+use sim_core::model::application::{Protocol, ServicePort, Target};
+use sim_core::model::ids::ServicePortId;
 use sim_core::model::probe::Probe;
 use sim_core::trace::{Level, TraceHeader};
 use sim_core::world::World;
@@ -73,7 +76,7 @@ impl Shown<'_> {
         };
         let probe = Probe {
             from: start.origin,
-            to,
+            to: over_tcp(model, to)?,
             at,
             request_bytes: REQUEST_BYTES,
             response_bytes: RESPONSE_BYTES,
@@ -96,6 +99,20 @@ impl Shown<'_> {
         }
         Ok(curl::hops(&start, &args.target, begin, &goal, &watch, &wires))
     }
+}
+
+/// The target's port as TCP has it: a connection to a port of another protocol cannot be shown.
+fn over_tcp(model: &Model, to: Target) -> Result<Target, Failure> {
+    let Target::Service(port) = to else { return Ok(to) };
+    let wanted = model.service_port(port);
+    let mut ports = model.service_ports.iter();
+    let same = |other: &ServicePort| (other.service, other.port) == (wanted.service, wanted.port);
+    let found = ports.position(|other| same(other) && other.protocol == Protocol::Tcp);
+    let found = found.map(|place| Target::Service(ServicePortId::from_index(place)));
+    found.ok_or_else(|| {
+        let (port, protocol) = (wanted.port, wanted.protocol.name());
+        Failure::Usage(format!("TARGET: port {port} is a port of {protocol}; `podwire curl` shows TCP connections"))
+    })
 }
 
 fn duration(option: &str, text: &str) -> Result<SimDuration, Failure> {

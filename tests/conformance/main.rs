@@ -25,4 +25,5 @@ mod stateful;
 mod termination;
 mod traffic;
 mod transport;
+mod udp;
 mod vectors;

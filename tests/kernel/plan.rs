@@ -176,6 +176,24 @@ impl Case {
         all.into_iter().map(|(_, request, _)| request).collect()
     }
 
+    /// Which conntrack entry of its client's node led each exchange of datagrams, counted from 1, in order.
+    pub(crate) fn flows(&self) -> Vec<usize> {
+        let mut flows = Vec::new();
+        let mut opened = 0;
+        for record in self.records(self.model().duration, Level::Connection) {
+            match record.body {
+                Body::ConnectionOpened { .. } => flows.push(opened),
+                Body::FlowOpened { .. } => {
+                    opened += 1;
+                    flows.pop();
+                    flows.push(opened);
+                }
+                _ => {}
+            }
+        }
+        flows
+    }
+
     /// What `podwire curl` says of a connection at a time of the run.
     pub(crate) fn curl(&self, from: &str, to: &str, at: Duration) -> Told {
         let at = format!("{}ms", at.as_millis());

@@ -1,8 +1,8 @@
 //! What runs inside of namespaces: this test's own binary, started again with other arguments.
-//! Clients, servers and a relay over plain TCP; they know addresses and no scenario.
+//! Clients, servers and a relay over plain TCP, clients and servers over UDP; they know addresses and no scenario.
 
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ pub(crate) fn execute(args: &[String]) -> ExitCode {
         "relay" => relay(rest),
         "client" => ask(rest),
         "talk" => talk(rest),
+        "resolver" => resolve(rest),
+        "questions" => question(rest),
         _ => return ExitCode::FAILURE,
     }
     ExitCode::SUCCESS
@@ -194,5 +196,49 @@ fn talk(args: &[String]) {
         };
         println!("{word} {}", start.elapsed().as_micros());
         std::thread::sleep(every);
+    }
+}
+
+/// `NAME ADDRESS`: answers each datagram with its own name.
+fn resolve(args: &[String]) {
+    let [name, address] = args else { panic!("{args:?}") };
+    let socket = UdpSocket::bind(address).unwrap();
+    listens();
+    let mut buffer = [0; 64];
+    while let Ok((_, peer)) = socket.recv_from(&mut buffer) {
+        let _ = socket.send_to(name.as_bytes(), peer);
+    }
+}
+
+/// `TARGET kept|own PATIENCE MILLISECONDS ...`: a datagram at each of these times, all from one connected socket or each
+/// from its own; the name that answers, or how it ended. Patience in milliseconds.
+fn question(args: &[String]) {
+    let [target, way, patience, times @ ..] = args else { panic!("{args:?}") };
+    let patience = Duration::from_millis(patience.parse().unwrap());
+    let target: SocketAddr = target.parse().unwrap();
+    let open = move || {
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        socket.connect(target).unwrap();
+        socket.set_read_timeout(Some(patience)).unwrap();
+        socket
+    };
+    let kept = (way == "kept").then(open);
+    let start = Instant::now();
+    let mut begun = Vec::new();
+    for time in times {
+        std::thread::sleep(Duration::from_millis(time.parse().unwrap()).saturating_sub(start.elapsed()));
+        let socket = kept.as_ref().map_or_else(open, |kept| kept.try_clone().unwrap());
+        begun.push(std::thread::spawn(move || answer(&socket)));
+    }
+    let words: Vec<String> = begun.into_iter().map(|thread| thread.join().unwrap()).collect();
+    println!("{}", words.join("\n"));
+}
+
+fn answer(socket: &UdpSocket) -> String {
+    let mut buffer = [0; 64];
+    match socket.send(b"?").and_then(|_| socket.recv(&mut buffer)) {
+        Ok(length) => String::from_utf8_lossy(&buffer[..length]).into_owned(),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => "request-timeout".to_owned(),
+        Err(error) => word(&error),
     }
 }

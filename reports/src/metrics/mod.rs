@@ -397,7 +397,9 @@ impl TraceSink for Metrics {
             | Body::ConnectionClosed { .. }
             | Body::SegmentSent { .. }
             | Body::SegmentDropped { .. }
-            | Body::SegmentReceived { .. } => {}
+            | Body::SegmentReceived { .. }
+            | Body::FlowOpened { .. }
+            | Body::ConntrackDeleted { .. } => {}
             Body::ConntrackPeak { entries, .. } => {
                 let most = &mut self.addressing.so_far.conntrack_entries;
                 *most = (*most).max(Some(entries));

@@ -283,7 +283,9 @@ impl TraceSink for Timeline {
             | Body::BackendChosen { .. }
             | Body::AddressTranslated { .. }
             | Body::ConntrackEntered { .. }
-            | Body::ConntrackPeak { .. } => {}
+            | Body::ConntrackPeak { .. }
+            | Body::FlowOpened { .. }
+            | Body::ConntrackDeleted { .. } => {}
             _ => {
                 self.names.learn(record);
                 self.known.insert(record.id, (record.body.kind(), record.time.as_nanos()));

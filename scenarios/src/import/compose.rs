@@ -107,21 +107,23 @@ fn import_service(
     let published = mappings(service, place, sink);
     let mut exposed = exposed(service, place, sink);
     if published.is_empty() && exposed.is_empty() {
-        exposed.extend(exposed_by_image(service, name, place, sink));
+        let of_image = exposed_by_image(service, name, place, sink);
+        exposed.extend(of_image.map(|(at, port)| (at, (port, Protocol::Tcp))));
     }
     let mut ports: Vec<(Place, u16, Protocol)> = Vec::new();
     let of_published = published.iter().map(|(at, mapping)| (at, mapping.target, mapping.protocol));
-    for (at, port, protocol) in of_published.chain(exposed.iter().map(|(at, port)| (at, *port, Protocol::Tcp))) {
+    for (at, port, protocol) in of_published.chain(exposed.iter().map(|(at, (port, protocol))| (at, *port, *protocol)))
+    {
         if !ports.iter().any(|known| (known.1, known.2) == (port, protocol)) {
             ports.push((at.clone(), port, protocol));
         }
     }
-    let tcp = |(_, mapping): &&(Place, Mapping)| mapping.protocol == Protocol::Tcp;
-    let mut publish: Vec<Publish> = published.iter().filter(tcp).map(|(_, mapping)| mapping.publish()).collect();
+    let carried = |(_, mapping): &&(Place, Mapping)| mapping.protocol != Protocol::Sctp;
+    let mut publish: Vec<Publish> = published.iter().filter(carried).map(|(_, mapping)| mapping.publish()).collect();
     // Other hosts can only reach what is published, so an exposed port gets a dynamic one.
-    for (_, port) in &exposed {
-        if !publish.iter().any(|known| known.container_port == *port) {
-            publish.push(Publish { container_port: *port, host_port: HostPort::Dynamic });
+    for (_, (container_port, protocol)) in exposed.iter().cloned() {
+        if !publish.iter().any(|known| (known.container_port, known.protocol) == (container_port, protocol)) {
+            publish.push(Publish { container_port, host_port: HostPort::Dynamic, protocol });
         }
     }
     let deployed = service.deploy.as_ref().and_then(|deploy| deploy.replicas);
@@ -153,8 +155,8 @@ fn import_service(
     draft.services.push(cluster_service(name, labels, &ports, !published.is_empty(), place));
 }
 
-/// The TCP ports of `expose`.
-fn exposed(service: &ComposeService, place: &Place, sink: &mut Sink) -> Vec<(Place, u16)> {
+/// The ports of `expose`.
+fn exposed(service: &ComposeService, place: &Place, sink: &mut Sink) -> Vec<(Place, (u16, Protocol))> {
     let mut all = Vec::new();
     for (index, text) in service.expose.iter() {
         let at = place.at("expose").item(index);

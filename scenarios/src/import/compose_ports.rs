@@ -18,7 +18,7 @@ pub(crate) struct Mapping {
 
 impl Mapping {
     pub(crate) fn publish(self) -> Publish {
-        Publish { container_port: self.target, host_port: self.host }
+        Publish { container_port: self.target, host_port: self.host, protocol: self.protocol }
     }
 }
 
@@ -45,21 +45,20 @@ pub(crate) fn long_port(long: &LongPort, place: &Place, sink: &mut Sink) -> Vec<
     mappings(&target, &host, protocol, long.host_ip.as_deref().unwrap_or_default(), place, sink)
 }
 
-/// An entry of `expose`: `3000`, `3000-3002`, `53/udp`; only TCP ports are given back.
-pub(crate) fn expose(text: &str, place: &Place, sink: &mut Sink) -> Vec<u16> {
+/// An entry of `expose`: `3000`, `3000-3002`, `53/udp`; ports of SCTP are left out.
+pub(crate) fn expose(text: &str, place: &Place, sink: &mut Sink) -> Vec<(u16, Protocol)> {
     let Some(text) = substitute(text, place, sink) else { return Vec::new() };
     let (ports, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
-    if read_protocol(protocol, place, sink) != Some(Protocol::Tcp) {
-        return Vec::new();
-    }
-    range(ports, place, sink).into_iter().flatten().collect()
+    let carried = |protocol: &Protocol| *protocol != Protocol::Sctp;
+    let Some(protocol) = read_protocol(protocol, place, sink).filter(carried) else { return Vec::new() };
+    range(ports, place, sink).into_iter().flatten().map(|port| (port, protocol)).collect()
 }
 
 fn mappings(target: &str, host: &str, protocol: &str, address: &str, place: &Place, sink: &mut Sink) -> Vec<Mapping> {
     let Some(protocol) = read_protocol(protocol, place, sink) else { return Vec::new() };
     let Some(targets) = range(target, place, sink) else { return Vec::new() };
-    if protocol != Protocol::Tcp {
-        sink.report(PARTLY_MODELLED, place, "only TCP carries traffic yet, so this port is not published");
+    if protocol == Protocol::Sctp {
+        sink.report(PARTLY_MODELLED, place, "SCTP carries no traffic, so this port is not published");
     }
     if !matches!(address, "" | "0.0.0.0" | "[::]" | "::") {
         let message = format!("the host address {address} is not modelled: the port is published on all addresses");

@@ -9,7 +9,7 @@ use sim_core::model::call::{
 use sim_core::model::ids::WorkloadId;
 
 use super::names::Destination;
-use super::{Lowering, Tables, names, refs};
+use super::{Lowering, Tables, datagrams, names, refs};
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, MISSING_KEY};
 use crate::nearest::did_you_mean;
@@ -39,6 +39,7 @@ pub(super) struct Shared<'a> {
     tcp_keepalive: Option<&'a TcpKeepaliveSpec>,
     tcp_user_timeout: Option<&'a DurationText>,
     connect: Option<&'a NameText>,
+    socket: Option<&'a NameText>,
 }
 
 macro_rules! shared {
@@ -56,6 +57,7 @@ macro_rules! shared {
             tcp_keepalive: $given.tcp_keepalive.as_ref(),
             tcp_user_timeout: $given.tcp_user_timeout.as_ref(),
             connect: $given.connect.as_ref(),
+            socket: $given.socket.as_ref(),
         }
     };
 }
@@ -140,7 +142,8 @@ fn one_call(
         ctx.sink.missing(place, "to", "a call needs `to`", "for example `to: service/cart:7070`");
         return None;
     };
-    let target = names::destination(ctx, tables, to, Some(Origin::Workload(caller.workload)), &at);
+    let wanted = datagrams::wanted(ctx, given.protocol.as_ref(), place);
+    let target = names::destination(ctx, tables, to, Some(Origin::Workload(caller.workload)), wanted, &at);
     let call = target.map(|target| shared(ctx, target, &Shared::from(given), place));
     let probability_ppm = share(ctx, given.probability.as_ref(), &place.at("probability")).unwrap_or(WHOLE_PPM);
     let repeat = given.repeat.unwrap_or(1);
@@ -182,7 +185,7 @@ fn on_failure(ctx: &mut Lowering<'_>, given: Option<&NameText>, place: &Place) -
     }
 }
 
-fn unknown_word(ctx: &mut Lowering<'_>, word: &str, what: &str, known: &[&str], place: &Place) {
+pub(super) fn unknown_word(ctx: &mut Lowering<'_>, word: &str, what: &str, known: &[&str], place: &Place) {
     let help = did_you_mean(word, known.iter().copied());
     ctx.sink.help(BAD_VALUE, place, format!("`{word}` is no {what}; known: {}", known.join(", ")), &help);
 }
@@ -193,7 +196,12 @@ pub(super) fn share(ctx: &mut Lowering<'_>, given: Option<&PercentText>, place: 
 }
 
 /// What a client asks of a target.
-pub(super) fn shared(ctx: &mut Lowering<'_>, (to, lookup): Destination, given: &Shared<'_>, place: &Place) -> Call {
+pub(super) fn shared(
+    ctx: &mut Lowering<'_>,
+    (to, lookup, protocol): Destination,
+    given: &Shared<'_>,
+    place: &Place,
+) -> Call {
     let lengths = [
         ("connectTimeout", given.connect_timeout),
         ("timeout", given.timeout),
@@ -204,18 +212,28 @@ pub(super) fn shared(ctx: &mut Lowering<'_>, (to, lookup): Destination, given: &
         let help = "leave it out to wait as long as Linux does";
         above_zero(ctx, text, &place.at(key), help)
     });
+    let only_tcp = [
+        ("connectTimeout", given.connect_timeout.is_some()),
+        ("connections", given.connections.is_some()),
+        ("tcpKeepalive", given.tcp_keepalive.is_some()),
+        ("tcpUserTimeout", given.tcp_user_timeout.is_some()),
+        ("connect", given.connect.is_some()),
+    ];
+    let datagrams = datagrams::socket(ctx, protocol, given.socket, &only_tcp, place);
+    let patience = (datagrams.is_some() && deadline.is_none()).then_some(datagrams::DEFAULT_TIMEOUT);
     Call {
         to,
         request_bytes: bytes(ctx, given.request, &place.at("request"), DEFAULT_REQUEST_BYTES),
         response_bytes: bytes(ctx, given.response, &place.at("response"), DEFAULT_RESPONSE_BYTES),
         connect_timeout,
-        timeout,
+        timeout: timeout.or(patience),
         deadline,
-        retries: given.retries.map(|given| retries(ctx, given, &place.at("retries"))),
+        retries: given.retries.map(|given| retries(ctx, given, datagrams.is_some(), &place.at("retries"))),
         hedge_after,
         outlier_ejection: given.outlier_ejection.map(|given| ejection(ctx, given, &place.at("outlierEjection"))),
         connections: connections(ctx, given, place),
         lookup,
+        datagrams,
     }
 }
 
@@ -233,14 +251,16 @@ fn bytes(ctx: &mut Lowering<'_>, given: Option<&PayloadSpec>, place: &Place, def
     ctx.read(text, &place.at("bytes"), units::size).unwrap_or(default)
 }
 
-fn retries(ctx: &mut Lowering<'_>, given: &RetriesSpec, place: &Place) -> Retries {
+fn retries(ctx: &mut Lowering<'_>, given: &RetriesSpec, datagrams: bool, place: &Place) -> Retries {
     let attempts = given.attempts.unwrap_or(3);
     if attempts == 0 || attempts > MOST_ATTEMPTS {
         let message = format!("a request makes 1 to {MOST_ATTEMPTS} attempts, not {attempts}");
         ctx.sink.help(BAD_VALUE, &place.at("attempts"), message, "the first attempt counts");
     }
+    let all = given.retry_on.is_empty();
+    // No reset ends an exchange of datagrams; what ends it is patience.
     let mut retry_on =
-        RetryOn { connect: given.retry_on.is_empty(), reset: given.retry_on.is_empty(), ..RetryOn::default() };
+        RetryOn { connect: all, reset: all && !datagrams, timeout: all && datagrams, server_error: false };
     for (index, word) in given.retry_on.iter() {
         match word.0.as_str() {
             "connect" => retry_on.connect = true,

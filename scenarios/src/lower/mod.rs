@@ -4,6 +4,7 @@ mod actions;
 mod arrival_file;
 mod budgets;
 mod calls;
+mod datagrams;
 mod faults;
 mod front;
 mod names;

@@ -1,7 +1,7 @@
 //! Targets that are names: which Service a pod's resolver ends at, and what the lookup costs.
 
 use sim_core::control::dns;
-use sim_core::model::application::{Origin, ServiceKind, Target};
+use sim_core::model::application::{Origin, Protocol, ServiceKind, Target};
 use sim_core::model::call::Lookup;
 
 use super::{Lowering, Tables, traffic};
@@ -9,8 +9,8 @@ use crate::diagnostics::Place;
 use crate::diagnostics::codes::{NOT_MODELLED, PARTLY_MODELLED, UNKNOWN_SERVICE};
 use crate::nearest::did_you_mean;
 
-/// Where requests go, and the lookup before that when they go to a name.
-pub(super) type Destination = (Target, Option<Lookup>);
+/// Where requests go, the lookup before that when they go to a name, and the protocol of the port.
+pub(super) type Destination = (Target, Option<Lookup>, Protocol);
 
 /// Where requests that start at `from` go.
 pub(super) fn destination(
@@ -18,10 +18,11 @@ pub(super) fn destination(
     tables: &Tables,
     text: &str,
     from: Option<Origin>,
+    wanted: Option<Protocol>,
     place: &Place,
 ) -> Option<Destination> {
     let Some(name) = text.strip_prefix("dns/") else {
-        return traffic::target(ctx, tables, text, place).map(|target| (target, None));
+        return traffic::target(ctx, tables, text, wanted, place).map(|(target, protocol)| (target, None, protocol));
     };
     let Origin::Workload(workload) = from? else {
         let help = "start the requests in a workload, or dial service/NAME:PORT";
@@ -31,7 +32,7 @@ pub(super) fn destination(
     let (name, port) = name.rsplit_once(':').map_or((name, None), |(name, port)| (name, Some(port)));
     let namespace = tables.workloads[workload.index()].namespace.as_str();
     let (service, queries) = resolve(ctx, name, namespace, place)?;
-    let port = traffic::service_port(ctx, tables, service, port, place, true)?;
+    let port = traffic::service_port(ctx, tables, service, (port, wanted), place, true)?;
     let definition = &tables.service_ports[port.index()];
     if tables.services[service].kind == ServiceKind::Headless {
         let moved = definition.backends.iter().find(|(_, target)| *target != definition.port);
@@ -43,7 +44,7 @@ pub(super) fn destination(
             ctx.sink.report(PARTLY_MODELLED, place, message);
         }
     }
-    Some((Target::Service(port), Some(Lookup { queries })))
+    Some((Target::Service(port), Some(Lookup { queries }), definition.protocol))
 }
 
 /// The Service that a resolver in `namespace` ends at, and after how many queries.

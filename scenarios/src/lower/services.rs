@@ -130,11 +130,12 @@ fn backends(
             TargetPort::Number(number) => {
                 let number = *number;
                 // `ports` of a container only informs: a Service's number reaches whatever listens there.
-                if port.protocol == Protocol::Tcp && !declared().any(|port| port.port == number) {
+                let listens = |known: &ContainerPort| (known.protocol, known.port) == (port.protocol, number);
+                if port.protocol != Protocol::Sctp && !declared().any(listens) {
                     let message =
                         format!("{} declares no port {number}; it is taken to listen there", workload.reference());
                     ctx.sink.report(PARTLY_MODELLED, &port.place, message);
-                    assume_listening(workload, number);
+                    assume_listening(workload, port.protocol, number);
                 }
                 backends.push((*id, number));
             }
@@ -143,11 +144,11 @@ fn backends(
     backends
 }
 
-fn assume_listening(workload: &mut Workload, port: u16) {
+fn assume_listening(workload: &mut Workload, protocol: Protocol, port: u16) {
     let Some(container) = workload.containers.first_mut() else { return };
-    container.ports.push(ContainerPort { name: String::new(), port, host_port: None, protocol: Protocol::Tcp });
-    if !workload.publish.iter().any(|publish| publish.container_port == port) {
-        workload.publish.push(Publish { container_port: port, host_port: HostPort::Dynamic });
+    container.ports.push(ContainerPort { name: String::new(), port, host_port: None, protocol });
+    if !workload.publish.iter().any(|publish| (publish.protocol, publish.container_port) == (protocol, port)) {
+        workload.publish.push(Publish { container_port: port, host_port: HostPort::Dynamic, protocol });
     }
 }
 

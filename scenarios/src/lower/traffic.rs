@@ -3,11 +3,11 @@
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::application::{Origin, Protocol, ServiceKind, Source, Target};
 use sim_core::model::ids::{NodeId, ServicePortId, WorkloadId};
-use sim_core::model::settings::AddressModelKind;
+use sim_core::model::settings::{AddressModelKind, Front};
 use sim_core::topology::NodeRole;
 use sim_core::workload::arrivals::ARRIVALS;
 
-use super::{Lowering, Tables, calls, front, names, parts, refs};
+use super::{Lowering, Tables, calls, datagrams, front, names, parts, refs};
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, NEVER_HAPPENS, NOT_MODELLED, UNKNOWN_PORT};
 use crate::nearest::did_you_mean;
@@ -44,7 +44,9 @@ fn source(ctx: &mut Lowering<'_>, tables: &Tables, given: &TrafficSpec, place: &
     }
     let from = given.from.as_deref().and_then(|text| origin(ctx, tables, text, &place.at("from")));
     ctx.traffic = given.name.clone().unwrap_or_default();
-    let to = given.to.as_deref().and_then(|text| names::destination(ctx, tables, text, from, &place.at("to")));
+    let wanted = datagrams::wanted(ctx, given.protocol.as_ref(), place);
+    let to = given.to.as_deref();
+    let to = to.and_then(|text| names::destination(ctx, tables, text, from, wanted, &place.at("to")));
     let arrivals = given.arrivals.as_ref().and_then(|part| {
         parts::build(ctx, Some(tables), ARRIVALS, "arrival process", &part.0, &[], &place.at("arrivals"))
     });
@@ -57,8 +59,12 @@ fn source(ctx: &mut Lowering<'_>, tables: &Tables, given: &TrafficSpec, place: &
     }
     let front = front::lower(ctx, given.front.as_ref(), from, &place.at("front"));
     let call = to.map(|to| calls::shared(ctx, to, &calls::Shared::from(given), place));
-    let (from, (to, _)) = (from?, to?);
+    let (from, (to, _, protocol)) = (from?, to?);
     check_pair(ctx, tables, from, to, &place.at("to"));
+    if protocol == Protocol::Udp && front != Front::NodePort {
+        let help = "leave `front` out: the client dials nodes";
+        ctx.sink.help(NOT_MODELLED, &place.at("front"), "a load balancer passes TCP connections only", help);
+    }
     Some(Source {
         name: given.name.clone()?,
         from,
@@ -96,11 +102,19 @@ fn origin(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place: &Place) ->
     Some(Origin::Workload(workload))
 }
 
-pub(super) fn target(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place: &Place) -> Option<Target> {
+/// Where requests go, and the protocol of the port.
+pub(super) fn target(
+    ctx: &mut Lowering<'_>,
+    tables: &Tables,
+    text: &str,
+    wanted: Option<Protocol>,
+    place: &Place,
+) -> Option<(Target, Protocol)> {
     let (path, port) = text.rsplit_once(':').map_or((text, None), |(path, port)| (path, Some(port)));
     if let Some(name) = path.strip_prefix("service/").or_else(|| path.strip_prefix("svc/")) {
         let service = refs::service(name, ctx.draft, place, ctx.sink)?;
-        return service_port(ctx, tables, service, port, place, false).map(Target::Service);
+        let found = service_port(ctx, tables, service, (port, wanted), place, false)?;
+        return Some((Target::Service(found), tables.service_ports[found.index()].protocol));
     }
     let (workload, ordinal) = if let Some((reference, ordinal)) = path.split_once('#') {
         let Ok(ordinal) = ordinal.parse::<u32>() else {
@@ -121,21 +135,24 @@ pub(super) fn target(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place:
         ctx.sink.report(NEVER_HAPPENS, place, format!("there are {pods} pods, so none has the number {ordinal}"));
         return None;
     }
-    let port = container_port(ctx, tables, workload, port, place)?;
-    Some(Target::Pod { workload, ordinal, port })
+    let (port, protocol) = container_port(ctx, tables, workload, (port, wanted), place)?;
+    Some((Target::Pod { workload, ordinal, port }, protocol))
 }
 
 fn container_port(
     ctx: &mut Lowering<'_>,
     tables: &Tables,
     workload: WorkloadId,
-    port: Option<&str>,
+    (port, wanted): (Option<&str>, Option<Protocol>),
     place: &Place,
-) -> Option<u16> {
+) -> Option<(u16, Protocol)> {
     let workload = &tables.workloads[workload.index()];
     let listens: Vec<_> = workload.containers.iter().flat_map(|container| &container.ports).collect();
     let found = match port {
-        Some(text) => listens.iter().find(|known| known.name == text || known.port.to_string() == text),
+        Some(text) => {
+            let fits = listens.iter().filter(|known| known.name == text || known.port.to_string() == text);
+            datagrams::pick(fits, |known| known.protocol, wanted)
+        }
         None if listens.len() == 1 => listens.first(),
         None => None,
     };
@@ -148,7 +165,15 @@ fn container_port(
         };
         ctx.sink.help(UNKNOWN_PORT, place, message, &help);
     }
-    found.map(|port| port.port)
+    carries(ctx, found?.protocol, place).then_some((found?.port, found?.protocol))
+}
+
+/// Whether traffic of a protocol is modelled.
+fn carries(ctx: &mut Lowering<'_>, protocol: Protocol, place: &Place) -> bool {
+    if protocol == Protocol::Sctp {
+        ctx.sink.report(NOT_MODELLED, place, "SCTP carries no traffic");
+    }
+    protocol != Protocol::Sctp
 }
 
 /// A port of a Service that is dialled by its address, or by its name.
@@ -156,7 +181,7 @@ pub(super) fn service_port(
     ctx: &mut Lowering<'_>,
     tables: &Tables,
     service: usize,
-    port: Option<&str>,
+    (port, wanted): (Option<&str>, Option<Protocol>),
     place: &Place,
     by_name: bool,
 ) -> Option<ServicePortId> {
@@ -180,7 +205,10 @@ pub(super) fn service_port(
         return None;
     }
     let found = match port {
-        Some(text) => own().find(|(_, known)| known.name == text || known.port.to_string() == text),
+        Some(text) => {
+            let fits = own().filter(|(_, known)| known.name == text || known.port.to_string() == text);
+            datagrams::pick(fits, |(_, known)| known.protocol, wanted)
+        }
         None if own().count() == 1 => own().next(),
         None => None,
     };
@@ -194,11 +222,7 @@ pub(super) fn service_port(
         ctx.sink.help(UNKNOWN_PORT, place, message, &help);
         return None;
     };
-    if found.protocol != Protocol::Tcp {
-        ctx.sink.report(NOT_MODELLED, place, "only TCP carries traffic yet");
-        return None;
-    }
-    Some(ServicePortId::from_index(index))
+    carries(ctx, found.protocol, place).then(|| ServicePortId::from_index(index))
 }
 
 /// From outside, only a port of a node can be reached.

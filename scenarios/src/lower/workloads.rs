@@ -88,17 +88,19 @@ fn workload(
     }
 }
 
-/// Host ports under port mapping: as the compose file says; of a manifest, each TCP port dynamic unless it has a
+/// Host ports under port mapping: as the compose file says; of a manifest, each port dynamic unless it has a
 /// `hostPort`; and what `docker.publish` says in place of either.
 fn published(given: &DraftWorkload, fixed: Option<&Vec<Publish>>) -> Vec<Publish> {
     let declared = given.containers.iter().flat_map(|container| &container.container.ports);
-    let of_manifest = declared.filter(|port| port.protocol == Protocol::Tcp).map(|port| Publish {
+    let of_manifest = declared.filter(|port| port.protocol != Protocol::Sctp).map(|port| Publish {
+        protocol: port.protocol,
         container_port: port.port,
         host_port: port.host_port.map_or(HostPort::Dynamic, HostPort::Fixed),
     });
     let mut all = given.published.clone().unwrap_or_else(|| of_manifest.collect());
     let fixed = fixed.map(Vec::as_slice).unwrap_or_default();
-    all.retain(|publish| !fixed.iter().any(|other| other.container_port == publish.container_port));
+    let inside = |publish: &Publish| (publish.protocol, publish.container_port);
+    all.retain(|publish| !fixed.iter().any(|other| inside(other) == inside(publish)));
     all.extend(fixed);
     all
 }
@@ -196,9 +198,10 @@ fn publish(ctx: &mut Lowering<'_>) -> BTreeMap<usize, Vec<Publish>> {
     for (reference, entries) in given {
         let at = place.at(reference);
         let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };
-        let listens: Vec<u16> = {
+        let listens: Vec<(Protocol, u16)> = {
             let containers = &ctx.draft.workloads[workload.index()].containers;
-            containers.iter().flat_map(|container| &container.container.ports).map(|port| port.port).collect()
+            let ports = containers.iter().flat_map(|container| &container.container.ports);
+            ports.map(|port| (port.protocol, port.port)).collect()
         };
         let mut publish = Vec::new();
         for (index, text) in entries.iter() {
@@ -209,9 +212,13 @@ fn publish(ctx: &mut Lowering<'_>) -> BTreeMap<usize, Vec<Publish>> {
     all
 }
 
-/// `HOST:CONTAINER`, or `CONTAINER` for a dynamic host port.
-fn one_publish(ctx: &mut Lowering<'_>, text: &str, listens: &[u16], place: &Place) -> Option<Publish> {
-    let (host, container) = text.split_once(':').map_or((None, text), |(host, container)| (Some(host), container));
+/// `HOST:CONTAINER`, or `CONTAINER` for a dynamic host port; with `/udp` behind it for a port of UDP.
+fn one_publish(ctx: &mut Lowering<'_>, text: &str, listens: &[(Protocol, u16)], place: &Place) -> Option<Publish> {
+    let (ports, protocol) = match text.strip_suffix("/udp") {
+        Some(ports) => (ports, Protocol::Udp),
+        None => (text.strip_suffix("/tcp").unwrap_or(text), Protocol::Tcp),
+    };
+    let (host, container) = ports.split_once(':').map_or((None, ports), |(host, container)| (Some(host), container));
     let mut port = |text: &str| {
         let port = text.trim().parse::<u16>().ok().filter(|port| *port > 0);
         if port.is_none() {
@@ -224,12 +231,12 @@ fn one_publish(ctx: &mut Lowering<'_>, text: &str, listens: &[u16], place: &Plac
         Some(host) => HostPort::Fixed(port(host)?),
         None => HostPort::Dynamic,
     };
-    if !listens.contains(&container_port) {
-        let known: Vec<String> = listens.iter().map(u16::to_string).collect();
+    if !listens.contains(&(protocol, container_port)) {
+        let known: Vec<String> = listens.iter().map(|(_, port)| port.to_string()).collect();
         let help = did_you_mean(container, known.iter().map(String::as_str));
         ctx.sink.help(UNKNOWN_PORT, place, format!("no container listens on port {container_port}"), &help);
     }
-    Some(Publish { container_port, host_port })
+    Some(Publish { container_port, host_port, protocol })
 }
 
 /// Two references may mean one workload (`deploy/web` and `deployment/web`).

@@ -61,6 +61,10 @@ pub struct CallSpec {
     pub tcp_user_timeout: Option<DurationText>,
     /// `nonblocking` or `blocking`: how the client waits for `connect()` (nonblocking).
     pub connect: Option<NameText>,
+    /// `tcp` or `udp`: which of the ports of one number is meant (the port's own protocol).
+    pub protocol: Option<NameText>,
+    /// `per-attempt`, `per-request` or `kept`: what shares a UDP socket (per-request).
+    pub socket: Option<NameText>,
 }
 
 /// When a failed attempt is followed by another.

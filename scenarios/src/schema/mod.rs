@@ -324,6 +324,10 @@ pub struct TrafficSpec {
     pub tcp_user_timeout: Option<DurationText>,
     /// `nonblocking` or `blocking`: how the client waits for `connect()` (nonblocking).
     pub connect: Option<NameText>,
+    /// `tcp` or `udp`: which of the ports of one number is meant (the port's own protocol).
+    pub protocol: Option<NameText>,
+    /// `per-attempt`, `per-request` or `kept`: what shares a UDP socket (per-request).
+    pub socket: Option<NameText>,
     /// First instant of arrivals (0s).
     pub start: Option<DurationText>,
     /// End of arrivals (the run's end).

@@ -300,6 +300,10 @@ settings! {
         nf_conntrack_max "nf_conntrack_max" u32 => nf_conntrack_max;
         /// Source ports that a node's masquerade has for each destination, where `nf_conntrack_max` is set.
         masquerade_ports "masqueradePorts" PortRangeText => masquerade_ports;
+        /// `net.netfilter.nf_conntrack_udp_timeout` of every node: life of a UDP entry without an answer.
+        nf_conntrack_udp_timeout "nf_conntrack_udp_timeout" DurationText => nf_conntrack_udp_timeout;
+        /// `net.netfilter.nf_conntrack_udp_timeout_stream` of every node: of one used both ways for over 2 s.
+        nf_conntrack_udp_timeout_stream "nf_conntrack_udp_timeout_stream" DurationText => nf_conntrack_udp_timeout_stream;
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::allocators::LowestFree;
+use crate::model::application::Protocol;
 use crate::model::ids::PodId;
 use crate::model::settings::{DockerSettings, PortRange, Subnet};
 
@@ -28,6 +29,8 @@ pub struct Mapping {
     pub pod: PodId,
     /// The port inside.
     pub container_port: u16,
+    /// Of which protocol both are: each has ports of its own (A11).
+    pub protocol: Protocol,
 }
 
 /// One Docker daemon: private addresses and port mappings of one host.
@@ -36,9 +39,9 @@ pub struct DockerHost {
     subnet: Subnet,
     addresses: LowestFree,
     range: PortRange,
-    /// The port handed out last; the search goes on after it (A8).
-    last: u16,
-    mappings: BTreeMap<u16, Mapping>,
+    /// The port of each protocol handed out last; the search goes on after it (A8).
+    last: BTreeMap<Protocol, u16>,
+    mappings: BTreeMap<(Protocol, u16), Mapping>,
 }
 
 impl DockerHost {
@@ -50,7 +53,7 @@ impl DockerHost {
             // .0 is the network, .1 the bridge itself, the last one the broadcast address.
             addresses: LowestFree::new(2, subnet.size() - 1),
             range: settings.dynamic_ports,
-            last: settings.dynamic_ports.last,
+            last: BTreeMap::new(),
             mappings: BTreeMap::new(),
         }
     }
@@ -69,21 +72,23 @@ impl DockerHost {
 
     /// Publishes a container port on a fixed host port.
     pub fn publish_fixed(&mut self, port: u16, mapping: Mapping) -> Result<u16, PublishError> {
-        if let Some(held) = self.mappings.get(&port) {
+        let place = (mapping.protocol, port);
+        if let Some(held) = self.mappings.get(&place) {
             return Err(PublishError::AlreadyAllocated { port, holder: held.pod });
         }
-        self.mappings.insert(port, mapping);
+        self.mappings.insert(place, mapping);
         Ok(port)
     }
 
     /// Publishes a container port on the next dynamic host port.
     pub fn publish_dynamic(&mut self, mapping: Mapping) -> Result<u16, PublishError> {
-        let mut candidate = self.last;
+        let protocol = mapping.protocol;
+        let mut candidate = self.last.get(&protocol).copied().unwrap_or(self.range.last);
         for _ in 0..self.range.len() {
             candidate = if candidate >= self.range.last { self.range.first } else { candidate + 1 };
-            if !self.mappings.contains_key(&candidate) {
-                self.last = candidate;
-                self.mappings.insert(candidate, mapping);
+            if !self.mappings.contains_key(&(protocol, candidate)) {
+                self.last.insert(protocol, candidate);
+                self.mappings.insert((protocol, candidate), mapping);
                 return Ok(candidate);
             }
         }
@@ -91,13 +96,13 @@ impl DockerHost {
     }
 
     /// Takes a mapping away.
-    pub fn release(&mut self, port: u16) {
-        self.mappings.remove(&port);
+    pub fn release(&mut self, protocol: Protocol, port: u16) {
+        self.mappings.remove(&(protocol, port));
     }
 
     /// Where a host port leads.
-    pub fn mapping(&self, port: u16) -> Option<Mapping> {
-        self.mappings.get(&port).copied()
+    pub fn mapping(&self, protocol: Protocol, port: u16) -> Option<Mapping> {
+        self.mappings.get(&(protocol, port)).copied()
     }
 }
 
@@ -106,7 +111,17 @@ mod tests {
     use super::*;
 
     fn mapping(pod: u32) -> Mapping {
-        Mapping { pod: PodId(pod), container_port: 80 }
+        Mapping { pod: PodId(pod), container_port: 80, protocol: Protocol::Tcp }
+    }
+
+    #[test]
+    fn each_protocol_has_ports_of_its_own() {
+        let mut host = DockerHost::new(&DockerSettings::default());
+        let datagrams = Mapping { protocol: Protocol::Udp, ..mapping(1) };
+        assert_eq!([host.publish_fixed(53, mapping(0)), host.publish_fixed(53, datagrams)], [Ok(53), Ok(53)]);
+        assert_eq!([host.publish_dynamic(mapping(0)), host.publish_dynamic(datagrams)], [Ok(32_768), Ok(32_768)]);
+        host.release(Protocol::Tcp, 53);
+        assert_eq!((host.mapping(Protocol::Tcp, 53), host.mapping(Protocol::Udp, 53)), (None, Some(datagrams)));
     }
 
     #[test]
@@ -114,7 +129,7 @@ mod tests {
         let mut host = DockerHost::new(&DockerSettings::default());
         assert_eq!(host.publish_dynamic(mapping(0)), Ok(32_768));
         assert_eq!(host.publish_dynamic(mapping(1)), Ok(32_769));
-        host.release(32_769);
+        host.release(Protocol::Tcp, 32_769);
         assert_eq!(host.publish_dynamic(mapping(1)), Ok(32_770));
     }
 
@@ -126,7 +141,7 @@ mod tests {
         let taken: Vec<u16> = (0..3).filter_map(|pod| host.publish_dynamic(mapping(pod)).ok()).collect();
         assert_eq!(taken, [100, 101, 102]);
         assert_eq!(host.publish_dynamic(mapping(3)), Err(PublishError::AllAllocated));
-        host.release(101);
+        host.release(Protocol::Tcp, 101);
         assert_eq!(host.publish_dynamic(mapping(3)), Ok(101));
     }
 

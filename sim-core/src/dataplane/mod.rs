@@ -6,3 +6,4 @@ pub mod ephemeral_ports;
 pub mod icmp_limit;
 pub mod service_rules;
 pub mod translation;
+pub mod udp_conntrack;

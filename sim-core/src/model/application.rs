@@ -44,7 +44,7 @@ impl WorkloadKind {
     }
 }
 
-/// TCP, UDP or SCTP; only TCP carries traffic today.
+/// TCP, UDP or SCTP; the first two carry traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// Transmission Control Protocol.
@@ -136,6 +136,8 @@ pub struct Publish {
     pub container_port: u16,
     /// The port on the host.
     pub host_port: HostPort,
+    /// Of which protocol both are.
+    pub protocol: Protocol,
 }
 
 /// When a dead container is started again.

@@ -36,6 +36,8 @@ pub struct Call {
     pub connections: Connections,
     /// The client knows a name and looks it up; `None` when it was given an address.
     pub lookup: Option<Lookup>,
+    /// It goes by UDP, and so its sockets are used; `None` is TCP.
+    pub datagrams: Option<SocketUse>,
 }
 
 impl Call {
@@ -53,6 +55,7 @@ impl Call {
             outlier_ejection: None,
             connections: Connections::default(),
             lookup: None,
+            datagrams: None,
         }
     }
 
@@ -60,6 +63,17 @@ impl Call {
     pub fn most_attempts(&self) -> u32 {
         self.retries.map_or(1, |retries| retries.attempts) + u32::from(self.hedge_after.is_some())
     }
+}
+
+/// What shares a UDP socket, and with its port the conntrack entry that leads its datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketUse {
+    /// Each attempt at a request has a socket of its own.
+    PerAttempt,
+    /// The attempts at one request share one, as those of a resolver do.
+    PerRequest,
+    /// A client has one for each address that it dials, for as long as it lives, as statsd's clients do.
+    Kept,
 }
 
 /// How a client finds the address behind a name.

@@ -104,6 +104,8 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         ("restartBackOffMax", docker.restart_back_off_max),
         ("loopbackLatency", transport.loopback_latency),
         ("timeWait", transport.time_wait),
+        ("nf_conntrack_udp_timeout", transport.nf_conntrack_udp_timeout),
+        ("nf_conntrack_udp_timeout_stream", transport.nf_conntrack_udp_timeout_stream),
         ("ttl", parts.dns.ttl),
         ("queryTime", parts.dns.query_time),
         ("a lookup's timeout", parts.dns.timeout),

@@ -292,6 +292,10 @@ pub struct TransportSettings {
     pub nf_conntrack_max: Option<u32>,
     /// Source ports of masquerades on every node, for each destination (linux-kernel section 5: 1024-65535).
     pub masquerade_ports: PortRange,
+    /// `net.netfilter.nf_conntrack_udp_timeout`: life of a UDP entry without an answer, or a young one (C.8: 30 s).
+    pub nf_conntrack_udp_timeout: SimDuration,
+    /// `net.netfilter.nf_conntrack_udp_timeout_stream`: that of an answered one in use for over 2 s (C.8: 120 s).
+    pub nf_conntrack_udp_timeout_stream: SimDuration,
 }
 
 /// Limits of ICMP errors on each node (E13).
@@ -324,6 +328,8 @@ impl Default for TransportSettings {
             icmp: IcmpSettings::default(),
             nf_conntrack_max: None,
             masquerade_ports: PortRange { first: 1_024, last: 65_535 },
+            nf_conntrack_udp_timeout: SimDuration::from_secs(30),
+            nf_conntrack_udp_timeout_stream: SimDuration::from_secs(120),
         }
     }
 }

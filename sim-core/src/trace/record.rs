@@ -483,4 +483,18 @@ records! {
         node: NodeId => "Which node.",
         entries: u32 => "How many.",
     }
+    /// A node's conntrack leads a UDP socket's datagrams from now on. The cause is their first exchange.
+    Connection FlowOpened = 120 "flow-opened" {
+        node: NodeId => "On which node.",
+        client_port: u16 => "The port of the socket.",
+        address: IpAddr => "The dialled address.",
+        port: u16 => "The dialled port.",
+        pod: Option<PodId> => "Whose endpoint; none when no rule took it.",
+    }
+    /// kube-proxy deletes a stale UDP entry. The cause is the sync, `because` the `flow-opened` of the entry.
+    Connection ConntrackDeleted = 121 "conntrack-deleted" {
+        node: NodeId => "On which node.",
+        client_port: u16 => "The port of the socket.",
+        pod: Option<PodId> => "Whose endpoint it led to.",
+    }
 }

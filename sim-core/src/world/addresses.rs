@@ -9,7 +9,7 @@ use super::state::PodState;
 use crate::control::versions::Backend;
 use crate::dataplane::service_rules::{Entry, Front, entry};
 use crate::dataplane::translation::Way;
-use crate::model::application::{Origin, Target};
+use crate::model::application::{Origin, Protocol, Target};
 use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
 use crate::model::settings::{AddressModelKind, ProxyMode, Subnet};
 use crate::topology::NodeRole;
@@ -198,7 +198,7 @@ impl World {
         let docker = self.model.address_model == AddressModelKind::PortMapping;
         let host = self.node_at(address).or((self.bridge(client.node) == Some(address)).then_some(client.node));
         let pod = match host {
-            Some(host) => self.nodes[host.index()].docker.mapping(port).map(|mapping| mapping.pod),
+            Some(host) => self.nodes[host.index()].docker.mapping(Protocol::Tcp, port).map(|mapping| mapping.pod),
             None if docker => self.pod_at(client.node, address),
             None => (0..self.nodes.len()).find_map(|node| self.pod_at(NodeId::from_index(node), address)),
         };

@@ -250,6 +250,7 @@ impl World {
             }
             // An answer may come late; on a connection of several streams it is thrown away then. What was sent is still
             // TCP's to deliver, so its retransmission goes on.
+            ClientEnd::Established if self.connections[connection].datagrams => self.close_datagrams(connection),
             ClientEnd::Established if self.is_multiplexed(connection) => self.stream_ends(connection),
             ClientEnd::Established => {
                 self.disarm_request(exchange);

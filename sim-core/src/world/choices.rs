@@ -18,18 +18,35 @@ impl World {
     pub(super) fn choose_behind_front(&mut self, node: NodeId, connection: u32) -> Choice {
         let Connection { source, number, attempt, .. } = self.connections[connection];
         let Some(port) = self.dialled_service_port(source) else { return Choice::Rejected };
+        if self.connections[connection].datagrams
+            && let Some(choice) = self.choose_along_flow(node, connection)
+        {
+            return choice;
+        }
+        if let Some(because) = self.closed_front(node, connection) {
+            self.connections[connection].because = because;
+            return Choice::Rejected;
+        }
         let approach = self.approach_to_front(node, connection);
         let (choice, because) = self.choose_endpoint(node, port, approach, (source, number, attempt));
-        let state = &mut self.connections[connection];
-        if let Choice::Endpoint(Backend { pod, address, port }) = choice {
-            state.pod = Some(pod);
-            state.target = address;
-            state.target_port = port;
-            state.server_node = self.pods[pod.index()].node.expect("an endpoint has a node");
+        if let Choice::Endpoint(backend) = choice {
+            self.lead_from_front(connection, backend);
+            if self.connections[connection].datagrams {
+                self.open_flow(node, connection, Some(backend), port, because);
+            }
         } else {
-            state.because = because;
+            self.connections[connection].because = because;
         }
         choice
+    }
+
+    /// The node that forwards a connection leads it to an endpoint.
+    pub(super) fn lead_from_front(&mut self, connection: u32, Backend { pod, address, port }: Backend) {
+        let state = &mut self.connections[connection];
+        state.pod = Some(pod);
+        state.target = address;
+        state.target_port = port;
+        state.server_node = self.pods[pod.index()].node.expect("an endpoint has a node");
     }
 
     /// One pick of a node's kube-proxy, from the endpoints that its rules hold now, for an attempt of a request.

@@ -180,6 +180,9 @@ impl World {
             (SegmentKind::Reset | SegmentKind::PortUnreachable, ClientEnd::SynSent) => {
                 self.client_fails(subject, Outcome::ConnectionRefused);
             }
+            (SegmentKind::PortUnreachable, ClientEnd::Established) if self.connections[subject].datagrams => {
+                self.client_fails(subject, Outcome::ConnectionRefused);
+            }
             (SegmentKind::HostUnreachable, ClientEnd::SynSent | ClientEnd::Established) => {
                 self.host_unreachable(subject);
             }
@@ -245,8 +248,11 @@ impl World {
     }
 
     fn response_arrives(&mut self, exchange: u32) {
-        self.hear(exchange);
         let connection = self.exchanges[exchange].connection.expect("a sent request has a connection");
+        if self.connections[connection].datagrams {
+            return self.answer_received(exchange, connection);
+        }
+        self.hear(exchange);
         match self.connections[connection].client_end {
             ClientEnd::Established => self.response_received(exchange, connection),
             ClientEnd::FinWait { orphaned: true } | ClientEnd::Closed => self.client_resets(connection),
@@ -266,6 +272,16 @@ impl World {
         if self.exchanges[exchange].request.is_none() {
             return;
         }
+        self.answer_ends(exchange, connection);
+        if pooled {
+            self.stream_ends(connection);
+        } else {
+            self.client_sends_fin(connection, false);
+        }
+    }
+
+    /// An attempt ends with the answer that has come.
+    pub(super) fn answer_ends(&mut self, exchange: u32, connection: u32) {
         let Connection { pod, because, .. } = self.connections[connection];
         let Exchange { source, failed, failed_because, .. } = self.exchanges[exchange];
         let right = pod.is_some_and(|pod| self.is_wanted(source, self.pods[pod.index()].workload));
@@ -276,11 +292,6 @@ impl World {
         };
         self.connections[connection].because = 0;
         self.attempt_ends(exchange, outcome, pod, because);
-        if pooled {
-            self.stream_ends(connection);
-        } else {
-            self.client_sends_fin(connection, false);
-        }
     }
 
     /// The client closes: nothing more is sent but FIN; requests that were never answered are `orphaned`.
@@ -372,7 +383,7 @@ impl World {
                 self.end_request(request, Outcome::NoClient, pod, because);
             }
         }
-        if !machine_too && server_end != ServerEnd::None {
+        if !machine_too && server_end != ServerEnd::None && !self.connections[connection].datagrams {
             self.send(client_node, connection, SegmentKind::Reset, 0, 0);
         }
         self.close_client(connection, Outcome::NoClient);
@@ -383,6 +394,9 @@ impl World {
         self.disarm_client(connection);
         if self.connections[connection].client_end == ClientEnd::Closed {
             return;
+        }
+        if self.connections[connection].datagrams {
+            return self.close_datagrams(connection);
         }
         self.entries_run_out(connection, outcome);
         let state = &mut self.connections[connection];

@@ -10,7 +10,7 @@ use super::state::PodState;
 use super::traffic::ClientState;
 use crate::control::versions::Backend;
 use crate::kernel::draws::EntityKey;
-use crate::model::application::{HostPort, Origin, Target};
+use crate::model::application::{HostPort, Origin, Protocol, Publish, Target};
 use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
 use crate::model::settings::{AddressModelKind, Discovery};
 use crate::topology::NodeRole;
@@ -264,6 +264,8 @@ impl World {
             Target::Pod { workload, ordinal, port } => vec![(workload, port, Some(ordinal))],
             Target::Address { .. } => Vec::new(),
         };
+        let datagrams = self.model.graph().edges[edge].call.datagrams.is_some();
+        let protocol = if datagrams { Protocol::Udp } else { Protocol::Tcp };
         let mut planned = Vec::new();
         for (workload, port, ordinal) in targets {
             let pods = self.pods.iter().enumerate().filter(|(_, pod)| pod.workload == workload && pod.node.is_some());
@@ -272,7 +274,7 @@ impl World {
                 initial.enumerate().filter(|(place, _)| ordinal.is_none_or(|wanted| wanted as usize == *place));
             planned.extend(chosen.filter_map(|(_, (index, _))| {
                 let pod = PodId::from_index(index);
-                self.planned_address(pod, port).map(|(address, port)| Backend { pod, address, port })
+                self.planned_address(pod, protocol, port).map(|(address, port)| Backend { pod, address, port })
             }));
         }
         // Two containers that were promised one host port are one address to write down.
@@ -282,17 +284,18 @@ impl World {
     }
 
     /// Where a pod is to be dialled: its own address, its published port, or its private address when it has none.
-    fn planned_address(&self, pod: PodId, port: u16) -> Option<(IpAddr, u16)> {
+    fn planned_address(&self, pod: PodId, protocol: Protocol, port: u16) -> Option<(IpAddr, u16)> {
         let state = &self.pods[pod.index()];
         if self.model.address_model == AddressModelKind::FlatPodIp {
             return state.address.map(|address| (address, port));
         }
         let host = self.model.topology.node(state.node?).address;
-        if let Some((_, host_port)) = state.host_ports.iter().find(|(inside, _)| *inside == port) {
-            return Some((host, *host_port));
+        if let Some(host_port) = state.host_port(protocol, port) {
+            return Some((host, host_port));
         }
         let publish = &self.model.workload(state.workload).publish;
-        match publish.iter().find(|publish| publish.container_port == port).map(|publish| publish.host_port) {
+        let wanted = |publish: &&Publish| (publish.protocol, publish.container_port) == (protocol, port);
+        match publish.iter().find(wanted).map(|publish| publish.host_port) {
             // The plan stands even where the container did not get its port.
             Some(HostPort::Fixed(host_port)) => Some((host, host_port)),
             Some(HostPort::Dynamic) => None,
@@ -364,6 +367,7 @@ impl World {
             }
         }
         self.end_requests_of(number, because);
+        self.close_sockets_of_client(number);
         self.forget_names(index);
         self.clients[index].pools = BTreeMap::new();
         self.clients[index].open = 0;

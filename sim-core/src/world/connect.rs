@@ -198,6 +198,11 @@ impl World {
     fn dial_cluster_ip(&mut self, exchange: u32, port: ServicePortId, address: (IpAddr, u16)) {
         let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
         let node = self.clients[client as usize].node;
+        if self.sends_datagrams(source)
+            && let Some(dial) = self.dial_along_flow(exchange, node, address)
+        {
+            return self.open(exchange, dial);
+        }
         if let Some(because) = self.rules_unknown_on(node, port) {
             return self.open(exchange, dial_into_nothing(node, address, Way::Direct, because));
         }
@@ -289,21 +294,14 @@ impl World {
     /// Opens the connection: a local port, the record, the first SYN.
     pub(super) fn open(&mut self, exchange: u32, dial: Dial) {
         let Exchange { source, number, attempt, client, record, .. } = self.exchanges[exchange];
+        if self.sends_datagrams(source) {
+            return self.open_datagrams(exchange, dial);
+        }
         let table = self.port_table(client, dial.dialled);
         let Some(local_port) = self.port_tables[table as usize].allocate() else {
             return self.attempt_ends(exchange, Outcome::AddressNotAvailable, None, 0);
         };
-        let body = Body::ConnectionOpened {
-            source: SourceId(source),
-            number,
-            client_port: local_port,
-            address: dial.dialled.0,
-            port: dial.dialled.1,
-            pod: dial.pod,
-            via: dial.via,
-            translations: translations(dial.way),
-        };
-        let opened = self.journal.write(self.agenda.now(), record, dial.because, body);
+        let opened = self.write_opened((source, number, record), local_port, dial);
         let key = self.paths[source as usize].key;
         let key = if attempt == 0 { key } else { key.part("attempt", u64::from(attempt)) };
         let connection = self.new_connection(exchange, dial, opened);
@@ -311,9 +309,6 @@ impl World {
         state.local_port = local_port;
         state.port_table = table;
         state.flow = key.spread(number);
-        if self.connections.live() > self.model.limits.connections as usize {
-            self.reach_limit(u64::from(self.model.limits.connections));
-        }
         self.join_pool(connection);
         self.assign(exchange, connection);
         if !dial.undecided {
@@ -322,7 +317,25 @@ impl World {
         self.begin_handshake(connection, dial);
     }
 
-    fn new_connection(&mut self, exchange: u32, dial: Dial, opened: RecordId) -> u32 {
+    pub(super) fn write_opened(&mut self, of: (u32, u64, RecordId), client_port: u16, dial: Dial) -> RecordId {
+        let (source, number, record) = of;
+        let body = Body::ConnectionOpened {
+            source: SourceId(source),
+            number,
+            client_port,
+            address: dial.dialled.0,
+            port: dial.dialled.1,
+            pod: dial.pod,
+            via: dial.via,
+            translations: translations(dial.way),
+        };
+        self.journal.write(self.agenda.now(), record, dial.because, body)
+    }
+
+    pub(super) fn new_connection(&mut self, exchange: u32, dial: Dial, opened: RecordId) -> u32 {
+        if self.connections.live() >= self.model.limits.connections as usize {
+            self.reach_limit(u64::from(self.model.limits.connections));
+        }
         let now = self.agenda.now();
         let pooled = self.connections_of(exchange).pool > 0;
         let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
@@ -355,6 +368,7 @@ impl World {
             tracked: [0; 3],
             tracked_until: SimTime::ZERO,
             freed: false,
+            datagrams: false,
             exchanges: None,
             active: 0,
             working: 0,

@@ -1,10 +1,10 @@
 //! The Docker daemon of each host: publishing ports, restarting containers, what a host port leads to.
 
 use super::World;
-use super::state::PodState;
+use super::state::{HostedPort, PodState};
 use crate::addressing::port_mapping::{Mapping, PublishError};
 use crate::control::restarts;
-use crate::model::application::HostPort;
+use crate::model::application::{HostPort, Publish};
 use crate::model::ids::{NodeId, PodId};
 use crate::trace::words::PendingReason;
 use crate::trace::{Body, RecordId};
@@ -24,14 +24,17 @@ impl World {
         }
         let wanted = self.model.workload(self.pods[pod.index()].workload).publish.clone();
         for publish in wanted {
-            let mapping = Mapping { pod, container_port: publish.container_port };
+            let Publish { container_port, protocol, .. } = publish;
+            let mapping = Mapping { pod, container_port, protocol };
             let docker = &mut self.nodes[node.index()].docker;
             let given = match publish.host_port {
                 HostPort::Dynamic => docker.publish_dynamic(mapping),
                 HostPort::Fixed(port) => docker.publish_fixed(port, mapping),
             };
             match given {
-                Ok(host_port) => self.port_published(pod, node, publish.container_port, host_port),
+                Ok(host_port) => {
+                    self.port_published(pod, node, HostedPort { protocol, container_port, host_port });
+                }
                 Err(error) => {
                     self.publish_failed(pod, node, error);
                     return false;
@@ -41,8 +44,9 @@ impl World {
         true
     }
 
-    fn port_published(&mut self, pod: PodId, node: NodeId, container_port: u16, host_port: u16) {
-        self.pods[pod.index()].host_ports.push((container_port, host_port));
+    fn port_published(&mut self, pod: PodId, node: NodeId, port: HostedPort) {
+        let HostedPort { container_port, host_port, .. } = port;
+        self.pods[pod.index()].host_ports.push(port);
         let cause = self.pods[pod.index()].record;
         let body = Body::PortPublished { pod, node, container_port, host_port };
         self.journal.write(self.agenda.now(), cause, 0, body);
@@ -74,8 +78,8 @@ impl World {
     /// Takes a container's host ports away (A23).
     pub(super) fn release_host_ports(&mut self, pod: PodId, cause: RecordId) {
         let Some(node) = self.pods[pod.index()].node else { return };
-        for (_, host_port) in std::mem::take(&mut self.pods[pod.index()].host_ports) {
-            self.nodes[node.index()].docker.release(host_port);
+        for HostedPort { protocol, host_port, .. } in std::mem::take(&mut self.pods[pod.index()].host_ports) {
+            self.nodes[node.index()].docker.release(protocol, host_port);
             let body = Body::PortReleased { pod, node, host_port };
             let record = self.journal.write(self.agenda.now(), cause, 0, body);
             self.released_ports.insert((node, host_port), record);

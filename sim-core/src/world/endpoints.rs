@@ -115,7 +115,7 @@ impl World {
         }
         let weight = match farewell {
             false => Weight::Full,
-            true if backends.is_empty() || self.has_local_policy(port) => Weight::Farewell,
+            true if backends.is_empty() || self.has_local_policy(port) || self.is_udp(port) => Weight::Farewell,
             true => Weight::Quiet,
         };
         self.endpoints.push_slices(port, now, record, [backends, leaving], weight);
@@ -191,6 +191,7 @@ impl World {
         let cause = self.endpoints.change(version).record;
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::ProxySynced { node, version });
         self.node_rules_move(record);
+        self.delete_stale_flows(node, record);
     }
 
     /// After a boot, kube-proxy syncs everything at once.

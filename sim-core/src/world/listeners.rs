@@ -4,6 +4,7 @@ use super::World;
 use super::server_tcp::Listener;
 use super::state::PodState;
 use super::traffic::Connection;
+use crate::model::application::Protocol;
 use crate::model::ids::{NodeId, PodId};
 use crate::model::settings::AddressModelKind;
 
@@ -12,7 +13,9 @@ impl World {
     pub(super) fn listener(&self, node: NodeId, connection: u32) -> Listener {
         let Connection { pod, target_port, .. } = self.connections[connection];
         match (self.model.address_model, pod) {
-            (AddressModelKind::PortMapping, None) => self.behind_host_port(node, target_port),
+            (AddressModelKind::PortMapping, None) => {
+                self.behind_host_port(node, self.protocol_of(connection), target_port)
+            }
             (_, Some(pod)) => self.at_pod_address(pod, connection),
             // A clusterIP that the client's node has no rule for goes the default way, where nobody answers (C.3).
             (AddressModelKind::FlatPodIp, None) if self.dials_service(connection) => {
@@ -23,8 +26,8 @@ impl World {
     }
 
     /// A port of a Docker host: mapped, or closed (A17, A23).
-    pub(super) fn behind_host_port(&self, node: NodeId, port: u16) -> Listener {
-        let Some(mapping) = self.nodes[node.index()].docker.mapping(port) else {
+    pub(super) fn behind_host_port(&self, node: NodeId, protocol: Protocol, port: u16) -> Listener {
+        let Some(mapping) = self.nodes[node.index()].docker.mapping(protocol, port) else {
             return Listener::Refuses(self.released_ports.get(&(node, port)).copied().unwrap_or(0));
         };
         if self.is_running(mapping.pod) {
@@ -52,13 +55,17 @@ impl World {
     }
 
     fn listens_on(&self, pod: PodId, connection: u32) -> bool {
-        self.declares_port(pod, self.connections[connection].target_port)
+        self.declares_port(pod, self.protocol_of(connection), self.connections[connection].target_port)
+    }
+
+    fn protocol_of(&self, connection: u32) -> Protocol {
+        if self.connections[connection].datagrams { Protocol::Udp } else { Protocol::Tcp }
     }
 
     /// A pod listens on the ports its containers declare, or on any when they declare none.
-    pub(super) fn declares_port(&self, pod: PodId, target: u16) -> bool {
+    pub(super) fn declares_port(&self, pod: PodId, protocol: Protocol, target: u16) -> bool {
         let containers = &self.model.workload(self.pods[pod.index()].workload).containers;
         let mut ports = containers.iter().flat_map(|container| &container.ports).peekable();
-        ports.peek().is_none() || ports.any(|port| port.port == target)
+        ports.peek().is_none() || ports.any(|port| (port.protocol, port.port) == (protocol, target))
     }
 }

@@ -17,7 +17,7 @@ use crate::dataplane::translation::Way;
 use crate::kernel::draws::{EntityKey, below};
 use crate::kernel::queue::{EventClass, EventId};
 use crate::kernel::time::SimDuration;
-use crate::model::application::{Origin, Target};
+use crate::model::application::{Origin, Protocol, Target};
 use crate::model::ids::{NodeId, ServicePortId, SourceId};
 use crate::model::settings::{AddressModelKind, Discovery, Front, LoadBalancerSettings};
 use crate::trace::words::{Outcome, SegmentKind};
@@ -242,7 +242,7 @@ impl World {
                     Some(_) | None => Answer::Accepts,
                 }
             }
-            AddressModelKind::PortMapping => match self.behind_host_port(node, port) {
+            AddressModelKind::PortMapping => match self.behind_host_port(node, Protocol::Tcp, port) {
                 Listener::Listens(_) => Answer::Accepts,
                 Listener::Refuses(_) | Listener::NoHost(_) => Answer::Refuses,
                 Listener::Silent(_) => Answer::Silent,

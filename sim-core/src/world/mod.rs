@@ -54,6 +54,9 @@ mod stateful;
 mod termination;
 mod traffic;
 mod translations;
+mod udp;
+mod udp_conntrack;
+mod udp_sockets;
 mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -91,6 +94,8 @@ use services::ServiceState;
 use slab::Slab;
 use state::{LinkState, NodeState, Pod};
 use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Request, SourceState};
+use udp_conntrack::UdpFlows;
+use udp_sockets::UdpSockets;
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +131,9 @@ pub struct World {
     neighbours: BTreeMap<(NodeId, IpAddr, IpAddr), Neighbour>,
     /// Tables of connections, if they have a limit.
     conntrack: Option<Conntrack>,
+    /// UDP entries of the nodes that choose, and the sockets of clients.
+    udp_flows: UdpFlows,
+    udp_sockets: UdpSockets,
 
     nodes: Vec<NodeState>,
     /// Nodes whose node ports outside traffic may use.

@@ -216,13 +216,12 @@ impl World {
 
     /// The node that forwards outside traffic: chooses the pod at the first SYN, then passes everything on.
     fn pass_front(&mut self, node: NodeId, connection: u32, packet: Packet) {
-        let chosen = packet.flags & TO_CLIENT != 0 || self.connections[connection].pod.is_some();
+        let back = packet.flags & TO_CLIENT != 0;
+        if back && self.connections[connection].datagrams {
+            self.front_passes_answer(node, connection, packet.kind);
+        }
+        let chosen = back || self.connections[connection].pod.is_some();
         if !chosen {
-            if let Some(because) = self.closed_front(node, connection) {
-                self.connections[connection].because = because;
-                self.take_off(packet);
-                return self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT | FORWARDED);
-            }
             match self.choose_behind_front(node, connection) {
                 Choice::Endpoint(_) => self.tell_front(node, connection),
                 Choice::Rejected => return self.reject_at_front(node, packet),
@@ -240,9 +239,14 @@ impl World {
         self.forward(VertexId(node.0), connection, packet, Origin::Elsewhere);
     }
 
-    /// No endpoint: the front rejects, and the refusal goes back to the client, within the limit of ICMP errors.
+    /// A node port that is closed resets. One without an endpoint rejects, and the refusal goes back to the client within
+    /// the limit of ICMP errors, as a closed port's does for datagrams.
     fn reject_at_front(&mut self, node: NodeId, packet: Packet) {
         let connection = self.connection_of(packet);
+        if !self.connections[connection].datagrams && self.closed_front(node, connection).is_some() {
+            self.take_off(packet);
+            return self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT | FORWARDED);
+        }
         if !self.tells_client_of(node, connection) {
             let because = self.connections[connection].because;
             return self.drop_packet(packet, DropReason::IcmpLimit, because);

@@ -434,7 +434,7 @@ fn share_host_port(one: &Workload, other: &Workload, published: bool) -> bool {
 fn host_ports(workload: &Workload, published: bool) -> Vec<(u16, Protocol)> {
     if published {
         let fixed = workload.publish.iter().filter_map(|publish| match publish.host_port {
-            HostPort::Fixed(port) => Some((port, Protocol::Tcp)),
+            HostPort::Fixed(port) => Some((port, publish.protocol)),
             HostPort::Dynamic => None,
         });
         return fixed.collect();

@@ -10,7 +10,7 @@ use crate::control::termination::kubelet_stop;
 use crate::kernel::draws::below;
 use crate::kernel::queue::EventId;
 use crate::kernel::time::{SimDuration, SimTime};
-use crate::model::application::{Probe, Probes};
+use crate::model::application::{Probe, Probes, Protocol};
 use crate::model::ids::PodId;
 use crate::model::settings::AddressModelKind;
 use crate::trace::Body;
@@ -32,7 +32,7 @@ pub(super) struct Health {
 impl World {
     /// What a probe of a pod meets now.
     fn probe_answer(&self, pod: PodId, probe_port: Option<u16>) -> Answer {
-        let listens = probe_port.is_none_or(|port| self.declares_port(pod, port));
+        let listens = probe_port.is_none_or(|port| self.declares_port(pod, Protocol::Tcp, port));
         if self.pods[pod.index()].state == PodState::Running && listens { Answer::Good } else { Answer::Refused }
     }
 

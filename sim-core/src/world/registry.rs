@@ -8,7 +8,7 @@ use crate::control::versions::Backend;
 use crate::kernel::draws::{EntityKey, below};
 use crate::kernel::queue::{EventClass, EventId};
 use crate::kernel::time::{SimDuration, SimTime};
-use crate::model::application::Target;
+use crate::model::application::{ServicePort, Target};
 use crate::model::ids::{NodeId, PodId, ServicePortId};
 use crate::model::settings::{Discovery, GossipSettings, HealthKind, RegistrySettings};
 use crate::topology::NodeRole;
@@ -52,10 +52,10 @@ impl World {
         let address = self.model.topology.node(node).address;
         for index in 0..self.model.service_ports.len() {
             let port = ServicePortId::from_index(index);
-            let backends = &self.model.service_ports[index].backends;
+            let ServicePort { backends, protocol, .. } = &self.model.service_ports[index];
             let Some((_, target)) = backends.iter().find(|(backend, _)| *backend == workload) else { continue };
-            let published = self.pods[pod.index()].host_ports.iter().find(|(inside, _)| inside == target);
-            if let Some((_, host_port)) = published.copied() {
+            let published = self.pods[pod.index()].host_port(*protocol, *target);
+            if let Some(host_port) = published {
                 self.register_address(&settings, port, Backend { pod, address, port: host_port }, cause);
             }
         }

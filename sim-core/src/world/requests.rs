@@ -181,6 +181,7 @@ impl World {
         let (source, number, record, frame) = (state.source, state.number, state.record, state.frame);
         let client = state.client;
         state.freed = true;
+        let over = (client, source, number);
         let timers = (state.hedge.take(), [state.deadline_event.take(), state.backoff.take()]);
         if let Some(timer) = timers.0 {
             self.agenda.disarm(timer);
@@ -192,6 +193,7 @@ impl World {
         // A request-level trace must not refer to connections, so the request itself is the cause.
         let record = self.journal.write(self.agenda.now(), record, because, body);
         self.requests.remove(request);
+        self.close_sockets_of_request(over);
         self.client_finished(client);
         self.tell_end(source, number, frame, outcome, record);
     }

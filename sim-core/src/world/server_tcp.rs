@@ -102,7 +102,7 @@ impl World {
     }
 
     /// The accept queue takes `backlog + 1` connections (linux-kernel section 9).
-    fn is_accept_queue_full(&self, pod: PodId) -> bool {
+    pub(super) fn is_accept_queue_full(&self, pod: PodId) -> bool {
         let state = &self.pods[pod.index()];
         state.server.unaccepted > self.model.workload(state.workload).behaviour.backlog
     }
@@ -153,6 +153,9 @@ impl World {
 
     fn request_received(&mut self, node: NodeId, exchange: u32) {
         let connection = self.exchanges[exchange].connection.expect("a sent request has a connection");
+        if self.connections[connection].datagrams {
+            return self.datagram_received(node, exchange, connection);
+        }
         // The data acknowledges the handshake, should its last segment have been lost.
         self.handshake_done(connection);
         match self.connections[connection].server_end {
@@ -302,7 +305,7 @@ impl World {
         self.connections[connection].working = 0;
         self.connections[connection].reserved = false;
         self.close_server(connection);
-        if silently {
+        if silently || self.connections[connection].datagrams {
             return;
         }
         if server_end != ServerEnd::Accepted {
@@ -339,6 +342,9 @@ impl World {
     pub(super) fn transmit_response(&mut self, exchange: u32) {
         let Exchange { source, connection, server_attempt, .. } = self.exchanges[exchange];
         let connection = connection.expect("a response is sent on a connection");
+        if self.connections[connection].datagrams {
+            return self.send_answer(exchange, connection);
+        }
         let sending = self.sending_time(self.paths[source as usize].response_train);
         let base = self.connections[connection].base_timeout;
         let wait = retransmission::timeout(base, u32::from(server_attempt)) + sending;

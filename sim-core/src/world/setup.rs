@@ -15,6 +15,8 @@ use super::services::ServiceState;
 use super::slab::Slab;
 use super::state::{LinkState, NodeState, PodState};
 use super::traffic::{PathState, SourceState, User};
+use super::udp_conntrack::UdpFlows;
+use super::udp_sockets::UdpSockets;
 use crate::addressing::flat_pod_ip::FlatPodIp;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
@@ -28,7 +30,7 @@ use crate::model::Model;
 use crate::model::application::{ServicePort, Source};
 use crate::model::call_graph::behind;
 use crate::model::ids::{NodeId, PodId, WorkloadId};
-use crate::model::settings::AddressModelKind;
+use crate::model::settings::{AddressModelKind, Subnet};
 use crate::topology::routes::Routes;
 use crate::topology::{Link, NodeRole};
 use crate::trace::{Body, Level, RecordId};
@@ -36,16 +38,25 @@ use crate::transport::segment::train;
 use crate::workload::arrivals::Pacing;
 use crate::workload::distribution::Distribution;
 
+/// The block of each node's pods, where it is fixed.
+fn pod_cidrs(model: &Model) -> Vec<Option<Subnet>> {
+    model.topology.nodes().iter().map(|node| node.pod_cidr).collect()
+}
+
+/// The loops of the controller manager: the node monitor's passes, and the phase of the taint queue's.
+fn control_loops(model: &Model, draws: &mut Draws) -> (MonitorPasses, SimDuration) {
+    let control = EntityKey::of("control-plane");
+    let monitor_phase = phase(draws, control, "monitor-phase", MonitorPasses::gap(&model.cluster));
+    let taint_phase = phase(draws, control, "taint-phase", model.cluster.taint_queue_interval);
+    (MonitorPasses::new(&model.cluster, monitor_phase), taint_phase)
+}
+
 impl World {
     /// A world at its first instant, with records up to `level`.
     pub fn new(model: Arc<Model>, level: Level) -> Self {
         let mut draws = Draws::new(model.seed);
-        let control = EntityKey::of("control-plane");
-        let gap = MonitorPasses::gap(&model.cluster);
-        let monitor_phase = phase(&mut draws, control, "monitor-phase", gap);
-        let taint_phase = phase(&mut draws, control, "taint-phase", model.cluster.taint_queue_interval);
+        let (monitor, taint_phase) = control_loops(&model, &mut draws);
         let nodes = model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, &node.name)).collect();
-        let pod_cidrs: Vec<_> = model.topology.nodes().iter().map(|node| node.pod_cidr).collect();
         let mut world = Self {
             agenda: Agenda::default(),
             journal: Journal::new(level),
@@ -57,12 +68,12 @@ impl World {
             loopback_departures: 0,
             nodes,
             fronts: model.topology.with_role(NodeRole::Worker).collect(),
-            monitor: MonitorPasses::new(&model.cluster, monitor_phase),
+            monitor,
             taint_phase,
             queueing_pass: None,
             zone_buckets: BTreeMap::new(),
             taint_records: BTreeMap::new(),
-            flat: FlatPodIp::new(&model.cluster, &pod_cidrs),
+            flat: FlatPodIp::new(&model.cluster, &pod_cidrs(&model)),
             cluster_ips: vec![None; model.services.len()],
             node_ports: vec![None; model.service_ports.len()],
             pods: Vec::new(),
@@ -84,6 +95,8 @@ impl World {
             port_table_of: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             conntrack: None,
+            udp_flows: UdpFlows::default(),
+            udp_sockets: UdpSockets::new(&model),
             requests: Slab::new(),
             exchanges: Slab::new(),
             connections: Slab::new(),
@@ -137,7 +150,7 @@ impl World {
                 AddressModelKind::FlatPodIp => self.flat.pod_cidr(node),
                 AddressModelKind::PortMapping => Some(self.model.docker.bridge_subnet),
             };
-            let own = crate::model::settings::Subnet { address: definition.address, prefix: 32 };
+            let own = Subnet { address: definition.address, prefix: 32 };
             let body = Body::NodeRegistered { node, address: definition.address, subnet: subnet.unwrap_or(own) };
             self.journal.write(SimTime::ZERO, plan, 0, body);
         }

@@ -12,6 +12,7 @@ use crate::dataplane::icmp_limit::IcmpLimit;
 use crate::kernel::draws::EntityKey;
 use crate::kernel::queue::EventId;
 use crate::kernel::time::{SimDuration, SimTime};
+use crate::model::application::Protocol;
 use crate::model::ids::{NodeId, WorkloadId};
 use crate::trace::RecordId;
 
@@ -96,6 +97,14 @@ pub(super) enum PodState {
     Gone,
 }
 
+/// A container's port, and the port of its host that leads there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HostedPort {
+    pub protocol: Protocol,
+    pub container_port: u16,
+    pub host_port: u16,
+}
+
 /// A pod or container.
 #[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a pod")]
 #[derive(Clone, Debug)]
@@ -117,8 +126,8 @@ pub(super) struct Pod {
     pub pulling: bool,
     pub node: Option<NodeId>,
     pub address: Option<IpAddr>,
-    /// (container port, host port).
-    pub host_ports: Vec<(u16, u16)>,
+    /// What its host publishes of it.
+    pub host_ports: Vec<HostedPort>,
     pub state: PodState,
     /// Its Ready condition as the API shows it.
     pub ready: bool,
@@ -151,6 +160,15 @@ pub(super) struct Pod {
     pub server: Server,
     /// The first of its clients for the calls of its workload, which stand side by side.
     pub first_caller: Option<u32>,
+}
+
+impl Pod {
+    /// The port of its host that leads to a port of it.
+    pub(super) fn host_port(&self, protocol: Protocol, container_port: u16) -> Option<u16> {
+        let mut published = self.host_ports.iter();
+        let found = published.find(|port| (port.protocol, port.container_port) == (protocol, container_port));
+        found.map(|port| port.host_port)
+    }
 }
 
 /// The requests and connections that wait at a pod, and how many workers it has at work.

@@ -288,7 +288,7 @@ pub(super) enum ServerEnd {
     Closed,
 }
 
-/// A TCP connection: both ends and what is between them.
+/// A TCP connection, or one exchange of UDP datagrams: both ends and what is between them.
 #[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a connection")]
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
@@ -332,6 +332,8 @@ pub(super) struct Connection {
     pub soft_error: bool,
     /// The place is free for another connection.
     pub freed: bool,
+    /// It is no connection but one datagram and its answer.
+    pub datagrams: bool,
     /// Conntrack entries on its client's node, at its front and on its server's node, where they are counted.
     pub tracked: [u8; 3],
     /// When those run out, once its client has closed.

@@ -11,7 +11,7 @@ use super::traffic::Connection;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::{Flow, Part, Passage, Passages, Rewrite, Rule, Stop, Way, passages};
 use crate::kernel::draws::below;
-use crate::model::application::Target;
+use crate::model::application::{Protocol, Target};
 use crate::model::ids::{NodeId, SourceId};
 use crate::model::settings::{AddressModelKind, PortRange};
 use crate::topology::NodeRole;
@@ -193,7 +193,7 @@ impl World {
 
     /// The container behind the host port that a connection was sent to.
     fn behind_mapping(&self, state: &Connection) -> SocketAddr {
-        let mapping = self.nodes[state.server_node.index()].docker.mapping(state.port);
+        let mapping = self.nodes[state.server_node.index()].docker.mapping(Protocol::Tcp, state.port);
         let published =
             matches!(state.way, Way::PublishedFromContainer | Way::PublishedFromNode | Way::PublishedOnOwnHost);
         let container = mapping.filter(|_| published).and_then(|mapping| {

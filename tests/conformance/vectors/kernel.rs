@@ -12,7 +12,7 @@ use sim_core::trace::words::{Outcome, SegmentKind};
 use sim_core::trace::{Body, Level, Record};
 
 use super::{list, text};
-use crate::lab::{outcomes, records_of, seconds_of, tenths_of, world_of};
+use crate::lab::{count, outcomes, records_of, seconds_of, tenths_of, world_of};
 
 /// Holds every row of a file against what its run shows; the number of rows.
 pub(super) fn each(file: &Value, check: fn(&Value, &Value)) -> usize {
@@ -45,7 +45,9 @@ fn records(file: &Value, row: &Value) -> Vec<Record> {
     // JSON is YAML: each key on a line of its own below `spec`.
     let lines = spec.as_object().unwrap().iter().map(|(key, value)| format!("  {key}: {value}\n"));
     let rest: String = lines.collect();
-    let manifests = ["run-my-nginx.yaml", "nginx-svc.yaml", "curl.yaml"];
+    let datagrams = text(file, "schema") == "kernel-udp";
+    let servers = if datagrams { &["resolver.yaml"][..] } else { &["run-my-nginx.yaml", "nginx-svc.yaml"] };
+    let manifests = [servers, &["curl.yaml"]].concat();
     records_of(&world_of(&manifests, text(row, "arm"), &rest, Level::Segment))
 }
 
@@ -70,6 +72,9 @@ pub(super) fn connect(file: &Value, row: &Value) {
         let mut seconds: Vec<u64> = whole.iter().map(|(_, second)| *second).collect();
         seconds.sort_unstable();
         assert_eq!(seconds, expected, "{name}");
+    }
+    if let Some(flows) = row["flows"].as_u64() {
+        assert_eq!(count(&records, "flow-opened") as u64, flows, "{name}: flows");
     }
     if let Some(counts) = row["counts"].as_object() {
         let mut all = 0;

@@ -19,6 +19,7 @@ const SCHEMAS: &[(&str, Check)] = &[
     ("service-packets", service_packets::check),
     ("kernel-affinity", affinity::check),
     ("kernel-connect", |file| Ok(kernel::each(file, kernel::connect))),
+    ("kernel-udp", |file| Ok(kernel::each(file, kernel::connect))),
     ("kernel-established", |file| Ok(kernel::each(file, kernel::established))),
     // `tests/curl.rs` asks podwire for each of its rows.
     ("kernel-addresses", |file| Ok(list(file, "rows").len())),

@@ -3,6 +3,7 @@
 mod addresses;
 mod balancing;
 mod conntrack;
+mod datagrams;
 mod refusals;
 mod silence;
 mod sockets;
@@ -54,6 +55,8 @@ cases! {
     refusals::no_endpoints needs [Reject];
     sockets::established_goes_on needs [Reject];
     conntrack::conntrack_full needs [];
+    datagrams::datagrams_stale needs [];
+    datagrams::datagrams_refused needs [];
 }
 
 /// A scenario of one arm with what follows in its `spec`, and manifests behind it.
