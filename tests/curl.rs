@@ -250,6 +250,14 @@ fn ends_that_do_not_exist_are_usage_mistakes() {
 }
 
 #[test]
+fn a_port_of_udp_cannot_be_shown() {
+    let stale = "scenarios/library/udp-stale-conntrack.yaml";
+    let ended = podwire(&["curl", stale, "--quiet", "--from", "deployment/curl", "resolver:53", "--at", "1s"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
+    assert!(ended.stderr.contains("port 53 is a port of UDP"), "{}", ended.stderr);
+}
+
+#[test]
 fn outside_needs_a_node_outside() {
     let tutorial = "scenarios/library/nginx-tutorial.yaml";
     let args = ["curl", tutorial, "--quiet", "--from", "external", "service/my-nginx:80", "--at", "1s"];

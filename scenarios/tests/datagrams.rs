@@ -42,7 +42,7 @@ spec:
 
 fn scenario(traffic: &str) -> String {
     format!(
-        "apiVersion: podwire/v1\nkind: Scenario\nmetadata: {{name: test}}\nspec:\n  include: [dns.yaml]\n  \
+        "apiVersion: podwire/v1\nkind: Scenario\nmetadata: {{name: test}}\nspec:\n  duration: 1m\n  include: [dns.yaml]\n  \
          arms: [docker-static, service]\n  traffic:\n    - {{name: t, from: node/node-1, arrivals: {{kind: constant, \
          rate: 1/s}}, {traffic}}}\n"
     )

@@ -27,15 +27,13 @@ pub(super) fn wanted(ctx: &mut Lowering<'_>, given: Option<&NameText>, place: &P
 
 /// Of the ports that fit, the one that is meant: of the wanted protocol, or TCP's before any other.
 pub(super) fn pick<T>(
-    ports: impl Iterator<Item = T> + Clone,
+    mut ports: impl Iterator<Item = T> + Clone,
     of: impl Fn(&T) -> Protocol,
     wanted: Option<Protocol>,
 ) -> Option<T> {
-    let is = |protocol| ports.clone().find(|port| of(port) == protocol);
-    match wanted {
-        Some(protocol) => is(protocol),
-        None => is(Protocol::Tcp).or_else(|| ports.clone().next()),
-    }
+    let meant = wanted.unwrap_or(Protocol::Tcp);
+    let found = ports.clone().find(|port| of(port) == meant);
+    if wanted.is_some() { found } else { found.or_else(|| ports.next()) }
 }
 
 /// How a client's sockets are used; `None` is TCP. `only_tcp` are keys that it sets and that mean nothing for UDP.

@@ -94,8 +94,7 @@ use services::ServiceState;
 use slab::Slab;
 use state::{LinkState, NodeState, Pod};
 use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Request, SourceState};
-use udp_conntrack::UdpFlows;
-use udp_sockets::UdpSockets;
+use udp::Udp;
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,9 +130,7 @@ pub struct World {
     neighbours: BTreeMap<(NodeId, IpAddr, IpAddr), Neighbour>,
     /// Tables of connections, if they have a limit.
     conntrack: Option<Conntrack>,
-    /// UDP entries of the nodes that choose, and the sockets of clients.
-    udp_flows: UdpFlows,
-    udp_sockets: UdpSockets,
+    udp: Udp,
 
     nodes: Vec<NodeState>,
     /// Nodes whose node ports outside traffic may use.

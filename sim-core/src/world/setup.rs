@@ -15,8 +15,7 @@ use super::services::ServiceState;
 use super::slab::Slab;
 use super::state::{LinkState, NodeState, PodState};
 use super::traffic::{PathState, SourceState, User};
-use super::udp_conntrack::UdpFlows;
-use super::udp_sockets::UdpSockets;
+use super::udp::Udp;
 use crate::addressing::flat_pod_ip::FlatPodIp;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
@@ -95,8 +94,7 @@ impl World {
             port_table_of: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             conntrack: None,
-            udp_flows: UdpFlows::default(),
-            udp_sockets: UdpSockets::new(&model),
+            udp: Udp::new(&model),
             requests: Slab::new(),
             exchanges: Slab::new(),
             connections: Slab::new(),

@@ -10,11 +10,30 @@ use super::network::TO_CLIENT;
 use super::server_tcp::Listener;
 use super::state::Waiting;
 use super::traffic::{Aim, ClientEnd, Connection, Exchange, ServerEnd, ServerSide};
+use super::udp_conntrack::UdpFlows;
+use super::udp_sockets::UdpSockets;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::Way;
+use crate::model::Model;
 use crate::model::ids::{NodeId, PodId, SourceId};
 use crate::trace::words::{DropReason, Outcome, SegmentKind};
 use crate::trace::{Body, RecordId};
+
+/// What the world knows of UDP alone.
+#[derive(Clone, Debug)]
+pub(super) struct Udp {
+    /// Entries on the nodes that choose.
+    pub flows: UdpFlows,
+    /// Sockets of clients.
+    pub sockets: UdpSockets,
+}
+
+impl Udp {
+    /// Nothing has been sent.
+    pub(super) fn new(model: &Model) -> Self {
+        Self { flows: UdpFlows::default(), sockets: UdpSockets::new(model) }
+    }
+}
 
 impl World {
     /// Where a living entry of the client's own node leads an attempt that dials a clusterIP.

@@ -70,7 +70,7 @@ impl World {
     /// A datagram meets its entry and keeps it alive: where that leads, and the entry's record.
     pub(super) fn follow_flow(&mut self, key: FlowKey) -> Option<(Option<Backend>, RecordId)> {
         let (now, timeouts) = (self.agenda.now(), self.udp_timeouts());
-        let flow = self.udp_flows.flows.get_mut(&key).filter(|flow| flow.entry.is_alive(now))?;
+        let flow = self.udp.flows.flows.get_mut(&key).filter(|flow| flow.entry.is_alive(now))?;
         flow.entry.pass(now, false, timeouts);
         Some((flow.backend, flow.record))
     }
@@ -99,7 +99,7 @@ impl World {
         let record = self.journal.write(now, record, because, body);
         let key = self.flow_key_of(node, connection);
         let entry = UdpEntry::new(now, self.udp_timeouts());
-        let table = &mut self.udp_flows;
+        let table = &mut self.udp.flows;
         table.flows.insert(key, Flow { backend, port, entry, record });
         if table.flows.len() > table.sweep_at.max(FIRST_SWEEP) {
             table.flows.retain(|_, flow| flow.entry.is_alive(now));
@@ -111,7 +111,7 @@ impl World {
     pub(super) fn flow_answers(&mut self, node: NodeId, connection: u32) {
         let (now, timeouts) = (self.agenda.now(), self.udp_timeouts());
         let key = self.flow_key_of(node, connection);
-        if let Some(flow) = self.udp_flows.flows.get_mut(&key).filter(|flow| flow.entry.is_alive(now)) {
+        if let Some(flow) = self.udp.flows.flows.get_mut(&key).filter(|flow| flow.entry.is_alive(now)) {
             flow.entry.pass(now, true, timeouts);
         }
     }
@@ -119,11 +119,11 @@ impl World {
     /// kube-proxy has synced a node: entries of Services that have a serving endpoint go if their own is not among
     /// those (C.8).
     pub(super) fn delete_stale_flows(&mut self, node: NodeId, cause: RecordId) {
-        if self.udp_flows.flows.is_empty() {
+        if self.udp.flows.flows.is_empty() {
             return;
         }
         let (now, mark) = (self.agenda.now(), self.proxy_mark(node));
-        let of_node = self.udp_flows.flows.iter().filter(|(key, flow)| key.node == node && flow.entry.is_alive(now));
+        let of_node = self.udp.flows.flows.iter().filter(|(key, flow)| key.node == node && flow.entry.is_alive(now));
         let stale = |flow: &Flow| {
             let snapshot = self.endpoints.at(flow.port, mark);
             let mut serving = snapshot.backends.iter().chain(snapshot.leaving.iter()).peekable();
@@ -133,7 +133,7 @@ impl World {
         let stale: Vec<(FlowKey, Flow)> =
             of_node.filter(|(_, flow)| stale(flow)).map(|(key, flow)| (*key, *flow)).collect();
         for (key, flow) in stale {
-            self.udp_flows.flows.remove(&key);
+            self.udp.flows.flows.remove(&key);
             let pod = flow.backend.map(|it| it.pod);
             let body = Body::ConntrackDeleted { node, client_port: key.from.1, pod };
             self.journal.write(now, cause, flow.record, body);
@@ -142,6 +142,6 @@ impl World {
 
     /// A machine that stops loses its tables.
     pub(super) fn forget_flows(&mut self, node: NodeId) {
-        self.udp_flows.flows.retain(|key, _| key.node != node);
+        self.udp.flows.flows.retain(|key, _| key.node != node);
     }
 }

@@ -40,7 +40,7 @@ impl World {
 
     /// True when a path's requests are datagrams.
     pub(super) fn sends_datagrams(&self, source: u32) -> bool {
-        self.udp_sockets.wanted && self.socket_use(source).is_some()
+        self.udp.sockets.wanted && self.socket_use(source).is_some()
     }
 
     fn socket_key(&self, of: (u32, u32, u64, u8), dialled: (IpAddr, u16)) -> SocketKey {
@@ -57,7 +57,7 @@ impl World {
     pub(super) fn socket(&mut self, exchange: u32, dialled: (IpAddr, u16)) -> Option<u16> {
         let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
         let key = self.socket_key((client, source, number, attempt), dialled);
-        if let Some(port) = self.udp_sockets.open.get(&key) {
+        if let Some(port) = self.udp.sockets.open.get(&key) {
             return Some(*port);
         }
         let range = self.model.transport.ip_local_port_range;
@@ -65,20 +65,20 @@ impl World {
         let draw = self.draws.once(entity, "port", u64::from(attempt));
         let length = range.len();
         let first = u32::try_from(below(draw, u64::from(length))).expect("a place in a range of ports");
-        let used = self.udp_sockets.used.entry(self.clients[client as usize].client).or_default();
+        let used = self.udp.sockets.used.entry(self.clients[client as usize].client).or_default();
         let places = (0..length).map(|step| (first + step) % length);
         let ports = places.filter_map(|place| u16::try_from(u32::from(range.first) + place).ok());
         let port = ports.into_iter().find(|port| !used.contains(port))?;
         used.insert(port);
-        self.udp_sockets.open.insert(key, port);
+        self.udp.sockets.open.insert(key, port);
         Some(port)
     }
 
     fn close_sockets(&mut self, keys: Vec<SocketKey>) {
         for key in keys {
-            let Some(port) = self.udp_sockets.open.remove(&key) else { continue };
+            let Some(port) = self.udp.sockets.open.remove(&key) else { continue };
             let client = self.clients[key.0 as usize].client;
-            if let Some(used) = self.udp_sockets.used.get_mut(&client) {
+            if let Some(used) = self.udp.sockets.used.get_mut(&client) {
                 used.remove(&port);
             }
         }
@@ -93,18 +93,18 @@ impl World {
 
     /// A request is over.
     pub(super) fn close_sockets_of_request(&mut self, (client, source, number): (u32, u32, u64)) {
-        if self.udp_sockets.open.is_empty() || self.socket_use(source) != Some(SocketUse::PerRequest) {
+        if self.udp.sockets.open.is_empty() || self.socket_use(source) != Some(SocketUse::PerRequest) {
             return;
         }
         let first = (client, source, number, 0, (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
-        let of_request = self.udp_sockets.open.range(first..).map(|(key, _)| *key);
+        let of_request = self.udp.sockets.open.range(first..).map(|(key, _)| *key);
         let keys = of_request.take_while(|key| (key.0, key.1, key.2) == (client, source, number)).collect();
         self.close_sockets(keys);
     }
 
     /// A client's processes are gone.
     pub(super) fn close_sockets_of_client(&mut self, client: u32) {
-        let keys = self.udp_sockets.open.keys().filter(|key| key.0 == client).copied().collect();
+        let keys = self.udp.sockets.open.keys().filter(|key| key.0 == client).copied().collect();
         self.close_sockets(keys);
     }
 }

@@ -28,7 +28,7 @@ fn case(replicas: u32, more: &str, traffic: &str) -> Case {
 /// When a case's questions are asked, in milliseconds after the first one.
 fn times(case: &Case) -> Vec<String> {
     let arrived: Vec<Duration> = case.requests().iter().map(|told| told.arrived).collect();
-    arrived.iter().map(|at| (*at - arrived[0]).as_millis().to_string()).collect()
+    arrived.iter().map(|at| at.saturating_sub(arrived[0]).as_millis().to_string()).collect()
 }
 
 fn words(fixed: &[&str], more: Vec<String>) -> Vec<String> {
