@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::settings::{
-    ClusterSettings, DnsSettings, DockerSettings, HealthKind, Limits, LoadBalancerSettings, PortRange, ProxyMode,
+    ClusterSettings, DnsSettings, DockerSettings, HealthKind, Ipam, Limits, LoadBalancerSettings, PortRange, ProxyMode,
     RegistrySettings, Subnet, TransportSettings,
 };
 
@@ -111,6 +111,23 @@ impl Setting<NameText> for ProxyMode {
     }
 }
 
+impl Setting<NameText> for Ipam {
+    fn read(text: &NameText) -> Result<Self, String> {
+        match text.0.as_str() {
+            "host-local" => Ok(Self::HostLocal),
+            "lowest-free" => Ok(Self::LowestFree),
+            other => Err(format!("`{other}` is no way to give out addresses; known: host-local, lowest-free")),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::HostLocal => "host-local".to_owned(),
+            Self::LowestFree => "lowest-free".to_owned(),
+        }
+    }
+}
+
 impl Setting<NameText> for HealthKind {
     fn read(text: &NameText) -> Result<Self, String> {
         match text.0.as_str() {
@@ -174,6 +191,8 @@ settings! {
         cluster_cidr "clusterCIDR" SubnetText => cluster_cidr;
         /// `--node-cidr-mask-size`: prefix of a node's share of the cluster CIDR, in bits.
         node_cidr_mask_size "nodeCIDRMaskSize" u8 => node_cidr_mask_size;
+        /// `host-local` gives out pod addresses in turn; `lowest-free` takes the lowest free one.
+        ipam "ipam" NameText => ipam;
         /// `--service-cluster-ip-range`: addresses of Services.
         service_cluster_ip_range "serviceClusterIPRange" SubnetText => service_cluster_ip_range;
         /// `--service-node-port-range`.

@@ -34,6 +34,15 @@ pub enum ProxyMode {
     Nftables,
 }
 
+/// In which order a node's network plugin gives out pod addresses (B3, B4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ipam {
+    /// The one after the last given out, round the range: CNI's `host-local`.
+    HostLocal,
+    /// The lowest free one, as early versions of `host-local` did: an address that was given back is taken up at once.
+    LowestFree,
+}
+
 /// The control plane and the nodes of a Kubernetes cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClusterSettings {
@@ -41,6 +50,8 @@ pub struct ClusterSettings {
     pub cluster_cidr: Subnet,
     /// `--node-cidr-mask-size` in bits (B2: 24).
     pub node_cidr_mask_size: u8,
+    /// How pods get their addresses (B3: host-local).
+    pub ipam: Ipam,
     /// `--service-cluster-ip-range` (B7: kubeadm's 10.96.0.0/12).
     pub service_cluster_ip_range: Subnet,
     /// `--service-node-port-range` (B10: 30000-32767).
@@ -92,6 +103,7 @@ impl Default for ClusterSettings {
         Self {
             cluster_cidr: Subnet::v4(10, 244, 0, 0, 16),
             node_cidr_mask_size: 24,
+            ipam: Ipam::HostLocal,
             service_cluster_ip_range: Subnet::v4(10, 96, 0, 0, 12),
             service_node_port_range: PortRange { first: 30_000, last: 32_767 },
             max_pods: 110,

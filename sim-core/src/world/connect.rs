@@ -290,7 +290,7 @@ impl World {
     pub(super) fn open(&mut self, exchange: u32, dial: Dial) {
         let Exchange { source, number, attempt, client, record, .. } = self.exchanges[exchange];
         let table = self.port_table(client, dial.dialled);
-        let Some(local_port) = self.port_tables[table as usize].allocate() else {
+        let Some(local_port) = self.port_tables[table as usize].allocate(&mut self.draws) else {
             return self.attempt_ends(exchange, Outcome::AddressNotAvailable, None, 0);
         };
         let body = Body::ConnectionOpened {
@@ -403,10 +403,9 @@ impl World {
         let range = self.model.transport.ip_local_port_range;
         let node = &self.model.topology.node(state.node).name;
         let key = EntityKey::of(&format!("{node}/{local}>{address}:{port}"));
-        let start = self.draws.once(key, "ephemeral-port", 0);
-        let tables = &mut self.port_tables;
+        let (tables, draws) = (&mut self.port_tables, &mut self.draws);
         let table = *self.port_table_of.entry((owner, address, port)).or_insert_with(|| {
-            tables.push(EphemeralPorts::new(range, start));
+            tables.push(EphemeralPorts::new(range, key, draws));
             u32::try_from(tables.len() - 1).expect("destinations number below 2^32")
         });
         self.clients[client as usize].ports.insert((address, port), table);

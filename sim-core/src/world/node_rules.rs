@@ -165,9 +165,7 @@ impl World {
     ) -> NodeRules {
         let definition = self.model.service_port(port);
         let service = self.model.service(definition.service);
-        let listed: Vec<(Backend, bool)> = (snapshot.backends.iter().map(|it| (*it, true)))
-            .chain(snapshot.leaving.iter().map(|it| (*it, false)))
-            .collect();
+        let listed = snapshot.distinct();
         // The EndpointSlice controller hints ready endpoints to their own zones and nodes (C.7).
         let topology = &self.model.topology;
         let home = |backend: &Backend| self.pods[backend.pod.index()].node.map(|at| topology.node(at));

@@ -255,7 +255,7 @@ impl World {
         let gone = matches!(state.state, PodState::Gone | PodState::Lost);
         let docker = self.model.address_model == AddressModelKind::PortMapping;
         let owned = !gone && (docker || state.address == Some(target));
-        if owned || (!docker && self.has_running_pod(node, target)) {
+        if owned || (!docker && self.holder_of(node, target).is_some()) {
             return self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
         }
         if !docker {

@@ -3,6 +3,7 @@
 
 mod endpoint_categories;
 mod kernel;
+mod ports;
 mod service_packets;
 
 use std::path::Path;
@@ -18,6 +19,7 @@ const SCHEMAS: &[(&str, Check)] = &[
     ("service-packets", service_packets::check),
     ("kernel-connect", |file| Ok(kernel::each(file, kernel::connect))),
     ("kernel-established", |file| Ok(kernel::each(file, kernel::established))),
+    ("kernel-ports", |file| Ok(kernel::each(file, ports::check))),
     // `tests/curl.rs` asks podwire for each of its rows.
     ("kernel-addresses", |file| Ok(list(file, "rows").len())),
 ];
