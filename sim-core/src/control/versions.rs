@@ -183,16 +183,24 @@ impl ProxyMark {
     }
 
     /// Plans the next change, which reaches the node at `arrival`; returns when its rules will hold it.
-    pub fn plan(&mut self, arrival: SimTime, min_sync: SimDuration, delay: SimDuration) -> SimTime {
+    ///
+    /// A sync takes `duration`, `delay` after which the rules hold it; the next one begins no sooner than its end.
+    pub fn plan(
+        &mut self,
+        arrival: SimTime,
+        min_sync: SimDuration,
+        duration: SimDuration,
+        delay: SimDuration,
+    ) -> SimTime {
         self.planned += 1;
         self.arrival = self.arrival.max(arrival);
         let sync = match self.sync {
             Some(last) if self.arrival <= last => last,
-            Some(last) => self.arrival.max(last + min_sync),
+            Some(last) => self.arrival.max(last + min_sync.max(duration)),
             None => self.arrival,
         };
         self.sync = Some(sync);
-        let holds = sync + delay;
+        let holds = sync + duration + delay;
         self.pending.push_back((holds, self.planned));
         holds
     }
@@ -246,21 +254,32 @@ mod tests {
     #[test]
     fn changes_within_the_minimum_period_share_one_sync() {
         let mut proxy = ProxyMark::synced(0, None);
-        assert_eq!(proxy.plan(at(100), SECOND, SimDuration::ZERO), at(100));
-        assert_eq!(proxy.plan(at(300), SECOND, SimDuration::ZERO), at(1_100));
-        assert_eq!(proxy.plan(at(900), SECOND, SimDuration::ZERO), at(1_100));
-        assert_eq!(proxy.plan(at(5_000), SECOND, SimDuration::ZERO), at(5_000));
+        assert_eq!(proxy.plan(at(100), SECOND, SimDuration::ZERO, SimDuration::ZERO), at(100));
+        assert_eq!(proxy.plan(at(300), SECOND, SimDuration::ZERO, SimDuration::ZERO), at(1_100));
+        assert_eq!(proxy.plan(at(900), SECOND, SimDuration::ZERO, SimDuration::ZERO), at(1_100));
+        assert_eq!(proxy.plan(at(5_000), SECOND, SimDuration::ZERO, SimDuration::ZERO), at(5_000));
         let marks: Vec<u64> = [99, 100, 1_099, 1_100, 5_000].map(|ms| proxy.mark(at(ms))).to_vec();
         assert_eq!(marks, [0, 1, 1, 3, 4]);
     }
 
     #[test]
+    fn a_long_sync_holds_up_the_next_one() {
+        let mut proxy = ProxyMark::synced(0, None);
+        let long = SECOND * 3;
+        assert_eq!(proxy.plan(at(100), SECOND, long, SimDuration::ZERO), at(3_100));
+        // It comes while the first one is written, so it is part of the second one.
+        assert_eq!(proxy.plan(at(200), SECOND, long, SimDuration::ZERO), at(6_100));
+        assert_eq!(proxy.plan(at(3_050), SECOND, long, SimDuration::ZERO), at(6_100));
+        assert_eq!(proxy.plan(at(20_000), SECOND, long, SimDuration::ZERO), at(23_000));
+    }
+
+    #[test]
     fn what_changes_no_rule_costs_no_sync() {
         let mut proxy = ProxyMark::synced(0, None);
-        assert_eq!(proxy.plan(at(100), SECOND, SECOND), at(1_100));
+        assert_eq!(proxy.plan(at(100), SECOND, SimDuration::ZERO, SECOND), at(1_100));
         assert_eq!(proxy.pass(at(1_050)), at(1_100));
         assert_eq!(proxy.pass(at(1_200)), at(1_200));
-        assert_eq!(proxy.plan(at(1_300), SECOND, SimDuration::ZERO), at(1_300));
+        assert_eq!(proxy.plan(at(1_300), SECOND, SimDuration::ZERO, SimDuration::ZERO), at(1_300));
     }
 
     #[test]
@@ -295,7 +314,7 @@ mod tests {
     #[test]
     fn a_delay_moves_the_rules_and_nothing_else() {
         let mut proxy = ProxyMark::synced(0, None);
-        assert_eq!(proxy.plan(at(100), SECOND, SECOND * 5), at(5_100));
+        assert_eq!(proxy.plan(at(100), SECOND, SimDuration::ZERO, SECOND * 5), at(5_100));
         assert_eq!(proxy.mark(at(5_099)), 0);
         assert_eq!(proxy.mark(at(5_100)), 1);
     }

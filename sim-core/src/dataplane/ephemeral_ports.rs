@@ -59,7 +59,7 @@ impl EphemeralPorts {
 
     /// What a step is more than 2.
     fn leap(&mut self, draws: &mut Draws) -> u32 {
-        if self.given % STEPS_PER_DRAW == 0 {
+        if self.given.is_multiple_of(STEPS_PER_DRAW) {
             self.steps = draws.once(self.key, "ephemeral-step", self.given / STEPS_PER_DRAW);
         }
         let leap = self.steps & ((1 << STEP_BITS) - 1);
@@ -126,10 +126,8 @@ mod tests {
         let (mut ports, mut draws) = ports(PortRange { first: 32_768, last: 60_999 });
         let taken: Vec<u16> = (0..1_401).filter_map(|_| ports.allocate(&mut draws)).collect();
         // 1400 steps of 9 in the mean go 12 600 ports up, so the range is wrapped at most once.
-        let steps: Vec<u32> = taken
-            .windows(2)
-            .map(|pair| (u32::from(pair[1]) + 28_232 - u32::from(pair[0])) % 28_232)
-            .collect();
+        let steps: Vec<u32> =
+            taken.windows(2).map(|pair| (u32::from(pair[1]) + 28_232 - u32::from(pair[0])) % 28_232).collect();
         let mut counts = [0_u32; 8];
         for step in &steps {
             assert!((2..=16).contains(step) && step % 2 == 0, "{step}");

@@ -101,6 +101,7 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         ("crashBackOffMax", cluster.crash_back_off_max),
         ("minSyncPeriod", cluster.proxy_min_sync_period),
         ("syncDelay", cluster.proxy_sync_delay),
+        ("tcpTimeout", cluster.ipvs.tcp_timeout),
         ("restartBackOffMax", docker.restart_back_off_max),
         ("loopbackLatency", transport.loopback_latency),
         ("timeWait", transport.time_wait),

@@ -32,6 +32,65 @@ pub enum ProxyMode {
     Iptables,
     /// nftables verdict maps.
     Nftables,
+    /// Virtual servers of the kernel's own balancer (C.5; deprecated since Kubernetes 1.35).
+    Ipvs,
+}
+
+/// What stands behind the `iptables` command of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IptablesBackend {
+    /// iptables-nft.
+    Nft,
+    /// iptables-legacy.
+    Legacy,
+}
+
+/// Whether something takes as long as it was measured to, or no time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// No time.
+    None,
+    /// As long as it was measured to take (linux-kernel section 8; F).
+    Measured,
+}
+
+/// Whether a bridge sends a packet back to the pod that it came from: kubelet `hairpinMode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HairpinMode {
+    /// The bridge is promiscuous, which has the same effect.
+    PromiscuousBridge,
+    /// Every port of the bridge does.
+    HairpinVeth,
+    /// It does not: a pod that a Service chooses for itself hears nothing (linux-kernel section 2).
+    None,
+}
+
+/// Who takes a new connection behind a virtual server (balancing.md section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpvsScheduler {
+    /// `rr`: the next one in the list.
+    RoundRobin,
+    /// `lc`: the one with the fewest connections, established ones counting 256 times.
+    LeastConnection,
+}
+
+/// kube-proxy's and the kernel's settings of virtual servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IpvsSettings {
+    /// kube-proxy `ipvs.scheduler` (C.5: rr).
+    pub scheduler: IpvsScheduler,
+    /// kube-proxy `ipvs.tcpTimeout`: an established connection is forgotten after so long a silence (900 s, the kernel's).
+    pub tcp_timeout: SimDuration,
+    /// `net.ipv4.vs.conn_reuse_mode`: 0 lets a connection from a remembered port follow the remembered one. kube-proxy sets
+    /// it on kernels before 5.9 only (C.5), and leaves it at 1 since.
+    pub conn_reuse_mode: u32,
+}
+
+impl Default for IpvsSettings {
+    fn default() -> Self {
+        let scheduler = IpvsScheduler::RoundRobin;
+        Self { scheduler, tcp_timeout: SimDuration::from_secs(900), conn_reuse_mode: 1 }
+    }
 }
 
 /// In which order a node's network plugin gives out pod addresses (B3, B4).
@@ -92,10 +151,22 @@ pub struct ClusterSettings {
     pub crash_back_off_max: SimDuration,
     /// kube-proxy `mode` (C.1: iptables).
     pub proxy_mode: ProxyMode,
-    /// kube-proxy `minSyncPeriod` (C.1: 1 s).
+    /// kube-proxy `minSyncPeriod` (C.1: 1 s; none in ipvs mode).
     pub proxy_min_sync_period: SimDuration,
     /// Extra time that kube-proxy needs before a change stands in the rules (0: none).
     pub proxy_sync_delay: SimDuration,
+    /// Virtual servers, in ipvs mode.
+    pub ipvs: IpvsSettings,
+    /// Whether a connection's first packet takes time in rules (none: below 1 us for fewer than 50 Services).
+    pub first_packet_cost: Measured,
+    /// Which rules those are, in iptables mode.
+    pub iptables_backend: IptablesBackend,
+    /// Whether kube-proxy takes time to write rules (none: the figures are those of a version that wrote all of them).
+    pub sync_duration: Measured,
+    /// Service ports in every node's rules beside the scenario's.
+    pub other_services: u32,
+    /// kubelet `hairpinMode` (promiscuous-bridge).
+    pub hairpin_mode: HairpinMode,
 }
 
 impl Default for ClusterSettings {
@@ -126,6 +197,12 @@ impl Default for ClusterSettings {
             proxy_mode: ProxyMode::Iptables,
             proxy_min_sync_period: SimDuration::from_secs(1),
             proxy_sync_delay: SimDuration::ZERO,
+            ipvs: IpvsSettings::default(),
+            first_packet_cost: Measured::None,
+            iptables_backend: IptablesBackend::Nft,
+            sync_duration: Measured::None,
+            other_services: 0,
+            hairpin_mode: HairpinMode::PromiscuousBridge,
         }
     }
 }

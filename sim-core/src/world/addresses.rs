@@ -40,8 +40,9 @@ impl World {
         if self.cluster_ips.contains(&Some(address)) {
             return match self.service_port_at(address, port) {
                 Some(port) => Resolution::Service(port),
-                // nftables rejects what a clusterIP does not offer; iptables knows no rule for it (C.3).
-                None if self.model.cluster.proxy_mode == ProxyMode::Nftables => {
+                // nftables rejects what a clusterIP does not offer, and in ipvs mode the node has the address itself;
+                // iptables knows no rule for it (C.3).
+                None if self.model.cluster.proxy_mode != ProxyMode::Iptables => {
                     Resolution::Rejected(Outcome::ConnectionRefused)
                 }
                 None => NO_ROUTE,

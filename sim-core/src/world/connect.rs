@@ -293,6 +293,7 @@ impl World {
         let Some(local_port) = self.port_tables[table as usize].allocate(&mut self.draws) else {
             return self.attempt_ends(exchange, Outcome::AddressNotAvailable, None, 0);
         };
+        let dial = if self.ipvs.is_some() { self.dial_by_virtual_server(exchange, local_port, dial) } else { dial };
         let body = Body::ConnectionOpened {
             source: SourceId(source),
             number,

@@ -148,6 +148,7 @@ impl World {
 
     /// Plans every change a node has not planned yet; returns when its rules hold the last one.
     fn follow_endpoints(&mut self, node: NodeId) -> SimTime {
+        let duration = self.proxy_sync_time();
         let cluster = &self.model.cluster;
         let (low, high) = cluster.watch_latency;
         let state = &mut self.nodes[node.index()];
@@ -164,7 +165,7 @@ impl World {
             holds = match change.weight {
                 Weight::Quiet => state.proxy.pass(heard),
                 Weight::Full | Weight::Farewell => {
-                    state.proxy.plan(heard, cluster.proxy_min_sync_period, cluster.proxy_sync_delay)
+                    state.proxy.plan(heard, cluster.proxy_min_sync_period, duration, cluster.proxy_sync_delay)
                 }
             };
         }

@@ -22,6 +22,7 @@ mod faults;
 mod hangs;
 mod images;
 mod impairments;
+mod ipvs;
 mod journal;
 mod keepalive;
 mod listeners;
@@ -45,6 +46,7 @@ mod removal;
 mod renewals;
 mod replicas;
 mod requests;
+mod rule_costs;
 mod server_tcp;
 mod services;
 mod setup;
@@ -81,6 +83,7 @@ use controllers::Controller;
 use direction::DirectionState;
 use event::{Control, Event, Timer};
 use impairments::Impairments;
+use ipvs::Ipvs;
 use journal::Journal;
 use load_balancers::LoadBalancers;
 use neighbours::Neighbour;
@@ -126,6 +129,8 @@ pub struct World {
     neighbours: BTreeMap<(NodeId, IpAddr, IpAddr), Neighbour>,
     /// Tables of connections, if they have a limit.
     conntrack: Option<Conntrack>,
+    /// Virtual servers, in ipvs mode.
+    ipvs: Option<Ipvs>,
 
     nodes: Vec<NodeState>,
     /// Nodes whose node ports outside traffic may use.

@@ -10,7 +10,7 @@ use crate::dataplane::translation::Way;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimDuration;
 use crate::model::ids::{NodeId, PodId};
-use crate::model::settings::AddressModelKind;
+use crate::model::settings::{AddressModelKind, HairpinMode};
 use crate::trace::RecordId;
 use crate::trace::words::{DropReason, SegmentKind};
 use crate::transport::segment::Train;
@@ -66,8 +66,12 @@ impl World {
             }
             ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => return,
         }
-        if self.connections[connection].way == Way::Dropped {
+        let way = self.connections[connection].way;
+        if way == Way::Dropped {
             return self.judge_again(node, packet);
+        }
+        if way == Way::ClusterIpToItself && self.model.cluster.hairpin_mode == HairpinMode::None {
+            return self.drop_here(packet, DropReason::NoHairpin, 0);
         }
         if let Err((reason, because)) = self.track(connection, Place::Server) {
             return self.drop_here(packet, reason, because);

@@ -9,6 +9,7 @@ use super::controllers::Controller;
 use super::direction::DirectionState;
 use super::images::Images;
 use super::impairments::Impairments;
+use super::ipvs::Ipvs;
 use super::journal::Journal;
 use super::load_balancers::LoadBalancers;
 use super::services::ServiceState;
@@ -84,6 +85,7 @@ impl World {
             port_table_of: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             conntrack: None,
+            ipvs: Ipvs::new(&model),
             requests: Slab::new(),
             exchanges: Slab::new(),
             connections: Slab::new(),
