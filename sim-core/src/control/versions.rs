@@ -286,7 +286,7 @@ mod tests {
     fn a_leaving_backend_is_used_when_no_other_is_left_and_moves_no_number() {
         let mut lists = VersionedLists::new(1);
         let port = ServicePortId(0);
-        let backend = |pod| Backend { pod: PodId(pod), address: IpAddr::from([10, 0, 0, 1]), port: 80 };
+        let backend = |pod: u8| Backend { pod: PodId(pod.into()), address: IpAddr::from([10, 0, 0, pod]), port: 80 };
         lists.push_slices(port, at(1), 11, [vec![backend(0)], vec![backend(1)]], Weight::Full);
         assert_eq!(lists.newest(port).usable()[..], [backend(0)]);
         lists.push_slices(port, at(2), 12, [Vec::new(), vec![backend(0), backend(1)]], Weight::Full);

@@ -71,6 +71,9 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
             complain(problems, "a registry's gossip needs a suspicionMaxTimeoutMult of 1 to 100".to_owned());
         }
     }
+    if parts.cluster.ipvs.conn_reuse_mode > 1 {
+        complain(problems, "conn_reuse_mode must be 0 or 1".to_owned());
+    }
     if let Rescheduler::Heartbeat { period, grace } = &parts.rescheduler
         && (period.is_zero() || grace < period)
     {

@@ -199,6 +199,9 @@ impl World {
         let now = self.agenda.now();
         let version = self.endpoints.version();
         self.nodes[node.index()].proxy = ProxyMark::synced(version, Some(now));
+        if let Some(ipvs) = &mut self.ipvs {
+            ipvs.boot(node);
+        }
         if self.nodes[node.index()].serves_clients && version > 0 {
             let cause = self.nodes[node.index()].power_record;
             self.journal.write(now, cause, 0, Body::ProxySynced { node, version });

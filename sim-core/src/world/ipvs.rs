@@ -36,6 +36,11 @@ impl Ipvs {
         used.then(|| Self { settings, servers: BTreeMap::new(), pods: BTreeMap::new() })
     }
 
+    /// A node that boots knows nothing of what was before.
+    pub(super) fn boot(&mut self, node: NodeId) {
+        self.servers.retain(|(of, _, _), _| *of != node);
+    }
+
     /// The place of the backend that a node's virtual server picks for a new connection.
     pub(super) fn pick(
         &mut self,

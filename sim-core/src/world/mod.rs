@@ -308,6 +308,7 @@ impl World {
             Timer::AttemptTimeout { exchange } => self.attempt_timeout(exchange),
             Timer::Hedge { request } => self.hedge_due(request),
             Timer::Idle { connection } => self.idle_for_too_long(connection),
+            Timer::ServerIdle { connection } => self.server_waits_no_more(connection),
         }
     }
 

@@ -194,7 +194,8 @@ impl World {
         self.send(node, connection, kind, attempt, TO_CLIENT);
     }
 
-    fn begin_fin(&mut self, connection: u32, end: ServerEnd, kind: SegmentKind) {
+    pub(super) fn begin_fin(&mut self, connection: u32, end: ServerEnd, kind: SegmentKind) {
+        self.disarm_server(connection);
         let now = self.agenda.now();
         let state = &mut self.connections[connection];
         state.server_end = end;
@@ -377,12 +378,12 @@ impl World {
         retransmission::in_jiffies(time)
     }
 
-    fn arm_server(&mut self, connection: u32, wait: SimDuration, timer: Timer) {
+    pub(super) fn arm_server(&mut self, connection: u32, wait: SimDuration, timer: Timer) {
         let id = self.agenda.arm(wait, EventClass::Transport, timer);
         self.connections[connection].server_timer = Some(id);
     }
 
-    fn disarm_server(&mut self, connection: u32) {
+    pub(super) fn disarm_server(&mut self, connection: u32) {
         if let Some(timer) = self.connections[connection].server_timer.take() {
             self.agenda.disarm(timer);
         }
