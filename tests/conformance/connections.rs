@@ -191,3 +191,45 @@ fn an_ejected_address_starts_afresh() {
     assert!(outcomes[..8].iter().all(|outcome| *outcome == (Outcome::ServerError, 500)), "{outcomes:?}");
     assert!(outcomes[8..18].iter().all(|outcome| *outcome == (Outcome::CircuitOpen, 0)), "{outcomes:?}");
 }
+
+/// Requests on one kept connection, one every `every` ms, to a server that waits 5 s for the next one.
+fn with_patience(every: u64, stop: &str) -> String {
+    format!(
+        "
+  duration: 2m
+  topology: {{nodes: {{count: 2}}}}
+  replicas: {{deployment/my-nginx: 1}}
+  placement: {{deployment/my-nginx: [node-1], deployment/curl: [node-2]}}
+  behaviour: {{deployment/my-nginx: {{keepAliveTimeout: 5s}}}}
+  traffic:
+    - name: t
+      from: deployment/curl
+      to: service/my-nginx:80
+      arrivals: {{kind: constant, rate: 1/{every}us}}
+      stop: {stop}
+      connections: {{pool: 1}}\n"
+    )
+}
+
+#[test]
+fn a_server_closes_what_it_hears_nothing_on() {
+    // Requests at 4, 8, ... 28 s are in time: one connection. Those at 6, 12, ... 30 s each find the last one closed.
+    for (every, stop, requests, opened) in [(4_000_000, "29s", 7, 1), (6_000_000, "31s", 5, 5)] {
+        let records = run("service", &with_patience(every, stop));
+        let ended = outcomes(&records);
+        assert_eq!((ended.len(), count(&records, "connection-opened")), (requests, opened), "every {every} us");
+        assert!(ended.iter().all(|(outcome, _)| *outcome == Outcome::Ok));
+    }
+}
+
+#[test]
+fn a_request_that_crosses_the_servers_fin_is_lost() {
+    // Two links of 50 us and 1 ms of service: a request that leaves at t is answered at t + 1.1 ms, and the FIN leaves 5 s
+    // after that. (The first one needs a handshake of 200 us more.) One that leaves more than 100 us before
+    // the FIN is taken; one that leaves less than 100 us before or after it crosses it.
+    let second = |every: u64| outcomes(&run("service", &with_patience(every, "11s")))[1].0;
+    // First request: answered at 200 + 100 + 1000 us, FIN at 5 001 300 us after its arrival, at the client 100 us later.
+    assert_eq!(second(5_001_150), Outcome::Ok);
+    assert_eq!(second(5_001_350), Outcome::EndOfFile);
+    assert_eq!(second(5_001_450), Outcome::Ok);
+}

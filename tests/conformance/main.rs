@@ -8,6 +8,7 @@
     reason = "tests fail loudly look at few record kinds and count below 2^53"
 )]
 
+mod addresses;
 mod connections;
 mod control;
 mod evictions;
@@ -16,6 +17,7 @@ mod faults_control;
 mod faults_random;
 mod front;
 mod images;
+mod ipvs;
 mod lab;
 mod names;
 mod probes;

@@ -203,6 +203,7 @@ fn chosen(rule: &str, index: u32, candidates: &[Candidate]) -> Vec<String> {
             format!("KUBE-SVC rule {} of {n}: statistic --probability {probability:.10}", i + 1)
         }
         Some(ChoiceRule::NftablesNumgen) => format!("nftables: numgen random mod {n} = {i}"),
+        Some(ChoiceRule::Ipvs) => format!("ipvs: the virtual server takes destination {} of {n}", i + 1),
         Some(ChoiceRule::ClientList) => format!("the client takes entry {} of {n} of its list", i + 1),
         Some(ChoiceRule::Affinity) => format!("sessionAffinity: the node remembers this client at {} of {n}", i + 1),
         Some(ChoiceRule::Algorithm) | None => format!("the Service's algorithm takes {} of {n}", i + 1),

@@ -32,7 +32,7 @@ use crate::draft::Draft;
 use crate::load::Files;
 use crate::schema::Spec;
 use crate::schema::settings::{
-    ClusterSpec, DnsSpec, DockerSpec, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec,
+    ClusterSpec, DnsSpec, DockerSpec, IpvsSpec, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec,
 };
 use crate::schema::values::DurationText;
 use crate::units;
@@ -150,9 +150,10 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
 /// The place of a setting whose name begins a message of the model.
 fn place_of(spec: &Place, message: &str) -> Place {
     let word = message.split(' ').next().unwrap_or_default();
-    let groups: [(&str, &[&str]); 8] = [
+    let groups: [(&str, &[&str]); 9] = [
         ("cluster", ClusterSpec::KEYS),
         ("cluster/kubeProxy", KubeProxySpec::KEYS),
+        ("cluster/kubeProxy/ipvs", IpvsSpec::KEYS),
         ("docker", DockerSpec::KEYS),
         ("registry", RegistrySpec::KEYS),
         ("transport", TransportSpec::KEYS),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sim_core::kernel::time::SimDuration;
 use sim_core::model::Model;
 use sim_core::model::settings::{
-    ClusterSettings, Discovery, DnsSettings, DockerSettings, Front, Limits, RegistrySettings, Rescheduler,
+    ClusterSettings, Discovery, DnsSettings, DockerSettings, Front, Limits, ProxyMode, RegistrySettings, Rescheduler,
     TransportSettings,
 };
 
@@ -13,8 +14,8 @@ use super::Lowering;
 use crate::arms::DiscoveryKind;
 use crate::diagnostics::codes::BAD_VALUE;
 use crate::schema::settings::{
-    BadSetting, ClusterSpec, DnsSpec, DockerSpec, FrontSpec, Heartbeat, KubeProxySpec, LimitsSpec, RegistrySpec,
-    ReschedulerSpec, TransportSpec,
+    BadSetting, ClusterSpec, DnsSpec, DockerSpec, FrontSpec, Heartbeat, IpvsSpec, KubeProxySpec, LimitsSpec,
+    RegistrySpec, ReschedulerSpec, TransportSpec,
 };
 
 /// All settings of one arm.
@@ -42,6 +43,13 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
         bad.push((vec!["cluster"], given.apply(&mut cluster)));
         if let Some(proxy) = &given.kube_proxy {
             bad.push((vec!["cluster", "kubeProxy"], proxy.apply(&mut cluster)));
+            if cluster.proxy_mode == ProxyMode::Ipvs && proxy.min_sync_period.is_none() {
+                // C.1: the ipvs mode has no least time between two syncs.
+                cluster.proxy_min_sync_period = SimDuration::ZERO;
+            }
+            if let Some(ipvs) = &proxy.ipvs {
+                bad.push((vec!["cluster", "kubeProxy", "ipvs"], ipvs.apply(&mut cluster.ipvs)));
+            }
         }
     }
     bad.push((vec!["docker"], spec.docker.as_ref().map(|given| given.apply(&mut docker)).unwrap_or_default()));
@@ -98,6 +106,9 @@ pub(crate) fn settings_of(model: &Model, tree: &Value) -> BTreeMap<String, Strin
         sim_core::model::settings::AddressModelKind::FlatPodIp => {
             ClusterSpec::show(&model.cluster, "cluster", &mut out);
             KubeProxySpec::show(&model.cluster, "cluster.kubeProxy", &mut out);
+            if model.cluster.proxy_mode == ProxyMode::Ipvs {
+                IpvsSpec::show(&model.cluster.ipvs, "cluster.kubeProxy.ipvs", &mut out);
+            }
         }
         sim_core::model::settings::AddressModelKind::PortMapping => {
             out.insert("rescheduler".to_owned(), model.rescheduler.name().to_owned());

@@ -165,6 +165,8 @@ fn one_behaviour(ctx: &mut Lowering<'_>, given: &BehaviourSpec, place: &Place) -
     behaviour.concurrency = given.concurrency.or(behaviour.concurrency);
     behaviour.backlog = given.backlog.unwrap_or(behaviour.backlog);
     behaviour.startup = ctx.duration(given.startup.as_ref(), &place.at("startup"), behaviour.startup);
+    let waits = ctx.optional_duration(given.keep_alive_timeout.as_ref(), &place.at("keepAliveTimeout"));
+    behaviour.keep_alive_timeout = waits;
     let pull = place.at("imagePullTime");
     behaviour.image_pull_time = ctx.duration(given.image_pull_time.as_ref(), &pull, behaviour.image_pull_time);
     behaviour.error_ppm = calls::share(ctx, given.error_rate.as_ref(), &place.at("errorRate")).unwrap_or(0);

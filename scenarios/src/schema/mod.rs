@@ -248,6 +248,8 @@ pub struct BehaviourSpec {
     pub concurrency: Option<u32>,
     /// `listen()` backlog.
     pub backlog: Option<u32>,
+    /// The server closes a kept connection on which no request has come for so long (never).
+    pub keep_alive_timeout: Option<DurationText>,
     /// From starting a container to its listening.
     pub startup: Option<DurationText>,
     /// How long a node needs to pull the image, the first time that one of its pods starts there (0s).

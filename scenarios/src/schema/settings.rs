@@ -9,8 +9,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::settings::{
-    ClusterSettings, DnsSettings, DockerSettings, HealthKind, Limits, LoadBalancerSettings, PortRange, ProxyMode,
-    RegistrySettings, Subnet, TransportSettings,
+    ClusterSettings, DnsSettings, DockerSettings, HairpinMode, HealthKind, Ipam, IptablesBackend, IpvsScheduler,
+    IpvsSettings, Limits, LoadBalancerSettings, Measured, PortRange, ProxyMode, RegistrySettings, Subnet,
+    TransportSettings,
 };
 
 use super::values::{Dict, DurationText, List, NameText, PortRangeText, PublishText, SubnetText};
@@ -94,38 +95,35 @@ impl Setting<PortRangeText> for PortRange {
     }
 }
 
-impl Setting<NameText> for ProxyMode {
-    fn read(text: &NameText) -> Result<Self, String> {
-        match text.0.as_str() {
-            "iptables" => Ok(Self::Iptables),
-            "nftables" => Ok(Self::Nftables),
-            other => Err(format!("`{other}` is not a proxy mode; known: iptables, nftables")),
-        }
-    }
+/// Settings that are one of several words.
+macro_rules! words {
+    ($($kind:ident, $what:literal: $($value:ident = $word:literal)+;)*) => {$(
+        impl Setting<NameText> for $kind {
+            fn read(text: &NameText) -> Result<Self, String> {
+                match text.0.as_str() {
+                    $($word => Ok(Self::$value),)+
+                    other => Err(format!(concat!("`{}` is no ", $what, "; known: {}"), other, [$($word),+].join(", "))),
+                }
+            }
 
-    fn show(&self) -> String {
-        match self {
-            Self::Iptables => "iptables".to_owned(),
-            Self::Nftables => "nftables".to_owned(),
+            fn show(&self) -> String {
+                match self {
+                    $(Self::$value => $word.to_owned(),)+
+                }
+            }
         }
-    }
+    )*};
 }
 
-impl Setting<NameText> for HealthKind {
-    fn read(text: &NameText) -> Result<Self, String> {
-        match text.0.as_str() {
-            "checks" => Ok(Self::Checks),
-            "gossip" => Ok(Self::Gossip),
-            other => Err(format!("`{other}` is no kind of health check; known: checks, gossip")),
-        }
-    }
-
-    fn show(&self) -> String {
-        match self {
-            Self::Checks => "checks".to_owned(),
-            Self::Gossip => "gossip".to_owned(),
-        }
-    }
+words! {
+    ProxyMode, "proxy mode": Iptables = "iptables" Nftables = "nftables" Ipvs = "ipvs";
+    IptablesBackend, "backend of iptables": Nft = "nft" Legacy = "legacy";
+    Measured, "answer here": None = "none" Measured = "measured";
+    HairpinMode, "hairpin mode of the kubelet":
+        PromiscuousBridge = "promiscuous-bridge" HairpinVeth = "hairpin-veth" None = "none";
+    IpvsScheduler, "scheduler of ipvs that podwire knows": RoundRobin = "rr" LeastConnection = "lc";
+    Ipam, "way to give out addresses": HostLocal = "host-local" LowestFree = "lowest-free";
+    HealthKind, "kind of health check": Checks = "checks" Gossip = "gossip";
 }
 
 /// A value that could not be read: the key it stands under and why.
@@ -174,6 +172,8 @@ settings! {
         cluster_cidr "clusterCIDR" SubnetText => cluster_cidr;
         /// `--node-cidr-mask-size`: prefix of a node's share of the cluster CIDR, in bits.
         node_cidr_mask_size "nodeCIDRMaskSize" u8 => node_cidr_mask_size;
+        /// `host-local` gives out pod addresses in turn; `lowest-free` takes the lowest free one.
+        ipam "ipam" NameText => ipam;
         /// `--service-cluster-ip-range`: addresses of Services.
         service_cluster_ip_range "serviceClusterIPRange" SubnetText => service_cluster_ip_range;
         /// `--service-node-port-range`.
@@ -210,6 +210,8 @@ settings! {
         watch_latency_max "watchLatencyMax" DurationText => watch_latency.1;
         /// How often a kubelet looks for dead containers.
         pleg_relist_period "plegRelistPeriod" DurationText => pleg_relist_period;
+        /// kubelet `hairpinMode`: promiscuous-bridge, hairpin-veth, or none.
+        hairpin_mode "hairpinMode" NameText => hairpin_mode;
         /// First wait before a crashed container is started again.
         crash_back_off_initial "crashBackOffInitial" DurationText => crash_back_off_initial;
         /// Longest wait before a crashed container is started again.
@@ -223,12 +225,35 @@ settings! {
 settings! {
     /// kube-proxy of every node.
     KubeProxySpec for ClusterSettings {
-        /// `mode`: iptables or nftables.
+        /// `mode`: iptables, nftables or ipvs.
         mode "mode" NameText => proxy_mode;
         /// `minSyncPeriod`: least time between two syncs.
         min_sync_period "minSyncPeriod" DurationText => proxy_min_sync_period;
         /// Extra time before a change stands in the rules.
         sync_delay "syncDelay" DurationText => proxy_sync_delay;
+        /// `none` or `measured`: the time of a connection's first packet in the rules.
+        first_packet_cost "firstPacketCost" NameText => first_packet_cost;
+        /// `nft` or `legacy`: which rules those are in iptables mode.
+        iptables_backend "iptablesBackend" NameText => iptables_backend;
+        /// `none` or `measured`: the time that kube-proxy takes to write rules.
+        sync_duration "syncDuration" NameText => sync_duration;
+        /// Service ports in every node's rules beside the scenario's.
+        other_services "otherServices" u32 => other_services;
+    } {
+        /// Virtual servers, in ipvs mode.
+        ipvs: Option<IpvsSpec>,
+    }
+}
+
+settings! {
+    /// Virtual servers of every node, in ipvs mode.
+    IpvsSpec for IpvsSettings {
+        /// `ipvs.scheduler`: rr or lc.
+        scheduler "scheduler" NameText => scheduler;
+        /// `ipvs.tcpTimeout`: an established connection is forgotten after so long a silence.
+        tcp_timeout "tcpTimeout" DurationText => tcp_timeout;
+        /// `net.ipv4.vs.conn_reuse_mode`: 0 on kernels before 5.9, else 1.
+        conn_reuse_mode "conn_reuse_mode" u32 => conn_reuse_mode;
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::allocators::{Bands, RoundRobinOffsets, cluster_ip_band, node_port_band};
+use super::allocators::{Bands, LowestFree, RoundRobinOffsets, cluster_ip_band, node_port_band};
 use crate::model::ids::NodeId;
-use crate::model::settings::{ClusterSettings, PortRange, Subnet};
+use crate::model::settings::{ClusterSettings, Ipam, PortRange, Subnet};
 
 /// Why a Service does not get what its manifest asks for; Kubernetes' own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +17,43 @@ pub enum AllocationError {
     Full,
 }
 
+/// The pod addresses of one node.
+#[derive(Clone, Debug)]
+enum PodOffsets {
+    InTurn(RoundRobinOffsets),
+    LowestFree(LowestFree),
+}
+
+impl PodOffsets {
+    /// Offsets of a block; .0 and .1 (the gateway) are never given out, nor is the last one.
+    fn new(ipam: Ipam, block: Subnet) -> Self {
+        let (first, end) = (2, block.size() - 1);
+        match ipam {
+            Ipam::HostLocal => Self::InTurn(RoundRobinOffsets::new(first, end)),
+            Ipam::LowestFree => Self::LowestFree(LowestFree::new(first, end)),
+        }
+    }
+
+    fn allocate(&mut self) -> Option<u64> {
+        match self {
+            Self::InTurn(offsets) => offsets.allocate(),
+            Self::LowestFree(offsets) => offsets.allocate(),
+        }
+    }
+
+    fn release(&mut self, offset: u64) {
+        match self {
+            Self::InTurn(offsets) => offsets.release(offset),
+            Self::LowestFree(offsets) => offsets.release(offset),
+        }
+    }
+}
+
 /// All address and port allocators of a cluster.
 #[derive(Clone, Debug)]
 pub struct FlatPodIp {
     /// By node; `None` when the cluster CIDR is used up.
-    pods: Vec<Option<(Subnet, RoundRobinOffsets)>>,
+    pods: Vec<Option<(Subnet, PodOffsets)>>,
     service_range: Subnet,
     cluster_ips: Bands,
     node_port_range: PortRange,
@@ -36,6 +68,7 @@ impl FlatPodIp {
             let taken = |block: Subnet| given.iter().flatten().any(|other| other.overlaps(block));
             free.by_ref().map(|number| block(settings, number)).find(|block| !block.is_some_and(taken)).flatten()
         };
+        let with_offsets = |block| (block, PodOffsets::new(settings.ipam, block));
         let pods: Vec<_> = given.iter().map(|given| given.or_else(&mut next).map(with_offsets)).collect();
         let size = settings.service_cluster_ip_range.size();
         let ports = u64::from(settings.service_node_port_range.len());
@@ -122,11 +155,6 @@ fn block(settings: &ClusterSettings, number: u64) -> Option<Subnet> {
     Some(Subnet { address: cidr.nth(number * size), prefix: settings.node_cidr_mask_size })
 }
 
-/// A block with its allocator; .0 and .1 (the gateway) are never given out.
-fn with_offsets(block: Subnet) -> (Subnet, RoundRobinOffsets) {
-    (block, RoundRobinOffsets::new(2, block.size() - 1))
-}
-
 fn offset_in(subnet: Subnet, address: IpAddr) -> u64 {
     match (subnet.address, address) {
         (IpAddr::V4(first), IpAddr::V4(address)) => u64::from(u32::from(address).wrapping_sub(u32::from(first))),
@@ -161,6 +189,16 @@ mod tests {
         assert_eq!(first.to_string(), "10.244.1.2");
         flat.release_pod(NodeId(1), first);
         assert_eq!(flat.allocate_pod(NodeId(1)).unwrap().to_string(), "10.244.1.3");
+    }
+
+    #[test]
+    fn the_lowest_free_address_comes_back_at_once() {
+        let settings = ClusterSettings { ipam: Ipam::LowestFree, ..ClusterSettings::default() };
+        let mut flat = FlatPodIp::new(&settings, &[None]);
+        let first = flat.allocate_pod(NodeId(0)).unwrap();
+        assert_eq!(flat.allocate_pod(NodeId(0)).unwrap().to_string(), "10.244.0.3");
+        flat.release_pod(NodeId(0), first);
+        assert_eq!(flat.allocate_pod(NodeId(0)), Some(first));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Lists of backends with their history: an append-only log of changes over all Services, a snapshot per change,
 //! and how far a holder of the lists (a node's kube-proxy) has followed them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -31,12 +31,26 @@ pub struct Snapshot {
     pub backends: Arc<[Backend]>,
     /// Those that serve on while their pods are stopped, in the same order: used when there is no other (KEP-1669).
     pub leaving: Arc<[Backend]>,
+    /// What a node uses which makes no difference between near and far backends.
+    usable: Arc<[Backend]>,
 }
 
 impl Snapshot {
-    /// The backends that a node uses which makes no difference between near and far ones (C.7).
+    /// The backends that a node uses which makes no difference between near and far ones (C.7), each address once.
     pub fn usable(&self) -> &Arc<[Backend]> {
-        if self.backends.is_empty() { &self.leaving } else { &self.backends }
+        &self.usable
+    }
+
+    /// All backends as kube-proxy knows them, and whether they are ready: of several with one address and port the one
+    /// that is not terminating (B5).
+    pub fn distinct(&self) -> Vec<(Backend, bool)> {
+        let ready = self.backends.iter().map(|backend| (*backend, true));
+        let listed: Vec<_> = ready.chain(self.leaving.iter().map(|backend| (*backend, false))).collect();
+        let same = |one: &Backend, other: &Backend| (one.address, one.port) == (other.address, other.port);
+        let is_first = |(place, (backend, _)): &(usize, &(Backend, bool))| {
+            !listed[..*place].iter().any(|(earlier, _)| same(earlier, backend))
+        };
+        listed.iter().enumerate().filter(is_first).map(|(_, listed)| *listed).collect()
     }
 }
 
@@ -80,7 +94,9 @@ pub struct VersionedLists {
 impl VersionedLists {
     /// Empty lists for `ports` Service ports.
     pub fn new(ports: usize) -> Self {
-        let empty = Snapshot { version: 0, record: 0, backends: Arc::from([]), leaving: Arc::from([]) };
+        let none: Arc<[Backend]> = Arc::from([]);
+        let (backends, leaving, usable) = (Arc::clone(&none), Arc::clone(&none), none);
+        let empty = Snapshot { version: 0, record: 0, backends, leaving, usable };
         Self { lists: vec![vec![empty]; ports], changes: Vec::new(), counts: vec![[0; 2]; ports] }
     }
 
@@ -122,8 +138,9 @@ impl VersionedLists {
         let count = &mut self.counts[port.index()][usize::from(weight != Weight::Full)];
         *count += 1;
         self.changes.push(Change { at: now, port, weight, number: *count, record });
-        let (version, backends, leaving) = (self.version(), Arc::from(backends), Arc::from(leaving));
-        self.lists[port.index()].push(Snapshot { version, record, backends, leaving });
+        let (version, backends, leaving) = (self.version(), Arc::<[Backend]>::from(backends), Arc::from(leaving));
+        let usable = once_each(if backends.is_empty() { &leaving } else { &backends });
+        self.lists[port.index()].push(Snapshot { version, record, backends, leaving, usable });
     }
 
     /// Change number `version`.
@@ -131,6 +148,16 @@ impl VersionedLists {
         let place = usize::try_from(version - 1).expect("a version fits the log's length");
         self.changes[place]
     }
+}
+
+/// A list in which each address and port stands once: kube-proxy knows an endpoint by those (B5).
+fn once_each(list: &Arc<[Backend]>) -> Arc<[Backend]> {
+    let mut seen = BTreeSet::new();
+    if list.iter().all(|backend| seen.insert((backend.address, backend.port))) {
+        return Arc::clone(list);
+    }
+    seen.clear();
+    list.iter().copied().filter(|backend| seen.insert((backend.address, backend.port))).collect()
 }
 
 /// How far one node's kube-proxy has followed the log (C.1): each change reaches it after a watch latency,
@@ -156,16 +183,24 @@ impl ProxyMark {
     }
 
     /// Plans the next change, which reaches the node at `arrival`; returns when its rules will hold it.
-    pub fn plan(&mut self, arrival: SimTime, min_sync: SimDuration, delay: SimDuration) -> SimTime {
+    ///
+    /// A sync takes `duration`, `delay` after which the rules hold it; the next one begins no sooner than its end.
+    pub fn plan(
+        &mut self,
+        arrival: SimTime,
+        min_sync: SimDuration,
+        duration: SimDuration,
+        delay: SimDuration,
+    ) -> SimTime {
         self.planned += 1;
         self.arrival = self.arrival.max(arrival);
         let sync = match self.sync {
             Some(last) if self.arrival <= last => last,
-            Some(last) => self.arrival.max(last + min_sync),
+            Some(last) => self.arrival.max(last + min_sync.max(duration)),
             None => self.arrival,
         };
         self.sync = Some(sync);
-        let holds = sync + delay;
+        let holds = sync + duration + delay;
         self.pending.push_back((holds, self.planned));
         holds
     }
@@ -219,28 +254,39 @@ mod tests {
     #[test]
     fn changes_within_the_minimum_period_share_one_sync() {
         let mut proxy = ProxyMark::synced(0, None);
-        assert_eq!(proxy.plan(at(100), SECOND, SimDuration::ZERO), at(100));
-        assert_eq!(proxy.plan(at(300), SECOND, SimDuration::ZERO), at(1_100));
-        assert_eq!(proxy.plan(at(900), SECOND, SimDuration::ZERO), at(1_100));
-        assert_eq!(proxy.plan(at(5_000), SECOND, SimDuration::ZERO), at(5_000));
+        assert_eq!(proxy.plan(at(100), SECOND, SimDuration::ZERO, SimDuration::ZERO), at(100));
+        assert_eq!(proxy.plan(at(300), SECOND, SimDuration::ZERO, SimDuration::ZERO), at(1_100));
+        assert_eq!(proxy.plan(at(900), SECOND, SimDuration::ZERO, SimDuration::ZERO), at(1_100));
+        assert_eq!(proxy.plan(at(5_000), SECOND, SimDuration::ZERO, SimDuration::ZERO), at(5_000));
         let marks: Vec<u64> = [99, 100, 1_099, 1_100, 5_000].map(|ms| proxy.mark(at(ms))).to_vec();
         assert_eq!(marks, [0, 1, 1, 3, 4]);
     }
 
     #[test]
+    fn a_long_sync_holds_up_the_next_one() {
+        let mut proxy = ProxyMark::synced(0, None);
+        let long = SECOND * 3;
+        assert_eq!(proxy.plan(at(100), SECOND, long, SimDuration::ZERO), at(3_100));
+        // It comes while the first one is written, so it is part of the second one.
+        assert_eq!(proxy.plan(at(200), SECOND, long, SimDuration::ZERO), at(6_100));
+        assert_eq!(proxy.plan(at(3_050), SECOND, long, SimDuration::ZERO), at(6_100));
+        assert_eq!(proxy.plan(at(20_000), SECOND, long, SimDuration::ZERO), at(23_000));
+    }
+
+    #[test]
     fn what_changes_no_rule_costs_no_sync() {
         let mut proxy = ProxyMark::synced(0, None);
-        assert_eq!(proxy.plan(at(100), SECOND, SECOND), at(1_100));
+        assert_eq!(proxy.plan(at(100), SECOND, SimDuration::ZERO, SECOND), at(1_100));
         assert_eq!(proxy.pass(at(1_050)), at(1_100));
         assert_eq!(proxy.pass(at(1_200)), at(1_200));
-        assert_eq!(proxy.plan(at(1_300), SECOND, SimDuration::ZERO), at(1_300));
+        assert_eq!(proxy.plan(at(1_300), SECOND, SimDuration::ZERO, SimDuration::ZERO), at(1_300));
     }
 
     #[test]
     fn a_leaving_backend_is_used_when_no_other_is_left_and_moves_no_number() {
         let mut lists = VersionedLists::new(1);
         let port = ServicePortId(0);
-        let backend = |pod| Backend { pod: PodId(pod), address: IpAddr::from([10, 0, 0, 1]), port: 80 };
+        let backend = |pod: u8| Backend { pod: PodId(pod.into()), address: IpAddr::from([10, 0, 0, pod]), port: 80 };
         lists.push_slices(port, at(1), 11, [vec![backend(0)], vec![backend(1)]], Weight::Full);
         assert_eq!(lists.newest(port).usable()[..], [backend(0)]);
         lists.push_slices(port, at(2), 12, [Vec::new(), vec![backend(0), backend(1)]], Weight::Full);
@@ -252,9 +298,23 @@ mod tests {
     }
 
     #[test]
+    fn an_address_in_two_slices_is_one_endpoint_and_the_one_that_stays_wins() {
+        let mut lists = VersionedLists::new(1);
+        let port = ServicePortId(0);
+        let backend = |pod, last| Backend { pod: PodId(pod), address: IpAddr::from([10, 0, 0, last]), port: 80 };
+        // Pod 1 is terminating; pod 2 has its address already; pods 3 and 4 are both said to have another one.
+        let ready = vec![backend(2, 5), backend(3, 6), backend(4, 6)];
+        lists.push_slices(port, at(1), 11, [ready, vec![backend(1, 5)]], Weight::Full);
+        let snapshot = lists.newest(port);
+        assert_eq!(snapshot.usable()[..], [backend(2, 5), backend(3, 6)]);
+        assert_eq!(snapshot.distinct(), [(backend(2, 5), true), (backend(3, 6), true)]);
+        assert_eq!(snapshot.backends.len(), 3, "the slices hold them all");
+    }
+
+    #[test]
     fn a_delay_moves_the_rules_and_nothing_else() {
         let mut proxy = ProxyMark::synced(0, None);
-        assert_eq!(proxy.plan(at(100), SECOND, SECOND * 5), at(5_100));
+        assert_eq!(proxy.plan(at(100), SECOND, SimDuration::ZERO, SECOND * 5), at(5_100));
         assert_eq!(proxy.mark(at(5_099)), 0);
         assert_eq!(proxy.mark(at(5_100)), 1);
     }

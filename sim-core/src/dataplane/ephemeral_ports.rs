@@ -1,46 +1,76 @@
 //! Local ports that `connect()` chooses (E8, linux-kernel section 5): per (source, destination, port),
-//! even ports first, upwards from a starting point, then odd ones; used ports are skipped.
+//! even ports first, upwards from a starting point, then odd ones; used ports are skipped, and the next search begins a
+//! random even number from 2 to 16 after the start of the last one, or after the port that it found.
 
-use crate::kernel::draws::below;
+use crate::kernel::draws::{Draws, EntityKey, below};
 use crate::model::settings::PortRange;
 
 /// Bits of even offsets.
 const EVEN: u64 = 0x5555_5555_5555_5555;
+/// Bits of a draw that decide one step: it is 2 to 16, even (`get_random_u32_below(8) * 2 + 2`).
+const STEP_BITS: u32 = 3;
+/// Steps that one draw decides.
+const STEPS_PER_DRAW: u64 = 21;
 
 /// Used ports of one (source address, destination address, destination port).
 #[derive(Clone, Debug)]
 pub struct EphemeralPorts {
-    range: PortRange,
+    /// Names the draws of its steps.
+    key: EntityKey,
+    first: u16,
+    /// How many ports there are: an even number, as the kernel leaves the last one of an odd range out.
+    len: u32,
     /// One bit per port of the range.
     used: Vec<u64>,
     used_count: u32,
     /// Offset of the next even candidate.
     next: u32,
+    /// Ports given out so far, and the bits of the last draw that decide further steps.
+    given: u64,
+    steps: u64,
 }
 
 impl EphemeralPorts {
-    /// No port used; `start` decides where the search begins.
-    pub fn new(range: PortRange, start: u64) -> Self {
-        let pairs = range.len().div_ceil(2);
-        let first = u32::try_from(below(start, u64::from(pairs))).expect("below the number of ports") * 2;
-        Self { range, used: vec![0; range.len().div_ceil(64) as usize], used_count: 0, next: first }
+    /// No port used; the draws of `key` decide where the search begins and how it steps.
+    pub fn new(range: PortRange, key: EntityKey, draws: &mut Draws) -> Self {
+        let len = if range.len() > 1 { range.len() & !1 } else { 1 };
+        let start = draws.once(key, "ephemeral-port", 0);
+        let next = u32::try_from(below(start, u64::from(len.div_ceil(2)))).expect("below the number of ports") * 2;
+        let used = vec![0; len.div_ceil(64) as usize];
+        Self { key, first: range.first, len, used, used_count: 0, next, given: 0, steps: 0 }
     }
 
     /// Takes a port; `None` when all are used (EADDRNOTAVAIL).
-    pub fn allocate(&mut self) -> Option<u16> {
-        if self.used_count == self.range.len() {
+    pub fn allocate(&mut self, draws: &mut Draws) -> Option<u16> {
+        if self.used_count == self.len {
             return None;
         }
-        let offset = self.search(self.next).or_else(|| self.search(self.next ^ 1))?;
+        let (from, offset) = match self.search(self.next) {
+            Some(offset) => (self.next, offset),
+            None => (self.next ^ 1, self.search(self.next ^ 1)?),
+        };
         self.used[offset as usize / 64] |= 1 << (offset % 64);
         self.used_count += 1;
-        self.next = (offset & !1) + 2;
-        u16::try_from(u32::from(self.range.first) + offset).ok()
+        let passed = if offset >= from { offset - from } else { offset + self.len - from };
+        let next = (from & !1) + passed.max(self.leap(draws)) + 2;
+        self.next = if next < self.len { next } else { next % self.len };
+        u16::try_from(u32::from(self.first) + offset).ok()
+    }
+
+    /// What a step is more than 2.
+    fn leap(&mut self, draws: &mut Draws) -> u32 {
+        if self.given.is_multiple_of(STEPS_PER_DRAW) {
+            self.steps = draws.once(self.key, "ephemeral-step", self.given / STEPS_PER_DRAW);
+        }
+        let leap = self.steps & ((1 << STEP_BITS) - 1);
+        self.steps >>= STEP_BITS;
+        self.given += 1;
+        u32::try_from(leap).expect("three bits") * 2
     }
 
     /// Gives a port back.
     pub fn release(&mut self, port: u16) {
-        let offset = u32::from(port - self.range.first);
+        let offset = u32::from(port - self.first);
         let bit = 1_u64 << (offset % 64);
         debug_assert!(self.used[offset as usize / 64] & bit != 0, "a port is released once");
         self.used[offset as usize / 64] &= !bit;
@@ -54,7 +84,6 @@ impl EphemeralPorts {
 
     /// The first free offset of the parity of `from`, from there on and round again.
     fn search(&self, from: u32) -> Option<u32> {
-        let from = if from >= self.range.len() { from & 1 } else { from };
         let parity = if from & 1 == 0 { EVEN } else { !EVEN };
         let (first, start) = (from as usize / 64, from % 64);
         let after = self.free_in(first, parity & (u64::MAX << start));
@@ -65,7 +94,7 @@ impl EphemeralPorts {
     fn free_in(&self, word: usize, mask: u64) -> Option<u32> {
         let free = !self.used[word] & mask;
         let offset = u32::try_from(word).expect("a range has 1024 words at most") * 64 + free.trailing_zeros();
-        (free != 0 && offset < self.range.len()).then_some(offset)
+        (free != 0 && offset < self.len).then_some(offset)
     }
 }
 
@@ -75,30 +104,68 @@ mod tests {
 
     const RANGE: PortRange = PortRange { first: 32_768, last: 32_867 };
 
-    #[test]
-    fn even_ports_first_then_odd_then_none() {
-        let mut ports = EphemeralPorts::new(RANGE, 0);
-        let taken: Vec<u16> = std::iter::from_fn(|| ports.allocate()).collect();
-        assert_eq!(taken.len(), 100);
-        assert!(taken[..50].iter().all(|port| port % 2 == 0));
-        assert!(taken[50..].iter().all(|port| port % 2 == 1));
-        assert_eq!(ports.allocate(), None);
-        ports.release(32_801);
-        assert_eq!(ports.allocate(), Some(32_801));
+    fn ports(range: PortRange) -> (EphemeralPorts, Draws) {
+        let mut draws = Draws::new(1);
+        (EphemeralPorts::new(range, EntityKey::of("node/10.0.0.1>10.0.0.2:80"), &mut draws), draws)
     }
 
     #[test]
-    fn a_released_port_waits_for_the_wrap() {
-        let mut ports = EphemeralPorts::new(RANGE, 0);
-        let first = ports.allocate().unwrap();
-        ports.release(first);
-        assert_eq!(ports.allocate(), Some(first + 2));
-        assert_eq!(ports.used(), 1);
+    fn even_ports_first_then_odd_then_none() {
+        let (mut ports, mut draws) = ports(RANGE);
+        let taken: Vec<u16> = std::iter::from_fn(|| ports.allocate(&mut draws)).collect();
+        assert_eq!(taken.len(), 100);
+        assert!(taken[..50].iter().all(|port| port % 2 == 0));
+        assert!(taken[50..].iter().all(|port| port % 2 == 1));
+        assert_eq!(ports.allocate(&mut draws), None);
+        ports.release(32_801);
+        assert_eq!(ports.allocate(&mut draws), Some(32_801));
+    }
+
+    #[test]
+    fn steps_are_even_numbers_from_2_to_16_alike() {
+        let (mut ports, mut draws) = ports(PortRange { first: 32_768, last: 60_999 });
+        let taken: Vec<u16> = (0..1_401).filter_map(|_| ports.allocate(&mut draws)).collect();
+        // 1400 steps of 9 in the mean go 12 600 ports up, so the range is wrapped at most once.
+        let steps: Vec<u32> =
+            taken.windows(2).map(|pair| (u32::from(pair[1]) + 28_232 - u32::from(pair[0])) % 28_232).collect();
+        let mut counts = [0_u32; 8];
+        for step in &steps {
+            assert!((2..=16).contains(step) && step % 2 == 0, "{step}");
+            counts[*step as usize / 2 - 1] += 1;
+        }
+        // 175 of each, six standard deviations of sqrt(1400 / 8 * 7 / 8) = 12.4.
+        assert!(counts.iter().all(|count| count.abs_diff(175) < 75), "{counts:?}");
+        // Mean 9, standard error sqrt(21 / 1400) = 0.12.
+        let mean = f64::from(steps.iter().sum::<u32>()) / 1_400.0;
+        assert!((mean - 9.0).abs() < 0.6, "{mean}");
+    }
+
+    #[test]
+    fn a_used_port_is_passed_by_and_the_search_goes_on_behind_it() {
+        // A range of four: two even ports, then the odd ones, whatever the draws are.
+        let (mut ports, mut draws) = ports(PortRange { first: 100, last: 103 });
+        let mut taken: Vec<u16> = std::iter::from_fn(|| ports.allocate(&mut draws)).collect();
+        taken[..2].sort_unstable();
+        taken[2..].sort_unstable();
+        assert_eq!(taken, [100, 102, 101, 103]);
+        assert_eq!(ports.used(), 4);
+    }
+
+    #[test]
+    fn an_odd_range_loses_its_last_port() {
+        let (mut ports, mut draws) = ports(PortRange { first: 100, last: 104 });
+        assert_eq!(std::iter::from_fn(|| ports.allocate(&mut draws)).count(), 4);
+        let (mut ports, mut draws) = ports_of_one();
+        assert_eq!((ports.allocate(&mut draws), ports.allocate(&mut draws)), (Some(100), None));
+    }
+
+    fn ports_of_one() -> (EphemeralPorts, Draws) {
+        ports(PortRange { first: 100, last: 100 })
     }
 
     #[test]
     fn the_default_range_has_28232_ports_per_destination() {
-        let mut ports = EphemeralPorts::new(PortRange { first: 32_768, last: 60_999 }, u64::MAX / 3);
-        assert_eq!(std::iter::from_fn(|| ports.allocate()).count(), 28_232);
+        let (mut ports, mut draws) = ports(PortRange { first: 32_768, last: 60_999 });
+        assert_eq!(std::iter::from_fn(|| ports.allocate(&mut draws)).count(), 28_232);
     }
 }

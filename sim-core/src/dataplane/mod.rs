@@ -1,9 +1,11 @@
 //! What a node does to a packet: local ports of clients, address translation. Returns decisions only;
-//! knows no routes and no time.
+//! knows no routes.
 
 pub mod conntrack;
 pub mod ephemeral_ports;
 pub mod icmp_limit;
+pub mod ipvs;
+pub mod rule_costs;
 pub mod service_rules;
 pub mod translation;
 pub mod udp_conntrack;

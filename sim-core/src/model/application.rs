@@ -163,6 +163,9 @@ pub struct Behaviour {
     pub concurrency: Option<u32>,
     /// `listen()` backlog: established connections that may wait to be accepted, plus one.
     pub backlog: u32,
+    /// A kept connection without a request for so long is closed by the server (nginx `keepalive_timeout`, Node.js
+    /// `server.keepAliveTimeout`); `None`: it is left open.
+    pub keep_alive_timeout: Option<SimDuration>,
     /// From starting a container to its listening.
     pub startup: SimDuration,
     /// From the first pod of an image on a node to the image being there.
@@ -193,6 +196,7 @@ impl Default for Behaviour {
             service_time: Distribution::Constant(SimDuration::from_millis(1)),
             concurrency: None,
             backlog: 4_096,
+            keep_alive_timeout: None,
             startup: SimDuration::from_secs(1),
             image_pull_time: SimDuration::ZERO,
             error_ppm: 0,

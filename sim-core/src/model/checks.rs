@@ -71,6 +71,9 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
             complain(problems, "a registry's gossip needs a suspicionMaxTimeoutMult of 1 to 100".to_owned());
         }
     }
+    if parts.cluster.ipvs.conn_reuse_mode > 1 {
+        complain(problems, "conn_reuse_mode must be 0 or 1".to_owned());
+    }
     if let Rescheduler::Heartbeat { period, grace } = &parts.rescheduler
         && (period.is_zero() || grace < period)
     {
@@ -101,6 +104,7 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         ("crashBackOffMax", cluster.crash_back_off_max),
         ("minSyncPeriod", cluster.proxy_min_sync_period),
         ("syncDelay", cluster.proxy_sync_delay),
+        ("tcpTimeout", cluster.ipvs.tcp_timeout),
         ("restartBackOffMax", docker.restart_back_off_max),
         ("loopbackLatency", transport.loopback_latency),
         ("timeWait", transport.time_wait),

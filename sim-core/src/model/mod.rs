@@ -10,6 +10,7 @@ pub mod ids;
 pub mod lifecycle;
 pub mod parameters;
 pub mod probe;
+pub mod proxy_settings;
 pub mod service_traffic;
 pub mod settings;
 pub mod units;

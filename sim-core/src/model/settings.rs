@@ -2,6 +2,9 @@
 //! Every default names its source by fact id (docs/models.md lists the facts).
 
 use crate::kernel::time::SimDuration;
+pub use crate::model::proxy_settings::{
+    HairpinMode, IptablesBackend, IpvsScheduler, IpvsSettings, Measured, ProxyMode,
+};
 pub use crate::model::units::Subnet;
 
 /// A closed range of ports.
@@ -25,13 +28,13 @@ impl PortRange {
     }
 }
 
-/// What kube-proxy writes its rules with (C.1).
+/// In which order a node's network plugin gives out pod addresses (B3, B4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProxyMode {
-    /// iptables chains: the default on Linux.
-    Iptables,
-    /// nftables verdict maps.
-    Nftables,
+pub enum Ipam {
+    /// The one after the last given out, round the range: CNI's `host-local`.
+    HostLocal,
+    /// The lowest free one, as early versions of `host-local` did: an address that was given back is taken up at once.
+    LowestFree,
 }
 
 /// The control plane and the nodes of a Kubernetes cluster.
@@ -41,6 +44,8 @@ pub struct ClusterSettings {
     pub cluster_cidr: Subnet,
     /// `--node-cidr-mask-size` in bits (B2: 24).
     pub node_cidr_mask_size: u8,
+    /// How pods get their addresses (B3: host-local).
+    pub ipam: Ipam,
     /// `--service-cluster-ip-range` (B7: kubeadm's 10.96.0.0/12).
     pub service_cluster_ip_range: Subnet,
     /// `--service-node-port-range` (B10: 30000-32767).
@@ -81,10 +86,22 @@ pub struct ClusterSettings {
     pub crash_back_off_max: SimDuration,
     /// kube-proxy `mode` (C.1: iptables).
     pub proxy_mode: ProxyMode,
-    /// kube-proxy `minSyncPeriod` (C.1: 1 s).
+    /// kube-proxy `minSyncPeriod` (C.1: 1 s; none in ipvs mode).
     pub proxy_min_sync_period: SimDuration,
     /// Extra time that kube-proxy needs before a change stands in the rules (0: none).
     pub proxy_sync_delay: SimDuration,
+    /// Virtual servers, in ipvs mode.
+    pub ipvs: IpvsSettings,
+    /// Whether a connection's first packet takes time in rules (none: below 1 us for fewer than 50 Services).
+    pub first_packet_cost: Measured,
+    /// Which rules those are, in iptables mode.
+    pub iptables_backend: IptablesBackend,
+    /// Whether kube-proxy takes time to write rules (none: the figures are those of a version that wrote all of them).
+    pub sync_duration: Measured,
+    /// Service ports in every node's rules beside the scenario's.
+    pub other_services: u32,
+    /// kubelet `hairpinMode` (promiscuous-bridge).
+    pub hairpin_mode: HairpinMode,
 }
 
 impl Default for ClusterSettings {
@@ -92,6 +109,7 @@ impl Default for ClusterSettings {
         Self {
             cluster_cidr: Subnet::v4(10, 244, 0, 0, 16),
             node_cidr_mask_size: 24,
+            ipam: Ipam::HostLocal,
             service_cluster_ip_range: Subnet::v4(10, 96, 0, 0, 12),
             service_node_port_range: PortRange { first: 30_000, last: 32_767 },
             max_pods: 110,
@@ -114,6 +132,12 @@ impl Default for ClusterSettings {
             proxy_mode: ProxyMode::Iptables,
             proxy_min_sync_period: SimDuration::from_secs(1),
             proxy_sync_delay: SimDuration::ZERO,
+            ipvs: IpvsSettings::default(),
+            first_packet_cost: Measured::None,
+            iptables_backend: IptablesBackend::Nft,
+            sync_duration: Measured::None,
+            other_services: 0,
+            hairpin_mode: HairpinMode::PromiscuousBridge,
         }
     }
 }

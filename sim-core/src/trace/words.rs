@@ -197,6 +197,8 @@ words! {
         ConntrackFull = 101 "conntrack-full",
         /// Every source port of the node's masquerade is in use for this destination (linux-kernel section 5).
         MasqueradeFull = 102 "masquerade-full",
+        /// It would go back to the pod that it came from, which the bridge does not let it (linux-kernel section 2).
+        NoHairpin = 140 "no-hairpin",
     }
 
     /// Who chooses among the backends of a list.
@@ -211,6 +213,8 @@ words! {
         ClientList = 3 "client-list",
         /// The node remembers the client: `sessionAffinity` (C.2).
         Affinity = 70 "session-affinity",
+        /// kube-proxy in ipvs mode: the scheduler of a virtual server (C.5).
+        Ipvs = 140 "ipvs",
     }
 
     /// The rule that replaces an address.

@@ -40,8 +40,9 @@ impl World {
         if self.cluster_ips.contains(&Some(address)) {
             return match self.service_port_at(address, port) {
                 Some(port) => Resolution::Service(port),
-                // nftables rejects what a clusterIP does not offer; iptables knows no rule for it (C.3).
-                None if self.model.cluster.proxy_mode == ProxyMode::Nftables => {
+                // nftables rejects what a clusterIP does not offer, and in ipvs mode the node has the address itself;
+                // iptables knows no rule for it (C.3).
+                None if self.model.cluster.proxy_mode != ProxyMode::Iptables => {
                     Resolution::Rejected(Outcome::ConnectionRefused)
                 }
                 None => NO_ROUTE,
@@ -261,14 +262,8 @@ impl World {
         })
     }
 
-    /// True when a pod of a node, with a network of its own, has an address now.
-    pub(super) fn has_running_pod(&self, node: NodeId, address: IpAddr) -> bool {
-        let pod = self.pod_at(node, address).map(|pod| self.pods[pod.index()].state);
-        pod.is_some_and(|state| !matches!(state, PodState::Pending | PodState::Bound | PodState::Lost))
-    }
-
     /// The pod of a node that has an address now.
-    fn pod_at(&self, node: NodeId, address: IpAddr) -> Option<PodId> {
+    pub(super) fn pod_at(&self, node: NodeId, address: IpAddr) -> Option<PodId> {
         let here = |pod: &super::state::Pod| {
             pod.node == Some(node) && pod.address == Some(address) && pod.state != PodState::Gone
         };

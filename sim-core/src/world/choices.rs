@@ -34,6 +34,9 @@ impl World {
             if self.connections[connection].datagrams {
                 self.open_flow(node, connection, Some(backend), port, because);
             }
+            if self.ipvs.is_some() {
+                self.lead_by_virtual_server(connection);
+            }
         } else {
             self.connections[connection].because = because;
         }
@@ -58,7 +61,8 @@ impl World {
         (source, number, attempt): (u32, u64, u8),
     ) -> (Choice, RecordId) {
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
-        if !self.model.service(self.model.service_port(port).service).traffic.is_plain() {
+        let plain = self.model.service(self.model.service_port(port).service).traffic.is_plain();
+        if !plain || self.ipvs.is_some() {
             return self.choose_by_policy(node, port, approach, draw);
         }
         let version = self.proxy_mark(node);
@@ -91,6 +95,8 @@ pub(super) fn algorithm_of(model: &Model, port: ServicePortId) -> &'static str {
         match model.cluster.proxy_mode {
             ProxyMode::Iptables => "iptables-random",
             ProxyMode::Nftables => "nftables-random",
+            // A client that holds a list of its own; virtual servers have schedulers of theirs.
+            ProxyMode::Ipvs => "round-robin",
         },
         |spec| spec.name,
     )

@@ -39,8 +39,14 @@ impl World {
         if let Err((reason, because)) = self.track(connection, Place::Client) {
             return self.drop_at_client(connection, reason, because);
         }
-        if !self.is_held_by_arp(connection) {
+        if self.is_held_by_arp(connection) {
+            return;
+        }
+        let walk = if attempt == 0 { self.walk_at_client(connection) } else { SimDuration::ZERO };
+        if walk.is_zero() {
             self.send(node, connection, SegmentKind::Syn, attempt, 0);
+        } else {
+            self.send_later(node, connection, SegmentKind::Syn, walk);
         }
     }
 
@@ -214,6 +220,9 @@ impl World {
             self.agenda.disarm(timer);
         }
         self.confirm_neighbour(node, neighbour);
+        if self.ipvs.is_some() {
+            self.virtual_server_connects(connection);
+        }
         self.send(node, connection, SegmentKind::HandshakeAck, 0, 0);
         self.watch_idleness(connection);
         let mut next = self.connections[connection].exchanges;

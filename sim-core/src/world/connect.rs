@@ -298,9 +298,10 @@ impl World {
             return self.open_datagrams(exchange, dial);
         }
         let table = self.port_table(client, dial.dialled);
-        let Some(local_port) = self.port_tables[table as usize].allocate() else {
+        let Some(local_port) = self.port_tables[table as usize].allocate(&mut self.draws) else {
             return self.attempt_ends(exchange, Outcome::AddressNotAvailable, None, 0);
         };
+        let dial = if self.ipvs.is_some() { self.dial_by_virtual_server(exchange, local_port, dial) } else { dial };
         let opened = self.write_opened((source, number, record), local_port, dial);
         let key = self.paths[source as usize].key;
         let key = if attempt == 0 { key } else { key.part("attempt", u64::from(attempt)) };
@@ -417,10 +418,9 @@ impl World {
         let range = self.model.transport.ip_local_port_range;
         let node = &self.model.topology.node(state.node).name;
         let key = EntityKey::of(&format!("{node}/{local}>{address}:{port}"));
-        let start = self.draws.once(key, "ephemeral-port", 0);
-        let tables = &mut self.port_tables;
+        let (tables, draws) = (&mut self.port_tables, &mut self.draws);
         let table = *self.port_table_of.entry((owner, address, port)).or_insert_with(|| {
-            tables.push(EphemeralPorts::new(range, start));
+            tables.push(EphemeralPorts::new(range, key, draws));
             u32::try_from(tables.len() - 1).expect("destinations number below 2^32")
         });
         self.clients[client as usize].ports.insert((address, port), table);

@@ -142,6 +142,9 @@ impl World {
 
     /// A connection's client has closed: its entries run out some time after its last word.
     pub(super) fn entries_run_out(&mut self, connection: u32, outcome: Outcome) {
+        if self.ipvs.is_some() {
+            self.leave_virtual_server(connection, outcome);
+        }
         if self.conntrack.is_none() {
             return;
         }

@@ -148,6 +148,7 @@ impl World {
 
     /// Plans every change a node has not planned yet; returns when its rules hold the last one.
     fn follow_endpoints(&mut self, node: NodeId) -> SimTime {
+        let duration = self.proxy_sync_time();
         let cluster = &self.model.cluster;
         let (low, high) = cluster.watch_latency;
         let state = &mut self.nodes[node.index()];
@@ -164,7 +165,7 @@ impl World {
             holds = match change.weight {
                 Weight::Quiet => state.proxy.pass(heard),
                 Weight::Full | Weight::Farewell => {
-                    state.proxy.plan(heard, cluster.proxy_min_sync_period, cluster.proxy_sync_delay)
+                    state.proxy.plan(heard, cluster.proxy_min_sync_period, duration, cluster.proxy_sync_delay)
                 }
             };
         }
@@ -199,6 +200,9 @@ impl World {
         let now = self.agenda.now();
         let version = self.endpoints.version();
         self.nodes[node.index()].proxy = ProxyMark::synced(version, Some(now));
+        if let Some(ipvs) = &mut self.ipvs {
+            ipvs.boot(node);
+        }
         if self.nodes[node.index()].serves_clients && version > 0 {
             let cause = self.nodes[node.index()].power_record;
             self.journal.write(now, cause, 0, Body::ProxySynced { node, version });

@@ -122,6 +122,8 @@ pub(super) enum Timer {
     Hedge { request: u32 },
     /// A kept connection has been idle for too long.
     Idle { connection: u32 },
+    /// A server has had no request on a kept connection for too long.
+    ServerIdle { connection: u32 },
     /// A local port leaves TIME_WAIT.
     TimeWait { table: u32, port: u16 },
 }

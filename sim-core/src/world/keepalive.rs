@@ -1,15 +1,52 @@
 //! Keepalive probes of a client's kernel (E7): a connection that has been idle is probed, and ended when nobody answers.
 
 use super::World;
-use super::event::Event;
-use super::traffic::ClientEnd;
+use super::event::{Event, Timer};
+use super::traffic::{ClientEnd, Connection, ServerEnd};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimDuration;
 use crate::model::call::TcpKeepalive;
-use crate::model::ids::SourceId;
+use crate::model::ids::{PodId, SourceId};
 use crate::trace::words::{Outcome, SegmentKind};
 
 impl World {
+    /// A server has answered: with nothing else to do on a kept connection it waits for the next request, for a while.
+    pub(super) fn server_begins_to_wait(&mut self, connection: u32, pod: PodId) {
+        let state = &self.connections[connection];
+        if !state.pooled || state.working > 0 || state.server_end != ServerEnd::Accepted {
+            return;
+        }
+        let behaviour = &self.model.workload(self.pods[pod.index()].workload).behaviour;
+        if let Some(patience) = behaviour.keep_alive_timeout {
+            self.disarm_server(connection);
+            self.arm_server(connection, patience, Timer::ServerIdle { connection });
+        }
+    }
+
+    /// A request has come in time.
+    pub(super) fn disarm_server_idleness(&mut self, connection: u32) {
+        // While a connection is accepted, its server has no other timer.
+        let state = &self.connections[connection];
+        if state.pooled && state.server_end == ServerEnd::Accepted {
+            self.disarm_server(connection);
+        }
+    }
+
+    /// No request has come: the server closes, whatever its client has sent meanwhile (linux-kernel section 4). It keeps the
+    /// port in TIME_WAIT itself (section 5), which costs a listener nothing.
+    pub(super) fn server_waits_no_more(&mut self, connection: u32) {
+        self.connections[connection].server_timer = None;
+        let Connection { server_end, working, reserved, pod, .. } = self.connections[connection];
+        if server_end != ServerEnd::Accepted || working > 0 || reserved {
+            return;
+        }
+        match pod.filter(|pod| self.pod_hangs(*pod)) {
+            // A process that stands still looks at its timers later.
+            Some(pod) => self.server_begins_to_wait(connection, pod),
+            None => self.begin_fin(connection, ServerEnd::Farewell, SegmentKind::EarlyFin),
+        }
+    }
+
     fn keepalive_of(&self, connection: u32) -> Option<TcpKeepalive> {
         let source = SourceId(self.connections[connection].source);
         self.model.call_of(source).connections.keepalive

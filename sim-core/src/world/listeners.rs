@@ -1,5 +1,7 @@
 //! What a SYN finds at its target: a listening pod, a closed port, or nobody at all.
 
+use std::net::IpAddr;
+
 use super::World;
 use super::server_tcp::Listener;
 use super::state::PodState;
@@ -37,21 +39,35 @@ impl World {
         }
     }
 
-    /// A pod's own address: its processes, its empty sandbox, or nobody (a given-up address is not looked for elsewhere).
+    /// A pod's own address: its processes, its empty sandbox, whoever has got the address since (B3), or nobody (a
+    /// given-up address is not looked for elsewhere).
     fn at_pod_address(&self, meant: PodId, connection: u32) -> Listener {
         let state = &self.pods[meant.index()];
-        // A pod that was restarted with its node has got another address since.
-        let moved = state.address != Some(self.connections[connection].target);
-        match state.state {
-            PodState::Gone | PodState::Pending | PodState::Bound | PodState::Lost => Listener::NoHost(state.record),
-            PodState::Running | PodState::Draining | PodState::Starting | PodState::Waiting if moved => {
-                Listener::NoHost(state.condition.max(state.record))
-            }
-            PodState::Running if self.listens_on(meant, connection) => Listener::Listens(meant),
-            PodState::Running | PodState::Draining | PodState::Starting | PodState::Waiting => {
-                Listener::Refuses(state.record)
-            }
+        let target = self.connections[connection].target;
+        if has_sandbox(state.state) && state.address == Some(target) {
+            return self.in_sandbox(meant, connection);
         }
+        let home = self.connections[connection].server_node;
+        if let Some(holder) = self.holder_of(home, target) {
+            return self.in_sandbox(holder, connection);
+        }
+        // A pod that was restarted with its node has got another address since.
+        let moved = has_sandbox(state.state);
+        Listener::NoHost(if moved { state.condition.max(state.record) } else { state.record })
+    }
+
+    /// A pod that has its address: its processes listen, or its kernel refuses.
+    fn in_sandbox(&self, pod: PodId, connection: u32) -> Listener {
+        let state = &self.pods[pod.index()];
+        if state.state == PodState::Running && self.listens_on(pod, connection) {
+            return Listener::Listens(pod);
+        }
+        Listener::Refuses(state.record)
+    }
+
+    /// The pod of a node that has an address now and a network of its own.
+    pub(super) fn holder_of(&self, node: NodeId, address: IpAddr) -> Option<PodId> {
+        self.pod_at(node, address).filter(|pod| has_sandbox(self.pods[pod.index()].state))
     }
 
     fn listens_on(&self, pod: PodId, connection: u32) -> bool {
@@ -67,5 +83,13 @@ impl World {
         let containers = &self.model.workload(self.pods[pod.index()].workload).containers;
         let mut ports = containers.iter().flat_map(|container| &container.ports).peekable();
         ports.peek().is_none() || ports.any(|port| (port.protocol, port.port) == (protocol, target))
+    }
+}
+
+/// Whether a pod in this state has a network of its own, with processes or without.
+fn has_sandbox(state: PodState) -> bool {
+    match state {
+        PodState::Gone | PodState::Pending | PodState::Bound | PodState::Lost => false,
+        PodState::Running | PodState::Draining | PodState::Starting | PodState::Waiting => true,
     }
 }

@@ -22,6 +22,7 @@ mod faults;
 mod hangs;
 mod images;
 mod impairments;
+mod ipvs;
 mod journal;
 mod keepalive;
 mod listeners;
@@ -45,6 +46,7 @@ mod removal;
 mod renewals;
 mod replicas;
 mod requests;
+mod rule_costs;
 mod server_tcp;
 mod services;
 mod setup;
@@ -84,6 +86,7 @@ use controllers::Controller;
 use direction::DirectionState;
 use event::{Control, Event, Timer};
 use impairments::Impairments;
+use ipvs::Ipvs;
 use journal::Journal;
 use load_balancers::LoadBalancers;
 use neighbours::Neighbour;
@@ -131,6 +134,8 @@ pub struct World {
     /// Tables of connections, if they have a limit.
     conntrack: Option<Conntrack>,
     udp: Udp,
+    /// Virtual servers, in ipvs mode.
+    ipvs: Option<Ipvs>,
 
     nodes: Vec<NodeState>,
     /// Nodes whose node ports outside traffic may use.
@@ -308,6 +313,7 @@ impl World {
             Timer::AttemptTimeout { exchange } => self.attempt_timeout(exchange),
             Timer::Hedge { request } => self.hedge_due(request),
             Timer::Idle { connection } => self.idle_for_too_long(connection),
+            Timer::ServerIdle { connection } => self.server_waits_no_more(connection),
         }
     }
 

@@ -42,6 +42,20 @@ pub(super) struct Packet {
 impl World {
     /// A node sends a packet of a connection.
     pub(super) fn send(&mut self, from: NodeId, connection: u32, kind: SegmentKind, attempt: u8, flags: u8) {
+        self.note_sent(from, connection, kind, attempt);
+        self.forward(VertexId(from.0), connection, Packet { subject: connection, kind, attempt, flags }, Origin::Here);
+    }
+
+    /// The client's node sends the first packet of a kind, which does not leave it before it has passed its rules.
+    pub(super) fn send_later(&mut self, from: NodeId, connection: u32, kind: SegmentKind, wait: SimDuration) {
+        self.note_sent(from, connection, kind, 0);
+        let inside = self.connections[connection].next_stop(0) == from;
+        let wait = if inside { wait + self.model.transport.loopback_latency } else { wait };
+        self.hold(from, Packet { subject: connection, kind, attempt: 0, flags: 0 }, wait);
+    }
+
+    #[inline]
+    fn note_sent(&mut self, from: NodeId, connection: u32, kind: SegmentKind, attempt: u8) {
         debug_assert!(!is_of_exchange(kind));
         let state = &mut self.connections[connection];
         state.in_flight += 1;
@@ -50,7 +64,6 @@ impl World {
         let (source, number, record) = (SourceId(state.source), state.number, state.record);
         let sent = || Body::SegmentSent { source, number, segment: kind, attempt, node: from };
         self.journal.write_segment(self.agenda.now(), record, 0, sent);
-        self.forward(VertexId(from.0), connection, Packet { subject: connection, kind, attempt, flags }, Origin::Here);
     }
 
     /// A node sends a request, a response or an acknowledgement of either.
@@ -95,7 +108,12 @@ impl World {
 
     /// Delivers inside a node.
     fn loop_back(&mut self, node: NodeId, packet: Packet) {
-        let time = self.agenda.now() + self.model.transport.loopback_latency;
+        self.hold(node, packet, self.model.transport.loopback_latency);
+    }
+
+    /// A packet comes to a node, or to the way out of it, after some time in it.
+    pub(super) fn hold(&mut self, node: NodeId, packet: Packet, wait: SimDuration) {
+        let time = self.agenda.now() + wait;
         let direction = self.directions.len() + node.index();
         self.loopback_departures += 1;
         let direction = u32::try_from(direction).expect("directions and nodes number below 2^24");
@@ -191,7 +209,13 @@ impl World {
             return self.forward(vertex, connection, packet, Origin::Elsewhere);
         }
         if state.via == Some(node) && packet.flags & FORWARDED == 0 {
+            if packet.kind == SegmentKind::Syn && self.is_held_by_rules(node, packet, true) {
+                return;
+            }
             return self.pass_front(node, connection, Packet { flags: packet.flags | FORWARDED, ..packet });
+        }
+        if packet.kind == SegmentKind::Syn && self.is_held_by_rules(node, packet, false) {
+            return;
         }
         self.deliver(node, connection, packet);
     }

@@ -102,16 +102,25 @@ impl World {
     ) -> (Choice, RecordId) {
         let (now, because) = (self.agenda.now(), self.refresh_rules(node, port));
         let verdict = self.verdict(node, port, approach);
+        let by_ipvs = self.is_balanced_by_ipvs(port);
         let Some(rules) = self.node_rules.get_mut(&(node, port)) else { return (Choice::Rejected, because) };
         let set = match verdict {
             Verdict::Reject => return (Choice::Rejected, because),
+            // A virtual server without destinations answers with an ICMP error, whatever the policy (`ip_vs_leave`).
+            Verdict::Drop if self.ipvs.is_some() => return (Choice::Rejected, because),
             Verdict::Drop => return (Choice::Dropped, because),
             Verdict::Pass { set, .. } => set,
         };
         let mut affinity = rules.affinity.take();
         let candidates = rules.set(set);
         let known = affinity.as_ref().and_then(|it| it.recall(&candidates.addresses, approach.address, now));
-        let place = known.unwrap_or_else(|| candidates.balancer.pick(draw));
+        let of_ipvs = match &mut self.ipvs {
+            Some(ipvs) if by_ipvs && known.is_none() => {
+                ipvs.pick((node, port, approach.entry), &candidates.backends, now)
+            }
+            Some(_) | None => None,
+        };
+        let place = known.or(of_ipvs).unwrap_or_else(|| candidates.balancer.pick(draw));
         if let Some(affinity) = &mut affinity {
             affinity.note(candidates.addresses[place], approach.address, now);
         }
@@ -140,7 +149,9 @@ impl World {
             any: rules.any,
         };
         let local = |policy| policy == TrafficPolicy::Local;
-        decide(approach.entry, approach.sender, local(traffic.internal), local(traffic.external), usable)
+        // A virtual server has one list for all senders: there is no short circuit for those from inside.
+        let sender = if self.ipvs.is_some() { Sender::Other } else { approach.sender };
+        decide(approach.entry, sender, local(traffic.internal), local(traffic.external), usable)
     }
 
     /// Brings a node's own view of a list to the version in its rules; returns the record of that version.
@@ -165,9 +176,7 @@ impl World {
     ) -> NodeRules {
         let definition = self.model.service_port(port);
         let service = self.model.service(definition.service);
-        let listed: Vec<(Backend, bool)> = (snapshot.backends.iter().map(|it| (*it, true)))
-            .chain(snapshot.leaving.iter().map(|it| (*it, false)))
-            .collect();
+        let listed = snapshot.distinct();
         // The EndpointSlice controller hints ready endpoints to their own zones and nodes (C.7).
         let topology = &self.model.topology;
         let home = |backend: &Backend| self.pods[backend.pod.index()].node.map(|at| topology.node(at));
@@ -226,7 +235,7 @@ impl World {
     fn clients_remembered(&self) -> Option<usize> {
         match self.model.cluster.proxy_mode {
             ProxyMode::Iptables => Some(RECENT_CLIENTS),
-            ProxyMode::Nftables => None,
+            ProxyMode::Nftables | ProxyMode::Ipvs => None,
         }
     }
 
@@ -302,6 +311,9 @@ impl World {
         state.target = backend.address;
         state.target_port = backend.port;
         state.server_node = server_node;
+        if self.ipvs.is_some() {
+            self.lead_by_virtual_server(connection);
+        }
     }
 
     /// The rules of a node have changed: load balancers that ask it for endpoints of its own hear something else.

@@ -97,6 +97,9 @@ impl World {
         }
         self.list(connection);
         if self.connections[connection].client_end == ClientEnd::Established {
+            if self.is_forgotten_by_ipvs(connection) {
+                return self.client_fails(connection, Outcome::ConnectionReset);
+            }
             self.send_request(exchange);
         }
     }

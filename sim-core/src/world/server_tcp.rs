@@ -10,7 +10,7 @@ use crate::dataplane::translation::Way;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimDuration;
 use crate::model::ids::{NodeId, PodId};
-use crate::model::settings::AddressModelKind;
+use crate::model::settings::{AddressModelKind, HairpinMode};
 use crate::trace::RecordId;
 use crate::trace::words::{DropReason, SegmentKind};
 use crate::transport::segment::Train;
@@ -66,8 +66,12 @@ impl World {
             }
             ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => return,
         }
-        if self.connections[connection].way == Way::Dropped {
+        let way = self.connections[connection].way;
+        if way == Way::Dropped {
             return self.judge_again(node, packet);
+        }
+        if way == Way::ClusterIpToItself && self.model.cluster.hairpin_mode == HairpinMode::None {
+            return self.drop_here(packet, DropReason::NoHairpin, 0);
         }
         if let Err((reason, because)) = self.track(connection, Place::Server) {
             return self.drop_here(packet, reason, because);
@@ -193,7 +197,8 @@ impl World {
         self.send(node, connection, kind, attempt, TO_CLIENT);
     }
 
-    fn begin_fin(&mut self, connection: u32, end: ServerEnd, kind: SegmentKind) {
+    pub(super) fn begin_fin(&mut self, connection: u32, end: ServerEnd, kind: SegmentKind) {
+        self.disarm_server(connection);
         let now = self.agenda.now();
         let state = &mut self.connections[connection];
         state.server_end = end;
@@ -258,7 +263,7 @@ impl World {
         let gone = matches!(state.state, PodState::Gone | PodState::Lost);
         let docker = self.model.address_model == AddressModelKind::PortMapping;
         let owned = !gone && (docker || state.address == Some(target));
-        if owned || (!docker && self.has_running_pod(node, target)) {
+        if owned || (!docker && self.holder_of(node, target).is_some()) {
             return self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
         }
         if !docker {
@@ -379,12 +384,12 @@ impl World {
         retransmission::in_jiffies(time)
     }
 
-    fn arm_server(&mut self, connection: u32, wait: SimDuration, timer: Timer) {
+    pub(super) fn arm_server(&mut self, connection: u32, wait: SimDuration, timer: Timer) {
         let id = self.agenda.arm(wait, EventClass::Transport, timer);
         self.connections[connection].server_timer = Some(id);
     }
 
-    fn disarm_server(&mut self, connection: u32) {
+    pub(super) fn disarm_server(&mut self, connection: u32) {
         if let Some(timer) = self.connections[connection].server_timer.take() {
             self.agenda.disarm(timer);
         }

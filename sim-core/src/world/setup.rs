@@ -9,6 +9,7 @@ use super::controllers::Controller;
 use super::direction::DirectionState;
 use super::images::Images;
 use super::impairments::Impairments;
+use super::ipvs::Ipvs;
 use super::journal::Journal;
 use super::load_balancers::LoadBalancers;
 use super::services::ServiceState;
@@ -95,6 +96,7 @@ impl World {
             neighbours: BTreeMap::new(),
             conntrack: None,
             udp: Udp::new(&model),
+            ipvs: Ipvs::new(&model),
             requests: Slab::new(),
             exchanges: Slab::new(),
             connections: Slab::new(),

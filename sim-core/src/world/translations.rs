@@ -82,6 +82,7 @@ impl World {
         let snapshot = self.endpoints.at(port, version);
         let (mut list, because) = (Arc::clone(snapshot.usable()), snapshot.record);
         let mut rule = match algorithm_of(&self.model, port) {
+            _ if self.is_balanced_by_ipvs(port) => ChoiceRule::Ipvs,
             "iptables-random" => ChoiceRule::IptablesStatistic,
             "nftables-random" => ChoiceRule::NftablesNumgen,
             _ => ChoiceRule::Algorithm,

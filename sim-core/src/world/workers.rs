@@ -64,6 +64,7 @@ impl World {
     /// A request reaches the processes: a worker that waits for it takes it, or it waits for one.
     pub(super) fn take_request(&mut self, connection: u32, exchange: u32) {
         self.exchanges[exchange].server_side = ServerSide::Waiting;
+        self.disarm_server_idleness(connection);
         let state = &mut self.connections[connection];
         state.working += 1;
         if self.impairments.hung > 0 {
@@ -111,6 +112,7 @@ impl World {
         self.journal.write(now, record, 0, Body::ResponseSent { source, number, pod });
         self.exchanges[exchange].closes = self.pods[pod.index()].state == PodState::Draining;
         self.transmit_response(exchange);
+        self.server_begins_to_wait(connection, pod);
         if holds_worker {
             self.free_worker(pod);
         }

@@ -40,7 +40,7 @@ fn merged(base: &Value, over: &Value) -> Value {
 }
 
 /// Runs a row's arm with its `spec` laid over the file's base.
-fn records(file: &Value, row: &Value) -> Vec<Record> {
+pub(super) fn records(file: &Value, row: &Value) -> Vec<Record> {
     let spec = merged(&file["base"], &row["spec"]);
     // JSON is YAML: each key on a line of its own below `spec`.
     let lines = spec.as_object().unwrap().iter().map(|(key, value)| format!("  {key}: {value}\n"));

@@ -4,6 +4,7 @@
 mod affinity;
 mod endpoint_categories;
 mod kernel;
+mod ports;
 mod service_packets;
 
 use std::path::Path;
@@ -21,6 +22,7 @@ const SCHEMAS: &[(&str, Check)] = &[
     ("kernel-connect", |file| Ok(kernel::each(file, kernel::connect))),
     ("kernel-udp", |file| Ok(kernel::each(file, kernel::connect))),
     ("kernel-established", |file| Ok(kernel::each(file, kernel::established))),
+    ("kernel-ports", |file| Ok(kernel::each(file, ports::check))),
     // `tests/curl.rs` asks podwire for each of its rows.
     ("kernel-addresses", |file| Ok(list(file, "rows").len())),
 ];
