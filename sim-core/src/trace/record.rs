@@ -483,4 +483,12 @@ records! {
         node: NodeId => "Which node.",
         entries: u32 => "How many.",
     }
+    /// A pod's processes stand still; their node's kernel and kubelet go on.
+    Request PodHung = 150 "pod-hung" {
+        pod: PodId => "Which pod.",
+    }
+    /// A pod's processes go on where they were.
+    Request PodResumed = 151 "pod-resumed" {
+        pod: PodId => "Which pod.",
+    }
 }

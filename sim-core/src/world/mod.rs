@@ -35,6 +35,7 @@ mod outages;
 mod partitions;
 mod path_draws;
 mod plans;
+mod pod_hangs;
 mod pods;
 mod pools;
 mod probing;

@@ -120,8 +120,8 @@ impl World {
     fn plan_failure(&mut self, settings: &RegistrySettings, index: usize) {
         let now = self.agenda.now();
         let RegistryEntry { phase, silent, backend, .. } = self.registry[index];
-        // A process that died is found by its own host's agent, in either kind.
-        let gossip = silent && settings.health == HealthKind::Gossip;
+        // A process that died or hangs is found by its own host's agent, in either kind.
+        let gossip = silent && settings.health == HealthKind::Gossip && !self.hangs_alone(backend.pod);
         let host = self.pods[backend.pod.index()].node.filter(|_| gossip);
         let at = match host {
             Some(node) => self.declared_dead_at(&settings.gossip, node, now),
