@@ -19,6 +19,7 @@ mod hung_container;
 mod images;
 mod lab;
 mod names;
+mod orchestrators;
 mod probes;
 mod rollout;
 mod services;

@@ -30,6 +30,7 @@ use crate::diagnostics::{Place, Sink};
 use crate::draft::Draft;
 use crate::load::Files;
 use crate::schema::Spec;
+use crate::schema::orchestrators::{NomadSpec, SwarmSpec};
 use crate::schema::settings::{
     ClusterSpec, DnsSpec, DockerSpec, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec,
 };
@@ -149,7 +150,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
 /// The place of a setting whose name begins a message of the model.
 fn place_of(spec: &Place, message: &str) -> Place {
     let word = message.split(' ').next().unwrap_or_default();
-    let groups: [(&str, &[&str]); 8] = [
+    let groups: [(&str, &[&str]); 10] = [
         ("cluster", ClusterSpec::KEYS),
         ("cluster/kubeProxy", KubeProxySpec::KEYS),
         ("docker", DockerSpec::KEYS),
@@ -158,6 +159,8 @@ fn place_of(spec: &Place, message: &str) -> Place {
         ("dns", DnsSpec::KEYS),
         ("limits", LimitsSpec::KEYS),
         ("rescheduler", ReschedulerSpec::KEYS),
+        ("swarm", SwarmSpec::KEYS),
+        ("nomad", NomadSpec::KEYS),
     ];
     let group = groups.iter().find(|(_, keys)| keys.contains(&word));
     match (group, word) {

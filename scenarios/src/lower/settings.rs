@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sim_core::model::Model;
+use sim_core::model::orchestrators::{NomadSettings, SwarmSettings};
 use sim_core::model::settings::{
     ClusterSettings, Discovery, DnsSettings, DockerSettings, Front, Limits, RegistrySettings, Rescheduler,
     TransportSettings,
 };
 
 use super::Lowering;
-use crate::arms::DiscoveryKind;
+use crate::arms::{DiscoveryKind, ReschedulerKind};
 use crate::diagnostics::codes::BAD_VALUE;
+use crate::schema::orchestrators::{NomadSpec, SwarmSpec};
 use crate::schema::settings::{
     BadSetting, ClusterSpec, DnsSpec, DockerSpec, FrontSpec, Heartbeat, KubeProxySpec, LimitsSpec, RegistrySpec,
     ReschedulerSpec, TransportSpec,
@@ -37,6 +39,7 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
     let mut limits = Limits::default();
     let mut registry = RegistrySettings::default();
     let mut heartbeat = Heartbeat::default();
+    let (mut swarm, mut nomad) = (SwarmSettings::default(), NomadSettings::default());
     let mut bad: Vec<(Vec<&str>, Vec<BadSetting>)> = Vec::new();
     if let Some(given) = &spec.cluster {
         bad.push((vec!["cluster"], given.apply(&mut cluster)));
@@ -51,6 +54,8 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
     bad.push((vec!["registry"], spec.registry.as_ref().map(|given| given.apply(&mut registry)).unwrap_or_default()));
     let given = spec.rescheduler.as_ref().map(|given| given.apply(&mut heartbeat)).unwrap_or_default();
     bad.push((vec!["rescheduler"], given));
+    bad.push((vec!["swarm"], spec.swarm.as_ref().map(|given| given.apply(&mut swarm)).unwrap_or_default()));
+    bad.push((vec!["nomad"], spec.nomad.as_ref().map(|given| given.apply(&mut nomad)).unwrap_or_default()));
     for (group, problems) in bad {
         let place = group.iter().fold(ctx.place.clone(), |place, segment| place.at(segment));
         for (key, message) in problems {
@@ -69,10 +74,11 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
             DiscoveryKind::PodIp => Discovery::PodIp,
             DiscoveryKind::Service => Discovery::Service,
         },
-        rescheduler: if ctx.plan.heartbeat {
-            Rescheduler::Heartbeat { period: heartbeat.period, grace: heartbeat.grace }
-        } else {
-            Rescheduler::None
+        rescheduler: match ctx.plan.rescheduler {
+            ReschedulerKind::None => Rescheduler::None,
+            ReschedulerKind::Heartbeat => Rescheduler::Heartbeat { period: heartbeat.period, grace: heartbeat.grace },
+            ReschedulerKind::Swarm => Rescheduler::Swarm(swarm),
+            ReschedulerKind::Nomad => Rescheduler::Nomad(nomad),
         },
     }
 }
@@ -90,7 +96,7 @@ pub(crate) fn settings_of(model: &Model, tree: &Value) -> BTreeMap<String, Strin
     out.insert("model".to_owned(), model.address_model.name().to_owned());
     out.insert("discovery".to_owned(), model.discovery.name().to_owned());
     // The settings of the other address model, of absent registries and reschedulers mean nothing in this arm.
-    let foreign = ["cluster.", "docker.", "registry.", "rescheduler."];
+    let foreign = ["cluster.", "docker.", "registry.", "rescheduler.", "swarm.", "nomad."];
     out.retain(|path, _| !foreign.iter().any(|prefix| path.starts_with(prefix)));
     TransportSpec::show(&model.transport, "transport", &mut out);
     LimitsSpec::show(&model.limits, "limits", &mut out);
@@ -118,8 +124,13 @@ pub(crate) fn settings_of(model: &Model, tree: &Value) -> BTreeMap<String, Strin
     if let Discovery::Registry(registry) = &model.discovery {
         RegistrySpec::show(registry, "registry", &mut out);
     }
-    if let Rescheduler::Heartbeat { period, grace } = &model.rescheduler {
-        ReschedulerSpec::show(&Heartbeat { period: *period, grace: *grace }, "rescheduler", &mut out);
+    match &model.rescheduler {
+        Rescheduler::None => {}
+        Rescheduler::Heartbeat { period, grace } => {
+            ReschedulerSpec::show(&Heartbeat { period: *period, grace: *grace }, "rescheduler", &mut out);
+        }
+        Rescheduler::Swarm(swarm) => SwarmSpec::show(swarm, "swarm", &mut out),
+        Rescheduler::Nomad(nomad) => NomadSpec::show(nomad, "nomad", &mut out),
     }
     out
 }

@@ -3,11 +3,13 @@
 
 pub mod calls;
 mod forms;
+pub mod orchestrators;
 pub(crate) mod paths;
 pub mod settings;
 pub mod values;
 
 use calls::{ConnectionsSpec, OutlierEjectionSpec, RetriesSpec, StepSpec, TcpKeepaliveSpec};
+use orchestrators::{NomadSpec, SwarmSpec};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
@@ -96,6 +98,10 @@ pub struct Spec {
     pub transport: Option<TransportSpec>,
     /// Settings of the cluster's DNS.
     pub dns: Option<DnsSpec>,
+    /// Settings of Docker Swarm.
+    pub swarm: Option<SwarmSpec>,
+    /// Settings of Nomad.
+    pub nomad: Option<NomadSpec>,
     /// Limits of a run.
     pub limits: Option<LimitsSpec>,
 }
@@ -112,7 +118,7 @@ pub struct ArmSpec {
     pub model: Option<NameText>,
     /// `static` or `registry` under port-mapping, `podIP` or `service` under flat-pod-ip.
     pub discovery: Option<NameText>,
-    /// `none` or `heartbeat`, under port-mapping.
+    /// `none`, `heartbeat`, `swarm` or `nomad`, under port-mapping.
     pub rescheduler: Option<NameText>,
     /// Values that differ in this arm, by path below `spec`.
     pub set: Dict<Value>,

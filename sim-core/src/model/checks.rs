@@ -76,6 +76,22 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     {
         complain(problems, "a rescheduler's grace must be at least its heartbeat period".to_owned());
     }
+    if let Rescheduler::Swarm(swarm) = &parts.rescheduler {
+        if swarm.heartbeat_epsilon >= swarm.dispatcher_heartbeat {
+            complain(problems, "heartbeatEpsilon must be below dispatcherHeartbeat".to_owned());
+        }
+        if !(1..=1_000).contains(&swarm.grace_period_multiplier) {
+            complain(problems, "gracePeriodMultiplier must be from 1 to 1000".to_owned());
+        }
+    }
+    if let Rescheduler::Nomad(nomad) = &parts.rescheduler {
+        if nomad.min_heartbeat_ttl.is_zero() {
+            complain(problems, "min_heartbeat_ttl must be above zero".to_owned());
+        }
+        if nomad.max_heartbeats_per_second == 0 {
+            complain(problems, "max_heartbeats_per_second must be above zero".to_owned());
+        }
+    }
 }
 
 /// The longest length a model may hold, so that sums of times never overflow.
@@ -115,6 +131,17 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     }
     if let Rescheduler::Heartbeat { period, grace } = parts.rescheduler {
         lengths.extend([("period", period), ("grace", grace)]);
+    }
+    if let Rescheduler::Swarm(swarm) = &parts.rescheduler {
+        lengths.extend([("dispatcherHeartbeat", swarm.dispatcher_heartbeat), ("restartDelay", swarm.restart_delay)]);
+    }
+    if let Rescheduler::Nomad(nomad) = &parts.rescheduler {
+        let lost_after = nomad.lost_after.unwrap_or(SimDuration::ZERO);
+        lengths.extend([
+            ("min_heartbeat_ttl", nomad.min_heartbeat_ttl),
+            ("heartbeat_grace", nomad.heartbeat_grace),
+            ("lost_after", lost_after),
+        ]);
     }
     lengths.extend(parts.workloads.iter().map(|workload| ("startup", workload.behaviour.startup)));
     lengths.extend(

@@ -8,6 +8,7 @@ pub mod call_graph;
 mod checks;
 pub mod ids;
 pub mod lifecycle;
+pub mod orchestrators;
 pub mod parameters;
 pub mod probe;
 pub mod service_traffic;

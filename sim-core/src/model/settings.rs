@@ -1,6 +1,7 @@
 //! What an administrator can set: the clocks and ranges of Kubernetes, Docker, registries and Linux.
 //! Every default names its source by fact id (docs/models.md lists the facts).
 
+use super::orchestrators::{NomadSettings, SwarmSettings};
 use crate::kernel::time::SimDuration;
 pub use crate::model::units::Subnet;
 
@@ -238,6 +239,10 @@ pub enum Rescheduler {
         /// A host is lost this long after its last heartbeat.
         grace: SimDuration,
     },
+    /// Docker Swarm.
+    Swarm(SwarmSettings),
+    /// Nomad.
+    Nomad(NomadSettings),
 }
 
 impl Rescheduler {
@@ -246,6 +251,8 @@ impl Rescheduler {
         match self {
             Self::None => "none",
             Self::Heartbeat { .. } => "heartbeat",
+            Self::Swarm(_) => "swarm",
+            Self::Nomad(_) => "nomad",
         }
     }
 }

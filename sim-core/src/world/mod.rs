@@ -31,6 +31,7 @@ mod neighbours;
 mod network;
 mod node_rules;
 mod nodes;
+mod orchestrators;
 mod outages;
 mod partitions;
 mod path_draws;

@@ -253,6 +253,7 @@ fn node_state(model: &Model, draws: &mut Draws, name: &str) -> NodeState {
         cordoned: false,
         tainted: false,
         lease: Lease::starting(key, cluster.node_lease_renew_interval, cluster.node_lease_renew_jitter_percent, first),
+        rejoined: None,
         readiness_event: None,
         taint_event: None,
         proxy: ProxyMark::default(),
