@@ -16,6 +16,8 @@ pub enum DiscoveryKind {
     Static,
     /// Clients follow a registry.
     Registry,
+    /// Clients were given the addresses of front proxies once.
+    FrontProxy,
     /// Clients wrote down pod addresses once.
     PodIp,
     /// Clients dial the Service's clusterIP.
@@ -23,13 +25,14 @@ pub enum DiscoveryKind {
 }
 
 impl DiscoveryKind {
-    const ALL: [Self; 4] = [Self::Static, Self::Registry, Self::PodIp, Self::Service];
+    const ALL: [Self; 5] = [Self::Static, Self::Registry, Self::FrontProxy, Self::PodIp, Self::Service];
 
     /// The name in scenario files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Static => "static",
             Self::Registry => "registry",
+            Self::FrontProxy => "front-proxy",
             Self::PodIp => "podIP",
             Self::Service => "service",
         }
@@ -38,7 +41,7 @@ impl DiscoveryKind {
     /// The address model it belongs to.
     pub const fn model(self) -> AddressModelKind {
         match self {
-            Self::Static | Self::Registry => AddressModelKind::PortMapping,
+            Self::Static | Self::Registry | Self::FrontProxy => AddressModelKind::PortMapping,
             Self::PodIp | Self::Service => AddressModelKind::FlatPodIp,
         }
     }

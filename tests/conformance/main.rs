@@ -15,6 +15,7 @@ mod faults;
 mod faults_control;
 mod faults_random;
 mod front;
+mod front_proxy;
 mod hung_container;
 mod images;
 mod lab;

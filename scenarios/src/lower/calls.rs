@@ -216,6 +216,7 @@ pub(super) fn shared(ctx: &mut Lowering<'_>, (to, lookup): Destination, given: &
         outlier_ejection: given.outlier_ejection.map(|given| ejection(ctx, given, &place.at("outlierEjection"))),
         connections: connections(ctx, given, place),
         lookup,
+        upstreams: None,
     }
 }
 

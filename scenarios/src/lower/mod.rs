@@ -6,6 +6,7 @@ mod budgets;
 mod calls;
 mod faults;
 mod front;
+mod front_proxy;
 mod names;
 mod parts;
 mod probes;
@@ -30,6 +31,7 @@ use crate::diagnostics::{Place, Sink};
 use crate::draft::Draft;
 use crate::load::Files;
 use crate::schema::Spec;
+use crate::schema::front_proxy::FrontProxySpec;
 use crate::schema::orchestrators::{NomadSpec, SwarmSpec};
 use crate::schema::settings::{
     ClusterSpec, DnsSpec, DockerSpec, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec,
@@ -106,9 +108,10 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let budgets = budgets::lower(ctx, &workloads);
     let mut tables = Tables { topology, workloads, services, service_ports, duration };
     calls::lower(ctx, &mut tables);
-    let sources = traffic::lower(ctx, &tables);
+    let mut sources = traffic::lower(ctx, &tables);
     let faults = faults::lower(ctx, &tables);
     let actions = actions::lower(ctx, &tables);
+    front_proxy::insert(ctx, &mut tables, &mut sources, &settings.discovery);
     if ctx.sink.has_errors() {
         return None;
     }
@@ -150,7 +153,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
 /// The place of a setting whose name begins a message of the model.
 fn place_of(spec: &Place, message: &str) -> Place {
     let word = message.split(' ').next().unwrap_or_default();
-    let groups: [(&str, &[&str]); 10] = [
+    let groups: [(&str, &[&str]); 11] = [
         ("cluster", ClusterSpec::KEYS),
         ("cluster/kubeProxy", KubeProxySpec::KEYS),
         ("docker", DockerSpec::KEYS),
@@ -159,6 +162,7 @@ fn place_of(spec: &Place, message: &str) -> Place {
         ("dns", DnsSpec::KEYS),
         ("limits", LimitsSpec::KEYS),
         ("rescheduler", ReschedulerSpec::KEYS),
+        ("frontProxy", FrontProxySpec::KEYS),
         ("swarm", SwarmSpec::KEYS),
         ("nomad", NomadSpec::KEYS),
     ];

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sim_core::model::Model;
+use sim_core::model::front_proxy::{FrontProxies, FrontProxySettings};
 use sim_core::model::orchestrators::{NomadSettings, SwarmSettings};
 use sim_core::model::settings::{
     ClusterSettings, Discovery, DnsSettings, DockerSettings, Front, Limits, RegistrySettings, Rescheduler,
@@ -13,6 +14,8 @@ use sim_core::model::settings::{
 use super::Lowering;
 use crate::arms::{DiscoveryKind, ReschedulerKind};
 use crate::diagnostics::codes::BAD_VALUE;
+use crate::nearest::did_you_mean;
+use crate::schema::front_proxy::FrontProxySpec;
 use crate::schema::orchestrators::{NomadSpec, SwarmSpec};
 use crate::schema::settings::{
     BadSetting, ClusterSpec, DnsSpec, DockerSpec, FrontSpec, Heartbeat, KubeProxySpec, LimitsSpec, RegistrySpec,
@@ -39,6 +42,7 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
     let mut limits = Limits::default();
     let mut registry = RegistrySettings::default();
     let mut heartbeat = Heartbeat::default();
+    let mut proxy = FrontProxySettings::default();
     let (mut swarm, mut nomad) = (SwarmSettings::default(), NomadSettings::default());
     let mut bad: Vec<(Vec<&str>, Vec<BadSetting>)> = Vec::new();
     if let Some(given) = &spec.cluster {
@@ -56,6 +60,8 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
     bad.push((vec!["rescheduler"], given));
     bad.push((vec!["swarm"], spec.swarm.as_ref().map(|given| given.apply(&mut swarm)).unwrap_or_default()));
     bad.push((vec!["nomad"], spec.nomad.as_ref().map(|given| given.apply(&mut nomad)).unwrap_or_default()));
+    bad.push((vec!["frontProxy"], spec.front_proxy.as_ref().map(|given| given.apply(&mut proxy)).unwrap_or_default()));
+    let by_registry = proxies_follow_registry(ctx);
     for (group, problems) in bad {
         let place = group.iter().fold(ctx.place.clone(), |place, segment| place.at(segment));
         for (key, message) in problems {
@@ -71,6 +77,9 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
         discovery: match ctx.plan.discovery {
             DiscoveryKind::Static => Discovery::Static,
             DiscoveryKind::Registry => Discovery::Registry(registry),
+            DiscoveryKind::FrontProxy => {
+                Discovery::FrontProxy(FrontProxies { settings: proxy, registry: by_registry.then_some(registry) })
+            }
             DiscoveryKind::PodIp => Discovery::PodIp,
             DiscoveryKind::Service => Discovery::Service,
         },
@@ -80,6 +89,21 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
             ReschedulerKind::Swarm => Rescheduler::Swarm(swarm),
             ReschedulerKind::Nomad => Rescheduler::Nomad(nomad),
         },
+    }
+}
+
+/// Whether a registry writes the front proxies' lists.
+fn proxies_follow_registry(ctx: &mut Lowering<'_>) -> bool {
+    let given = ctx.spec.front_proxy.as_ref().and_then(|given| given.upstreams.as_ref());
+    match given.map(|text| text.0.as_str()) {
+        None | Some("static") => false,
+        Some("registry") => true,
+        Some(other) => {
+            let help = did_you_mean(other, ["static", "registry"]);
+            let place = ctx.place.at("frontProxy").at("upstreams");
+            ctx.sink.help(BAD_VALUE, &place, format!("`{other}` is no source of a proxy's upstreams"), &help);
+            false
+        }
     }
 }
 
@@ -96,7 +120,7 @@ pub(crate) fn settings_of(model: &Model, tree: &Value) -> BTreeMap<String, Strin
     out.insert("model".to_owned(), model.address_model.name().to_owned());
     out.insert("discovery".to_owned(), model.discovery.name().to_owned());
     // The settings of the other address model, of absent registries and reschedulers mean nothing in this arm.
-    let foreign = ["cluster.", "docker.", "registry.", "rescheduler.", "swarm.", "nomad."];
+    let foreign = ["cluster.", "docker.", "registry.", "rescheduler.", "swarm.", "nomad.", "frontProxy."];
     out.retain(|path, _| !foreign.iter().any(|prefix| path.starts_with(prefix)));
     TransportSpec::show(&model.transport, "transport", &mut out);
     LimitsSpec::show(&model.limits, "limits", &mut out);
@@ -121,7 +145,15 @@ pub(crate) fn settings_of(model: &Model, tree: &Value) -> BTreeMap<String, Strin
             FrontSpec::show(front, &format!("traffic.{}.front", source.name), &mut out);
         }
     }
-    if let Discovery::Registry(registry) = &model.discovery {
+    if let Discovery::FrontProxy(proxies) = &model.discovery {
+        FrontProxySpec::show(&proxies.settings, "frontProxy", &mut out);
+        let upstreams = if proxies.registry.is_some() { "registry" } else { "static" };
+        out.insert("frontProxy.upstreams".to_owned(), upstreams.to_owned());
+        if let Some(nodes) = tree.pointer("/spec/frontProxy/nodes") {
+            flatten("frontProxy.nodes", nodes, &mut out);
+        }
+    }
+    if let Some(registry) = model.discovery.registry() {
         RegistrySpec::show(registry, "registry", &mut out);
     }
     match &model.rescheduler {

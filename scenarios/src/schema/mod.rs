@@ -3,12 +3,14 @@
 
 pub mod calls;
 mod forms;
+pub mod front_proxy;
 pub mod orchestrators;
 pub(crate) mod paths;
 pub mod settings;
 pub mod values;
 
 use calls::{ConnectionsSpec, OutlierEjectionSpec, RetriesSpec, StepSpec, TcpKeepaliveSpec};
+use front_proxy::FrontProxySpec;
 use orchestrators::{NomadSpec, SwarmSpec};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -98,6 +100,8 @@ pub struct Spec {
     pub transport: Option<TransportSpec>,
     /// Settings of the cluster's DNS.
     pub dns: Option<DnsSpec>,
+    /// The front proxies.
+    pub front_proxy: Option<FrontProxySpec>,
     /// Settings of Docker Swarm.
     pub swarm: Option<SwarmSpec>,
     /// Settings of Nomad.
@@ -116,7 +120,7 @@ pub struct ArmSpec {
     pub preset: Option<NameText>,
     /// `port-mapping` or `flat-pod-ip`.
     pub model: Option<NameText>,
-    /// `static` or `registry` under port-mapping, `podIP` or `service` under flat-pod-ip.
+    /// `static`, `registry` or `front-proxy` under port-mapping, `podIP` or `service` under flat-pod-ip.
     pub discovery: Option<NameText>,
     /// `none`, `heartbeat`, `swarm` or `nomad`, under port-mapping.
     pub rescheduler: Option<NameText>,

@@ -3,6 +3,7 @@
 
 use crate::kernel::time::SimDuration;
 use crate::model::application::Target;
+use crate::model::front_proxy::Upstreams;
 
 /// Most attempts of one request, the first one included.
 pub const MOST_ATTEMPTS: u32 = 15;
@@ -36,6 +37,8 @@ pub struct Call {
     pub connections: Connections,
     /// The client knows a name and looks it up; `None` when it was given an address.
     pub lookup: Option<Lookup>,
+    /// The caller is a front proxy and these are what it passes requests on to.
+    pub upstreams: Option<Upstreams>,
 }
 
 impl Call {
@@ -53,6 +56,7 @@ impl Call {
             outlier_ejection: None,
             connections: Connections::default(),
             lookup: None,
+            upstreams: None,
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::application::{Origin, Source, Target, Workload};
 use super::call::{Call, MOST_ATTEMPTS, PlannedCall, Step, WHOLE_PPM};
+use super::front_proxy::FrontProxies;
 use super::ids::NodeId;
 use super::parameters::{self, Side, Victim};
 use super::settings::{Discovery, Front, Rescheduler};
@@ -54,12 +55,12 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     for (name, _) in periods.iter().filter(|(_, period)| period.is_zero()) {
         complain(problems, format!("{name} is zero"));
     }
-    if let Discovery::Registry(registry) = &parts.discovery
+    if let Some(registry) = parts.discovery.registry()
         && (registry.interval.is_zero() || registry.failures == 0)
     {
         complain(problems, "a registry needs an interval above zero and at least one failure".to_owned());
     }
-    if let Discovery::Registry(registry) = &parts.discovery {
+    if let Some(registry) = parts.discovery.registry() {
         let gossip = &registry.gossip;
         if gossip.probe_interval.is_zero() || !(1..=100).contains(&gossip.suspicion_mult) {
             complain(
@@ -75,6 +76,14 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         && (period.is_zero() || grace < period)
     {
         complain(problems, "a rescheduler's grace must be at least its heartbeat period".to_owned());
+    }
+    if let Discovery::FrontProxy(FrontProxies { settings, .. }) = &parts.discovery {
+        if settings.proxy_connect_timeout.is_zero() {
+            complain(problems, "proxy_connect_timeout must be above zero".to_owned());
+        }
+        if settings.proxy_read_timeout.is_zero() {
+            complain(problems, "proxy_read_timeout must be above zero".to_owned());
+        }
     }
     if let Rescheduler::Swarm(swarm) = &parts.rescheduler {
         if swarm.heartbeat_epsilon >= swarm.dispatcher_heartbeat {
@@ -124,13 +133,20 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         ("queryTime", parts.dns.query_time),
         ("a lookup's timeout", parts.dns.timeout),
     ];
-    if let Discovery::Registry(registry) = &parts.discovery {
+    if let Some(registry) = parts.discovery.registry() {
         lengths.push(("probeInterval", registry.gossip.probe_interval));
         let whole = SimDuration::from_nanos(registry.interval.as_nanos().saturating_mul(u64::from(registry.failures)));
         lengths.extend([("failures", whole), ("timeout", registry.timeout), ("propagation", registry.propagation)]);
     }
     if let Rescheduler::Heartbeat { period, grace } = parts.rescheduler {
         lengths.extend([("period", period), ("grace", grace)]);
+    }
+    if let Discovery::FrontProxy(proxies) = &parts.discovery {
+        lengths.extend([
+            ("proxy_connect_timeout", proxies.settings.proxy_connect_timeout),
+            ("proxy_read_timeout", proxies.settings.proxy_read_timeout),
+            ("fail_timeout", proxies.settings.fail_timeout),
+        ]);
     }
     if let Rescheduler::Swarm(swarm) = &parts.rescheduler {
         lengths.extend([("dispatcherHeartbeat", swarm.dispatcher_heartbeat), ("restartDelay", swarm.restart_delay)]);

@@ -6,6 +6,7 @@ pub mod budgets;
 pub mod call;
 pub mod call_graph;
 mod checks;
+pub mod front_proxy;
 pub mod ids;
 pub mod lifecycle;
 pub mod orchestrators;

@@ -56,6 +56,7 @@ mod stateful;
 mod termination;
 mod traffic;
 mod translations;
+mod upstreams;
 mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -93,6 +94,7 @@ use services::ServiceState;
 use slab::Slab;
 use state::{LinkState, NodeState, Pod};
 use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Request, SourceState};
+use upstreams::ProxiedRequests;
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +167,7 @@ pub struct World {
     port_table_of: BTreeMap<(Client, IpAddr, u16), u32>,
     requests: Slab<Request>,
     exchanges: Slab<Exchange>,
+    proxied: ProxiedRequests,
     connections: Slab<Connection>,
     frames: Slab<Frame>,
     /// Calls that have ended in this event, for the plans that wait for them.
