@@ -9,6 +9,7 @@ mod front;
 mod front_proxy;
 mod names;
 mod parts;
+mod port_plan;
 mod probes;
 pub(crate) mod refs;
 mod services;
@@ -104,6 +105,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let topology = topology::lower(ctx, &settings.cluster)?;
     let mut workloads = workloads::lower(ctx, &topology);
     let (services, service_ports) = services::lower(ctx, &mut workloads, &settings.cluster);
+    port_plan::lower(ctx, &mut workloads, &settings.docker);
     probes::check(ctx, &workloads);
     let budgets = budgets::lower(ctx, &workloads);
     let mut tables = Tables { topology, workloads, services, service_ports, duration };

@@ -18,7 +18,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use settings::{ClusterSpec, DnsSpec, DockerSpec, FrontSpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec};
 use values::{
-    BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, Short, SizeText, SubnetText,
+    BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, PortRangeText, Short,
+    SizeText, SubnetText,
 };
 
 /// The `apiVersion` of scenario files.
@@ -100,6 +101,8 @@ pub struct Spec {
     pub transport: Option<TransportSpec>,
     /// Settings of the cluster's DNS.
     pub dns: Option<DnsSpec>,
+    /// A plan of host ports, by team.
+    pub ports: Option<PortPlanSpec>,
     /// The front proxies.
     pub front_proxy: Option<FrontProxySpec>,
     /// Settings of Docker Swarm.
@@ -126,6 +129,27 @@ pub struct ArmSpec {
     pub rescheduler: Option<NameText>,
     /// Values that differ in this arm, by path below `spec`.
     pub set: Dict<Value>,
+}
+
+/// A plan of host ports: who publishes which.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PortPlanSpec {
+    /// `refuse`: what breaks the plan is an error (default); `run`: it is a warning, and happens.
+    pub conflicts: Option<NameText>,
+    /// The teams.
+    pub teams: Dict<TeamSpec>,
+}
+
+/// A team of a port plan.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct TeamSpec {
+    /// Its host ports.
+    #[schemars(required)]
+    pub range: Option<PortRangeText>,
+    /// Its workloads; published ports that nobody has fixed get the range's next ones.
+    pub workloads: List<String>,
 }
 
 /// The network.
