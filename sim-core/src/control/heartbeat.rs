@@ -40,7 +40,7 @@ impl DrawnBeats {
             beat = SimTime::ZERO;
         }
         while beat >= first && beat + last <= down {
-            beat = beat + last;
+            beat += last;
             number += 1;
             last = wait(number);
         }

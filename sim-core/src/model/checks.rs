@@ -77,6 +77,11 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     {
         complain(problems, "a rescheduler's grace must be at least its heartbeat period".to_owned());
     }
+    check_docker_side(parts, problems);
+}
+
+/// Front proxies and orchestrators.
+fn check_docker_side(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     if let Discovery::FrontProxy(FrontProxies { settings, .. }) = &parts.discovery {
         if settings.proxy_connect_timeout.is_zero() {
             complain(problems, "proxy_connect_timeout must be above zero".to_owned());
@@ -105,6 +110,30 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
 
 /// The longest length a model may hold, so that sums of times never overflow.
 const LONGEST: SimDuration = SimDuration::from_secs(366 * 86_400);
+
+/// The clocks of front proxies and orchestrators.
+fn docker_side_lengths(parts: &ModelParts) -> Vec<(&'static str, SimDuration)> {
+    let mut lengths = Vec::new();
+    if let Discovery::FrontProxy(proxies) = &parts.discovery {
+        lengths.extend([
+            ("proxy_connect_timeout", proxies.settings.proxy_connect_timeout),
+            ("proxy_read_timeout", proxies.settings.proxy_read_timeout),
+            ("fail_timeout", proxies.settings.fail_timeout),
+        ]);
+    }
+    if let Rescheduler::Swarm(swarm) = &parts.rescheduler {
+        lengths.extend([("dispatcherHeartbeat", swarm.dispatcher_heartbeat), ("restartDelay", swarm.restart_delay)]);
+    }
+    if let Rescheduler::Nomad(nomad) = &parts.rescheduler {
+        let lost_after = nomad.lost_after.unwrap_or(SimDuration::ZERO);
+        lengths.extend([
+            ("min_heartbeat_ttl", nomad.min_heartbeat_ttl),
+            ("heartbeat_grace", nomad.heartbeat_grace),
+            ("lost_after", lost_after),
+        ]);
+    }
+    lengths
+}
 
 fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     let (cluster, docker, transport) = (&parts.cluster, &parts.docker, &parts.transport);
@@ -141,24 +170,7 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     if let Rescheduler::Heartbeat { period, grace } = parts.rescheduler {
         lengths.extend([("period", period), ("grace", grace)]);
     }
-    if let Discovery::FrontProxy(proxies) = &parts.discovery {
-        lengths.extend([
-            ("proxy_connect_timeout", proxies.settings.proxy_connect_timeout),
-            ("proxy_read_timeout", proxies.settings.proxy_read_timeout),
-            ("fail_timeout", proxies.settings.fail_timeout),
-        ]);
-    }
-    if let Rescheduler::Swarm(swarm) = &parts.rescheduler {
-        lengths.extend([("dispatcherHeartbeat", swarm.dispatcher_heartbeat), ("restartDelay", swarm.restart_delay)]);
-    }
-    if let Rescheduler::Nomad(nomad) = &parts.rescheduler {
-        let lost_after = nomad.lost_after.unwrap_or(SimDuration::ZERO);
-        lengths.extend([
-            ("min_heartbeat_ttl", nomad.min_heartbeat_ttl),
-            ("heartbeat_grace", nomad.heartbeat_grace),
-            ("lost_after", lost_after),
-        ]);
-    }
+    lengths.extend(docker_side_lengths(parts));
     lengths.extend(parts.workloads.iter().map(|workload| ("startup", workload.behaviour.startup)));
     lengths.extend(
         parts.workloads.iter().filter_map(|workload| Some(("tolerationSeconds", workload.unreachable_toleration?))),

@@ -33,12 +33,11 @@ impl World {
     /// What a probe of a pod meets now.
     fn probe_answer(&self, pod: PodId, probe: Probe) -> Answer {
         let listens = probe.port.is_none_or(|port| self.declares_port(pod, port));
-        match self.pods[pod.index()].state {
-            // A socket that listens takes a connection for processes that stand still, and nobody answers on it.
-            PodState::Running if listens && !probe.connects && self.hangs_alone(pod) => Answer::Silence,
-            PodState::Running if listens => Answer::Good,
-            _ => Answer::Refused,
+        if self.pods[pod.index()].state != PodState::Running || !listens {
+            return Answer::Refused;
         }
+        // A socket that listens takes a connection for processes that stand still, and nobody answers on it.
+        if !probe.connects && self.hangs_alone(pod) { Answer::Silence } else { Answer::Good }
     }
 
     /// The containers of a pod are started; before the run they have been for long.

@@ -148,6 +148,17 @@ const fn is_failure(outcome: Outcome, errors_count: bool) -> bool {
     match outcome {
         Outcome::Ok | Outcome::WrongService | Outcome::NoClient => false,
         Outcome::ServerError => errors_count,
-        _ => true,
+        Outcome::ConnectionRefused
+        | Outcome::HostUnreachable
+        | Outcome::NetworkUnreachable
+        | Outcome::TimedOut
+        | Outcome::ConnectionReset
+        | Outcome::AddressNotAvailable
+        | Outcome::EndOfFile
+        | Outcome::ConnectTimeout
+        | Outcome::RequestTimeout
+        | Outcome::DnsError
+        | Outcome::NoAddress
+        | Outcome::CircuitOpen => true,
     }
 }
