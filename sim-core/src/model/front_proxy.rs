@@ -1,5 +1,5 @@
 //! Front proxies of Docker hosts: one process that clients dial in place of the containers, and that holds the list of
-//! those. Clocks and names are nginx' (`ngx_http_proxy_module`, `ngx_http_upstream_module`); defaults from its documentation.
+//! those. Clocks and names are nginx' (`ngx_http_proxy_module`, `ngx_http_upstream_module`), and so are the defaults.
 
 use super::call::RetryOn;
 use super::settings::RegistrySettings;

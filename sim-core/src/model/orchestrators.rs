@@ -35,7 +35,7 @@ pub struct NomadSettings {
     pub max_heartbeats_per_second: u32,
     /// Server `heartbeat_grace`: a client is down so long after its time to live (10 s).
     pub heartbeat_grace: SimDuration,
-    /// Job `disconnect { lost_after }`: allocations of a client that is down are unknown for so long; `None` is lost at once.
+    /// Job `disconnect { lost_after }`: allocations of a client that is down are unknown for so long; `None`: not at all.
     pub lost_after: Option<SimDuration>,
     /// Job `disconnect { replace }`: unknown allocations are replaced at once (true).
     pub replace: bool,
