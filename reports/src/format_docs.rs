@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use sim_core::trace::body::KINDS;
 use sim_core::trace::fields::FieldType;
-use sim_core::trace::record::KINDS;
 use sim_core::trace::words::{
     AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
     TranslationRule,

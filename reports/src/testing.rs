@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use sim_core::kernel::time::{SimDuration, SimTime};
 use sim_core::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
 use sim_core::model::settings::Subnet;
+use sim_core::trace::body::KINDS;
 use sim_core::trace::fields::{Client, FieldType, Suffix, TemplateHash, Value};
 use sim_core::trace::header::{EdgeName, NodeName, ServiceName, ServicePortName, SourceName, WorkloadName};
-use sim_core::trace::record::KINDS;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Record, TraceHeader, TraceSink};
 
@@ -233,7 +233,7 @@ pub(crate) fn every_kind() -> Vec<Vec<Record>> {
         Body::from_values(kind, &mut look_up).unwrap()
     };
     let record = |body| Record { id: 5, time: SimTime::from_nanos(3), cause: 2, because: 0, body };
-    let variants = |kind: &sim_core::trace::record::KindInfo| {
+    let variants = |kind: &sim_core::trace::body::KindInfo| {
         let changed = kind.fields.iter().map(|(name, _)| Some(*name));
         std::iter::once(None).chain(changed).map(|changed| record(body(kind.name, changed))).collect()
     };

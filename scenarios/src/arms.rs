@@ -16,6 +16,8 @@ pub enum DiscoveryKind {
     Static,
     /// Clients follow a registry.
     Registry,
+    /// Clients were given the addresses of front proxies once.
+    FrontProxy,
     /// Clients wrote down pod addresses once.
     PodIp,
     /// Clients dial the Service's clusterIP.
@@ -23,13 +25,14 @@ pub enum DiscoveryKind {
 }
 
 impl DiscoveryKind {
-    const ALL: [Self; 4] = [Self::Static, Self::Registry, Self::PodIp, Self::Service];
+    const ALL: [Self; 5] = [Self::Static, Self::Registry, Self::FrontProxy, Self::PodIp, Self::Service];
 
     /// The name in scenario files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Static => "static",
             Self::Registry => "registry",
+            Self::FrontProxy => "front-proxy",
             Self::PodIp => "podIP",
             Self::Service => "service",
         }
@@ -38,8 +41,35 @@ impl DiscoveryKind {
     /// The address model it belongs to.
     pub const fn model(self) -> AddressModelKind {
         match self {
-            Self::Static | Self::Registry => AddressModelKind::PortMapping,
+            Self::Static | Self::Registry | Self::FrontProxy => AddressModelKind::PortMapping,
             Self::PodIp | Self::Service => AddressModelKind::FlatPodIp,
+        }
+    }
+}
+
+/// Who replaces the containers of a lost Docker host, by name; settings come later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReschedulerKind {
+    /// Nobody.
+    None,
+    /// An orchestrator that hears evenly spaced heartbeats.
+    Heartbeat,
+    /// Docker Swarm.
+    Swarm,
+    /// Nomad.
+    Nomad,
+}
+
+impl ReschedulerKind {
+    const ALL: [Self; 4] = [Self::None, Self::Heartbeat, Self::Swarm, Self::Nomad];
+
+    /// The name in scenario files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Heartbeat => "heartbeat",
+            Self::Swarm => "swarm",
+            Self::Nomad => "nomad",
         }
     }
 }
@@ -53,8 +83,8 @@ pub struct Preset {
     pub summary: &'static str,
     /// Its discovery, which says the address model too.
     pub discovery: DiscoveryKind,
-    /// True when an orchestrator replaces the containers of a lost host.
-    pub heartbeat: bool,
+    /// Who replaces the containers of a lost host.
+    pub rescheduler: ReschedulerKind,
 }
 
 /// Every preset.
@@ -63,31 +93,31 @@ pub const PRESETS: &[Preset] = &[
         name: "docker-static",
         summary: "Docker hosts; clients hold a fixed list of host:port pairs; nobody replaces containers",
         discovery: DiscoveryKind::Static,
-        heartbeat: false,
+        rescheduler: ReschedulerKind::None,
     },
     Preset {
         name: "docker-registry",
         summary: "Docker hosts; clients follow a registry with health checks; nobody replaces containers",
         discovery: DiscoveryKind::Registry,
-        heartbeat: false,
+        rescheduler: ReschedulerKind::None,
     },
     Preset {
         name: "docker-orchestrated",
         summary: "Docker hosts; clients follow a registry; an orchestrator replaces the containers of a lost host",
         discovery: DiscoveryKind::Registry,
-        heartbeat: true,
+        rescheduler: ReschedulerKind::Heartbeat,
     },
     Preset {
         name: "pod-ip-direct",
         summary: "Kubernetes without Services: clients wrote pod addresses down",
         discovery: DiscoveryKind::PodIp,
-        heartbeat: false,
+        rescheduler: ReschedulerKind::None,
     },
     Preset {
         name: "service",
         summary: "Kubernetes: clients dial a Service's clusterIP",
         discovery: DiscoveryKind::Service,
-        heartbeat: false,
+        rescheduler: ReschedulerKind::None,
     },
 ];
 
@@ -103,7 +133,7 @@ pub(crate) struct ArmPlan {
     /// Its value of each path that varies, as typed.
     pub(crate) levels: Vec<String>,
     pub(crate) discovery: DiscoveryKind,
-    pub(crate) heartbeat: bool,
+    pub(crate) rescheduler: ReschedulerKind,
     /// Values to set by path, with their places.
     pub(crate) set: Vec<(String, Value, Place)>,
 }
@@ -114,11 +144,11 @@ impl ArmPlan {
     }
 
     fn of(preset: &Preset) -> Self {
-        Self::new(preset.name.to_owned(), preset.discovery, preset.heartbeat)
+        Self::new(preset.name.to_owned(), preset.discovery, preset.rescheduler)
     }
 
-    fn new(name: String, discovery: DiscoveryKind, heartbeat: bool) -> Self {
-        Self { base: name.clone(), name, levels: Vec::new(), discovery, heartbeat, set: Vec::new() }
+    fn new(name: String, discovery: DiscoveryKind, rescheduler: ReschedulerKind) -> Self {
+        Self { base: name.clone(), name, levels: Vec::new(), discovery, rescheduler, set: Vec::new() }
     }
 }
 
@@ -179,13 +209,13 @@ fn own_arm(spec: &crate::schema::ArmSpec, place: &Place, sink: &mut Sink) -> Opt
         let at = if spec.discovery.is_some() { place.at("discovery") } else { place.at("model") };
         sink.help(DISCOVERY, &at, message, &help);
     }
-    let heartbeat = match &spec.rescheduler {
+    let rescheduler = match &spec.rescheduler {
         Some(name) => rescheduler(name, discovery, &place.at("rescheduler"), sink),
-        None => base.is_some_and(|preset| preset.heartbeat),
+        None => base.map_or(ReschedulerKind::None, |preset| preset.rescheduler),
     };
     let at = place.at("set");
     let set = spec.set.0.iter().map(|(path, value)| (path.clone(), value.clone(), at.at(path))).collect();
-    Some(ArmPlan { set, ..ArmPlan::new(name, discovery, heartbeat) })
+    Some(ArmPlan { set, ..ArmPlan::new(name, discovery, rescheduler) })
 }
 
 const fn default_discovery(model: AddressModelKind) -> DiscoveryKind {
@@ -214,16 +244,17 @@ fn discovery_kind(name: &NameText, place: &Place, sink: &mut Sink) -> Option<Dis
     found
 }
 
-fn rescheduler(name: &NameText, discovery: DiscoveryKind, place: &Place, sink: &mut Sink) -> bool {
-    let heartbeat = name.0 == "heartbeat";
-    if !heartbeat && name.0 != "none" {
-        let help = did_you_mean(&name.0, ["none", "heartbeat"]);
+fn rescheduler(name: &NameText, discovery: DiscoveryKind, place: &Place, sink: &mut Sink) -> ReschedulerKind {
+    let found = ReschedulerKind::ALL.into_iter().find(|kind| kind.name() == name.0);
+    if found.is_none() {
+        let help = did_you_mean(&name.0, ReschedulerKind::ALL.iter().map(|kind| kind.name()));
         sink.help(BAD_VALUE, place, format!("`{}` is no rescheduler", name.0), &help);
     }
-    if heartbeat && discovery.model() == AddressModelKind::FlatPodIp {
+    let kind = found.unwrap_or(ReschedulerKind::None);
+    if kind != ReschedulerKind::None && discovery.model() == AddressModelKind::FlatPodIp {
         let message = "under flat-pod-ip Kubernetes' own controllers replace pods";
         sink.help(DISCOVERY, place, message, "leave `rescheduler` out");
-        return false;
+        return ReschedulerKind::None;
     }
-    heartbeat
+    kind
 }

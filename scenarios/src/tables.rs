@@ -53,7 +53,7 @@ fn head(cells: &[&str]) -> String {
 fn presets() -> String {
     let mut out = head(&["preset", "model", "discovery", "rescheduler", "what it stands for"]);
     for preset in PRESETS {
-        let rescheduler = if preset.heartbeat { "heartbeat" } else { "none" };
+        let rescheduler = preset.rescheduler.name();
         let model = preset.discovery.model().name();
         row(&mut out, &[&format!("`{}`", preset.name), model, preset.discovery.name(), rescheduler, preset.summary]);
     }

@@ -10,6 +10,8 @@ pub(super) fn of_pace(body: &Body, names: &Names) -> String {
     match *body {
         Body::NodeHung { node } => format!("{}: its processes stand still", names.node(node)),
         Body::NodeResumed { node } => format!("{}: its processes go on", names.node(node)),
+        Body::PodHung { pod } => format!("{}: its processes stand still", names.pod(pod)),
+        Body::PodResumed { pod } => format!("{}: its processes go on", names.pod(pod)),
         Body::NodeSpeed { node, permille } => format!("{}: service takes {}", names.node(node), times(permille)),
         _ => String::new(),
     }

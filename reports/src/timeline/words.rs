@@ -31,7 +31,11 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         Body::TemplateUsed { .. } | Body::ReplicasWanted { .. } => of_workload(body, names),
         Body::NodeRegistered { node, address, subnet } => format!("{} {address}, {subnet}", names.node(node)),
         Body::LinkDown { link } | Body::LinkUp { link } => names.link(link),
-        Body::NodeHung { .. } | Body::NodeResumed { .. } | Body::NodeSpeed { .. } => impairments::of_pace(body, names),
+        Body::NodeHung { .. }
+        | Body::NodeResumed { .. }
+        | Body::NodeSpeed { .. }
+        | Body::PodHung { .. }
+        | Body::PodResumed { .. } => impairments::of_pace(body, names),
         Body::ProxyStalled { .. } | Body::ProxyResumed { .. } => impairments::of_rules(body, names),
         Body::LinkLoss { link, a_to_b, b_to_a } => impairments::loss(&names.link(link), a_to_b, b_to_a),
         Body::ControlPlaneLost { .. } | Body::ControlPlaneFound { .. } => impairments::of_contact(body, names),

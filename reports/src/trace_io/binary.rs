@@ -138,7 +138,7 @@ impl<R: Read> BinaryReader<R> {
         match rest {
             [0, count @ ..] if count == self.records.to_le_bytes() => Ok(None),
             [] | [0] => Err(TraceError::Cut { after: self.last }),
-            [code, ..] if short && sim_core::trace::record::KINDS.iter().any(|kind| kind.code == *code) => {
+            [code, ..] if short && sim_core::trace::body::KINDS.iter().any(|kind| kind.code == *code) => {
                 Err(TraceError::Cut { after: self.last })
             }
             _ => Err(TraceError::Damaged { after: self.last, offset: self.offset }),

@@ -1,6 +1,6 @@
 //! Several sinks at once, and counting.
 
-use sim_core::trace::record::KINDS;
+use sim_core::trace::body::KINDS;
 use sim_core::trace::{Level, Record, TraceSink};
 
 /// Hands every record to each of its sinks in turn.

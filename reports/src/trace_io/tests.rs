@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use sim_core::kernel::time::SimTime;
 use sim_core::model::ids::{NodeId, PodId};
+use sim_core::trace::body::KINDS;
 use sim_core::trace::fields::{Client, FieldType, Value};
-use sim_core::trace::record::KINDS;
 use sim_core::trace::{Body, Level, Record, TraceHeader, TraceSink};
 
 use super::{BinaryWriter, DigestSink, JsonlWriter, RecordCounter, Tee, TraceError, TraceReader};

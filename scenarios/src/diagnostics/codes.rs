@@ -55,6 +55,7 @@ codes! {
     INVALID_MODEL = Error "E0504" "values that do not fit together";
     ADDRESS_SPACE = Error "E0505" "an address block that is too small, or overlaps another";
     NOTHING_TO_RUN = Error "E0506" "a scenario without anything to run";
+    PORT_PLAN = Error "E0507" "a published port that breaks the port plan";
     IGNORED_KEYS = Warning "W0101" "keys of a foreign file that are not modelled";
     LENIENT_BOOLEAN = Warning "W0102" "yes, no, on or off read as a boolean, as YAML 1.1 does";
     SELECTS_NOTHING = Warning "W0201" "a Service without backends, or a disruption budget without pods";
@@ -62,6 +63,7 @@ codes! {
     PARTLY_MODELLED = Warning "W0203" "a field that is read but changes nothing yet";
     UNUSED = Warning "W0204" "something that matches nothing or is not used";
     NO_EXPECTED_END = Warning "W0205" "a fault that outlasts the run";
+    PORT_PLAN_BROKEN = Warning "W0206" "a published port that breaks the port plan, as the scenario allows";
     SKIPPED_KIND = Note "N0101" "a kind of object that podwire does not model";
     SKIPPED_SERVICE = Note "N0102" "a compose service that is not started";
     NO_COUNTERPART = Note "N0103" "an action or fault that has no counterpart in an arm";

@@ -10,6 +10,7 @@ use sim_core::model::{Action, Begin};
 
 use super::faults::length;
 use super::{Lowering, Tables, parts};
+use crate::arms::ReschedulerKind;
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{
     BAD_VALUE, DUPLICATE_NAME, INVALID_MODEL, MISSING_KEY, NEVER_HAPPENS, NO_COUNTERPART, UNKNOWN_NAME, UNUSED,
@@ -195,7 +196,7 @@ fn note_arm(ctx: &mut Lowering<'_>, kind: &ActionKind, place: &Place) {
     }
     let arm = &ctx.plan.name;
     match kind.change {
-        Change::Cordon(_) | Change::Uncordon(_) if !ctx.plan.heartbeat => {
+        Change::Cordon(_) | Change::Uncordon(_) if ctx.plan.rescheduler == ReschedulerKind::None => {
             let message = format!("{} has no effect in arm {arm}: nobody places containers there", kind.name);
             ctx.sink.report(UNUSED, &place.at("kind"), message);
         }

@@ -234,6 +234,7 @@ pub(super) fn shared(
         connections: connections(ctx, given, place),
         lookup,
         datagrams,
+        upstreams: None,
     }
 }
 

@@ -122,7 +122,10 @@ fn renewal(ctx: &mut Lowering<'_>, given: &FaultSpec, kind: Option<&FaultKind>, 
 fn note_arm(ctx: &mut Lowering<'_>, kind: &FaultKind, place: &Place) {
     let Effect::Impair(impairment) = &kind.begin else { return };
     let in_cluster = ctx.plan.model() == AddressModelKind::FlatPodIp;
-    let with_registry = ctx.plan.discovery == DiscoveryKind::Registry;
+    let upstreams = ctx.spec.front_proxy.as_ref().and_then(|given| given.upstreams.as_ref());
+    let by_registry = upstreams.is_some_and(|text| text.0 == "registry");
+    let proxied = ctx.plan.discovery == DiscoveryKind::FrontProxy && by_registry;
+    let with_registry = ctx.plan.discovery == DiscoveryKind::Registry || proxied;
     let needed = [
         (matches!(impairment, Impairment::ProxyStall(_)), in_cluster, "kube-proxy"),
         (*impairment == Impairment::ApiOutage, in_cluster, "API server"),

@@ -7,8 +7,10 @@ mod calls;
 mod datagrams;
 mod faults;
 mod front;
+mod front_proxy;
 mod names;
 mod parts;
+mod port_plan;
 mod probes;
 pub(crate) mod refs;
 mod services;
@@ -31,6 +33,8 @@ use crate::diagnostics::{Place, Sink};
 use crate::draft::Draft;
 use crate::load::Files;
 use crate::schema::Spec;
+use crate::schema::front_proxy::FrontProxySpec;
+use crate::schema::orchestrators::{NomadSpec, SwarmSpec};
 use crate::schema::settings::{
     ClusterSpec, DnsSpec, DockerSpec, IpvsSpec, KubeProxySpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec,
 };
@@ -102,13 +106,15 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let topology = topology::lower(ctx, &settings.cluster)?;
     let mut workloads = workloads::lower(ctx, &topology);
     let (services, service_ports) = services::lower(ctx, &mut workloads, &settings.cluster);
+    port_plan::lower(ctx, &mut workloads, &settings.docker);
     probes::check(ctx, &workloads);
     let budgets = budgets::lower(ctx, &workloads);
     let mut tables = Tables { topology, workloads, services, service_ports, duration };
     calls::lower(ctx, &mut tables);
-    let sources = traffic::lower(ctx, &tables);
+    let mut sources = traffic::lower(ctx, &tables);
     let faults = faults::lower(ctx, &tables);
     let actions = actions::lower(ctx, &tables);
+    front_proxy::insert(ctx, &mut tables, &mut sources, &settings.discovery);
     if ctx.sink.has_errors() {
         return None;
     }
@@ -150,7 +156,7 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
 /// The place of a setting whose name begins a message of the model.
 fn place_of(spec: &Place, message: &str) -> Place {
     let word = message.split(' ').next().unwrap_or_default();
-    let groups: [(&str, &[&str]); 9] = [
+    let groups: [(&str, &[&str]); 12] = [
         ("cluster", ClusterSpec::KEYS),
         ("cluster/kubeProxy", KubeProxySpec::KEYS),
         ("cluster/kubeProxy/ipvs", IpvsSpec::KEYS),
@@ -160,6 +166,9 @@ fn place_of(spec: &Place, message: &str) -> Place {
         ("dns", DnsSpec::KEYS),
         ("limits", LimitsSpec::KEYS),
         ("rescheduler", ReschedulerSpec::KEYS),
+        ("frontProxy", FrontProxySpec::KEYS),
+        ("swarm", SwarmSpec::KEYS),
+        ("nomad", NomadSpec::KEYS),
     ];
     let group = groups.iter().find(|(_, keys)| keys.contains(&word));
     match (group, word) {

@@ -5,14 +5,19 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::Model;
+use sim_core::model::front_proxy::{FrontProxies, FrontProxySettings};
+use sim_core::model::orchestrators::{NomadSettings, SwarmSettings};
 use sim_core::model::settings::{
     ClusterSettings, Discovery, DnsSettings, DockerSettings, Front, Limits, ProxyMode, RegistrySettings, Rescheduler,
     TransportSettings,
 };
 
 use super::Lowering;
-use crate::arms::DiscoveryKind;
+use crate::arms::{DiscoveryKind, ReschedulerKind};
 use crate::diagnostics::codes::BAD_VALUE;
+use crate::nearest::did_you_mean;
+use crate::schema::front_proxy::FrontProxySpec;
+use crate::schema::orchestrators::{NomadSpec, SwarmSpec};
 use crate::schema::settings::{
     BadSetting, ClusterSpec, DnsSpec, DockerSpec, FrontSpec, Heartbeat, IpvsSpec, KubeProxySpec, LimitsSpec,
     RegistrySpec, ReschedulerSpec, TransportSpec,
@@ -38,6 +43,8 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
     let mut limits = Limits::default();
     let mut registry = RegistrySettings::default();
     let mut heartbeat = Heartbeat::default();
+    let mut proxy = FrontProxySettings::default();
+    let (mut swarm, mut nomad) = (SwarmSettings::default(), NomadSettings::default());
     let mut bad: Vec<(Vec<&str>, Vec<BadSetting>)> = Vec::new();
     if let Some(given) = &spec.cluster {
         bad.push((vec!["cluster"], given.apply(&mut cluster)));
@@ -59,6 +66,10 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
     bad.push((vec!["registry"], spec.registry.as_ref().map(|given| given.apply(&mut registry)).unwrap_or_default()));
     let given = spec.rescheduler.as_ref().map(|given| given.apply(&mut heartbeat)).unwrap_or_default();
     bad.push((vec!["rescheduler"], given));
+    bad.push((vec!["swarm"], spec.swarm.as_ref().map(|given| given.apply(&mut swarm)).unwrap_or_default()));
+    bad.push((vec!["nomad"], spec.nomad.as_ref().map(|given| given.apply(&mut nomad)).unwrap_or_default()));
+    bad.push((vec!["frontProxy"], spec.front_proxy.as_ref().map(|given| given.apply(&mut proxy)).unwrap_or_default()));
+    let by_registry = proxies_follow_registry(ctx);
     for (group, problems) in bad {
         let place = group.iter().fold(ctx.place.clone(), |place, segment| place.at(segment));
         for (key, message) in problems {
@@ -74,14 +85,33 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
         discovery: match ctx.plan.discovery {
             DiscoveryKind::Static => Discovery::Static,
             DiscoveryKind::Registry => Discovery::Registry(registry),
+            DiscoveryKind::FrontProxy => {
+                Discovery::FrontProxy(FrontProxies { settings: proxy, registry: by_registry.then_some(registry) })
+            }
             DiscoveryKind::PodIp => Discovery::PodIp,
             DiscoveryKind::Service => Discovery::Service,
         },
-        rescheduler: if ctx.plan.heartbeat {
-            Rescheduler::Heartbeat { period: heartbeat.period, grace: heartbeat.grace }
-        } else {
-            Rescheduler::None
+        rescheduler: match ctx.plan.rescheduler {
+            ReschedulerKind::None => Rescheduler::None,
+            ReschedulerKind::Heartbeat => Rescheduler::Heartbeat { period: heartbeat.period, grace: heartbeat.grace },
+            ReschedulerKind::Swarm => Rescheduler::Swarm(swarm),
+            ReschedulerKind::Nomad => Rescheduler::Nomad(nomad),
         },
+    }
+}
+
+/// Whether a registry writes the front proxies' lists.
+fn proxies_follow_registry(ctx: &mut Lowering<'_>) -> bool {
+    let given = ctx.spec.front_proxy.as_ref().and_then(|given| given.upstreams.as_ref());
+    match given.map(|text| text.0.as_str()) {
+        None | Some("static") => false,
+        Some("registry") => true,
+        Some(other) => {
+            let help = did_you_mean(other, ["static", "registry"]);
+            let place = ctx.place.at("frontProxy").at("upstreams");
+            ctx.sink.help(BAD_VALUE, &place, format!("`{other}` is no source of a proxy's upstreams"), &help);
+            false
+        }
     }
 }
 
@@ -98,7 +128,7 @@ pub(crate) fn settings_of(model: &Model, tree: &Value) -> BTreeMap<String, Strin
     out.insert("model".to_owned(), model.address_model.name().to_owned());
     out.insert("discovery".to_owned(), model.discovery.name().to_owned());
     // The settings of the other address model, of absent registries and reschedulers mean nothing in this arm.
-    let foreign = ["cluster.", "docker.", "registry.", "rescheduler."];
+    let foreign = ["cluster.", "docker.", "registry.", "rescheduler.", "swarm.", "nomad.", "frontProxy."];
     out.retain(|path, _| !foreign.iter().any(|prefix| path.starts_with(prefix)));
     TransportSpec::show(&model.transport, "transport", &mut out);
     LimitsSpec::show(&model.limits, "limits", &mut out);
@@ -126,11 +156,24 @@ pub(crate) fn settings_of(model: &Model, tree: &Value) -> BTreeMap<String, Strin
             FrontSpec::show(front, &format!("traffic.{}.front", source.name), &mut out);
         }
     }
-    if let Discovery::Registry(registry) = &model.discovery {
+    if let Discovery::FrontProxy(proxies) = &model.discovery {
+        FrontProxySpec::show(&proxies.settings, "frontProxy", &mut out);
+        let upstreams = if proxies.registry.is_some() { "registry" } else { "static" };
+        out.insert("frontProxy.upstreams".to_owned(), upstreams.to_owned());
+        if let Some(nodes) = tree.pointer("/spec/frontProxy/nodes") {
+            flatten("frontProxy.nodes", nodes, &mut out);
+        }
+    }
+    if let Some(registry) = model.discovery.registry() {
         RegistrySpec::show(registry, "registry", &mut out);
     }
-    if let Rescheduler::Heartbeat { period, grace } = &model.rescheduler {
-        ReschedulerSpec::show(&Heartbeat { period: *period, grace: *grace }, "rescheduler", &mut out);
+    match &model.rescheduler {
+        Rescheduler::None => {}
+        Rescheduler::Heartbeat { period, grace } => {
+            ReschedulerSpec::show(&Heartbeat { period: *period, grace: *grace }, "rescheduler", &mut out);
+        }
+        Rescheduler::Swarm(swarm) => SwarmSpec::show(swarm, "swarm", &mut out),
+        Rescheduler::Nomad(nomad) => NomadSpec::show(nomad, "nomad", &mut out),
     }
     out
 }

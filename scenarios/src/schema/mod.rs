@@ -3,18 +3,23 @@
 
 pub mod calls;
 mod forms;
+pub mod front_proxy;
+pub mod orchestrators;
 pub(crate) mod paths;
 pub mod settings;
 pub mod values;
 
 use calls::{ConnectionsSpec, OutlierEjectionSpec, RetriesSpec, StepSpec, TcpKeepaliveSpec};
+use front_proxy::FrontProxySpec;
+use orchestrators::{NomadSpec, SwarmSpec};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::Value;
 use settings::{ClusterSpec, DnsSpec, DockerSpec, FrontSpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec};
 use values::{
-    BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, Short, SizeText, SubnetText,
+    BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, PortRangeText, Short,
+    SizeText, SubnetText,
 };
 
 /// The `apiVersion` of scenario files.
@@ -96,6 +101,14 @@ pub struct Spec {
     pub transport: Option<TransportSpec>,
     /// Settings of the cluster's DNS.
     pub dns: Option<DnsSpec>,
+    /// A plan of host ports, by team.
+    pub ports: Option<PortPlanSpec>,
+    /// The front proxies.
+    pub front_proxy: Option<FrontProxySpec>,
+    /// Settings of Docker Swarm.
+    pub swarm: Option<SwarmSpec>,
+    /// Settings of Nomad.
+    pub nomad: Option<NomadSpec>,
     /// Limits of a run.
     pub limits: Option<LimitsSpec>,
 }
@@ -110,12 +123,33 @@ pub struct ArmSpec {
     pub preset: Option<NameText>,
     /// `port-mapping` or `flat-pod-ip`.
     pub model: Option<NameText>,
-    /// `static` or `registry` under port-mapping, `podIP` or `service` under flat-pod-ip.
+    /// `static`, `registry` or `front-proxy` under port-mapping, `podIP` or `service` under flat-pod-ip.
     pub discovery: Option<NameText>,
-    /// `none` or `heartbeat`, under port-mapping.
+    /// `none`, `heartbeat`, `swarm` or `nomad`, under port-mapping.
     pub rescheduler: Option<NameText>,
     /// Values that differ in this arm, by path below `spec`.
     pub set: Dict<Value>,
+}
+
+/// A plan of host ports: who publishes which.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PortPlanSpec {
+    /// `refuse`: what breaks the plan is an error (default); `run`: it is a warning, and happens.
+    pub conflicts: Option<NameText>,
+    /// The teams.
+    pub teams: Dict<TeamSpec>,
+}
+
+/// A team of a port plan.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct TeamSpec {
+    /// Its host ports.
+    #[schemars(required)]
+    pub range: Option<PortRangeText>,
+    /// Its workloads; published ports that nobody has fixed get the range's next ones.
+    pub workloads: List<String>,
 }
 
 /// The network.

@@ -165,6 +165,8 @@ macro_rules! settings {
     };
 }
 
+pub(crate) use settings;
+
 settings! {
     /// Kubernetes' control plane and nodes.
     ClusterSpec for ClusterSettings {

@@ -175,6 +175,7 @@ mod tests {
 
     fn probe(initial_delay: u64, period: u64, thresholds: (u32, u32)) -> Probe {
         Probe {
+            connects: false,
             port: None,
             initial_delay: SimDuration::from_secs(initial_delay),
             period: SimDuration::from_secs(period),

@@ -2,6 +2,7 @@
 //! it knows no state of the world, which finds the victim and carries the effect out.
 
 mod api_outage;
+mod container_hang;
 mod container_kill;
 mod control_plane_partition;
 mod kube_proxy_stall;
@@ -58,6 +59,8 @@ pub enum Impairment {
     },
     /// A node's kernel answers, its processes do not run.
     NodeHang(Victim),
+    /// A pod's processes do not run; its node's kernel and kubelet do.
+    ContainerHang(Victim),
     /// A link loses more packets than it should.
     PacketLoss {
         /// The link.
@@ -156,7 +159,10 @@ impl Impairment {
     /// Whom it names; `None` for a partition and for what hits all.
     pub fn victim(&self) -> Option<Victim> {
         match self {
-            Self::ProxyStall(victim) | Self::NodeHang(victim) | Self::ControlPlanePartition(victim) => Some(*victim),
+            Self::ProxyStall(victim)
+            | Self::NodeHang(victim)
+            | Self::ContainerHang(victim)
+            | Self::ControlPlanePartition(victim) => Some(*victim),
             Self::SlowNode { node, .. } => Some(*node),
             Self::PacketLoss { link, .. } | Self::LinkFlap { link, .. } => Some(*link),
             Self::Partition { .. } | Self::ApiOutage | Self::RegistryOutage => None,
@@ -201,4 +207,5 @@ pub const FAULTS: &[Spec<FaultKind>] = &[
     control_plane_partition::SPEC,
     api_outage::SPEC,
     registry_outage::SPEC,
+    container_hang::SPEC,
 ];

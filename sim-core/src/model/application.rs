@@ -84,6 +84,8 @@ pub struct ContainerPort {
 pub struct Probe {
     /// The port that it asks, 0 for a name that no port has; `None` for a command, which says what the server would.
     pub port: Option<u16>,
+    /// `tcpSocket`: a connection is all that it asks for, which the kernel takes for a process that hangs.
+    pub connects: bool,
     /// `initialDelaySeconds`.
     pub initial_delay: SimDuration,
     /// `periodSeconds`, at least 1 s.

@@ -3,6 +3,7 @@
 
 use crate::kernel::time::SimDuration;
 use crate::model::application::Target;
+use crate::model::front_proxy::Upstreams;
 
 /// Most attempts of one request, the first one included.
 pub const MOST_ATTEMPTS: u32 = 15;
@@ -38,6 +39,8 @@ pub struct Call {
     pub lookup: Option<Lookup>,
     /// It goes by UDP, and so its sockets are used; `None` is TCP.
     pub datagrams: Option<SocketUse>,
+    /// The caller is a front proxy and these are what it passes requests on to.
+    pub upstreams: Option<Upstreams>,
 }
 
 impl Call {
@@ -56,6 +59,7 @@ impl Call {
             connections: Connections::default(),
             lookup: None,
             datagrams: None,
+            upstreams: None,
         }
     }
 

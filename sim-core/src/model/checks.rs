@@ -3,6 +3,7 @@
 
 use super::application::{Origin, Source, Target, Workload};
 use super::call::{Call, MOST_ATTEMPTS, PlannedCall, Step, WHOLE_PPM};
+use super::front_proxy::FrontProxies;
 use super::ids::NodeId;
 use super::parameters::{self, Side, Victim};
 use super::settings::{Discovery, Front, Rescheduler};
@@ -54,12 +55,12 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     for (name, _) in periods.iter().filter(|(_, period)| period.is_zero()) {
         complain(problems, format!("{name} is zero"));
     }
-    if let Discovery::Registry(registry) = &parts.discovery
+    if let Some(registry) = parts.discovery.registry()
         && (registry.interval.is_zero() || registry.failures == 0)
     {
         complain(problems, "a registry needs an interval above zero and at least one failure".to_owned());
     }
-    if let Discovery::Registry(registry) = &parts.discovery {
+    if let Some(registry) = parts.discovery.registry() {
         let gossip = &registry.gossip;
         if gossip.probe_interval.is_zero() || !(1..=100).contains(&gossip.suspicion_mult) {
             complain(
@@ -79,10 +80,63 @@ fn check_times(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     {
         complain(problems, "a rescheduler's grace must be at least its heartbeat period".to_owned());
     }
+    check_docker_side(parts, problems);
+}
+
+/// Front proxies and orchestrators.
+fn check_docker_side(parts: &ModelParts, problems: &mut Vec<ModelError>) {
+    if let Discovery::FrontProxy(FrontProxies { settings, .. }) = &parts.discovery {
+        if settings.proxy_connect_timeout.is_zero() {
+            complain(problems, "proxy_connect_timeout must be above zero".to_owned());
+        }
+        if settings.proxy_read_timeout.is_zero() {
+            complain(problems, "proxy_read_timeout must be above zero".to_owned());
+        }
+    }
+    if let Rescheduler::Swarm(swarm) = &parts.rescheduler {
+        if swarm.heartbeat_epsilon >= swarm.dispatcher_heartbeat {
+            complain(problems, "heartbeatEpsilon must be below dispatcherHeartbeat".to_owned());
+        }
+        if !(1..=1_000).contains(&swarm.grace_period_multiplier) {
+            complain(problems, "gracePeriodMultiplier must be from 1 to 1000".to_owned());
+        }
+    }
+    if let Rescheduler::Nomad(nomad) = &parts.rescheduler {
+        if nomad.min_heartbeat_ttl.is_zero() {
+            complain(problems, "min_heartbeat_ttl must be above zero".to_owned());
+        }
+        if nomad.max_heartbeats_per_second == 0 {
+            complain(problems, "max_heartbeats_per_second must be above zero".to_owned());
+        }
+    }
 }
 
 /// The longest length a model may hold, so that sums of times never overflow.
 const LONGEST: SimDuration = SimDuration::from_secs(366 * 86_400);
+
+/// The clocks of front proxies and orchestrators.
+fn docker_side_lengths(parts: &ModelParts) -> Vec<(&'static str, SimDuration)> {
+    let mut lengths = Vec::new();
+    if let Discovery::FrontProxy(proxies) = &parts.discovery {
+        lengths.extend([
+            ("proxy_connect_timeout", proxies.settings.proxy_connect_timeout),
+            ("proxy_read_timeout", proxies.settings.proxy_read_timeout),
+            ("fail_timeout", proxies.settings.fail_timeout),
+        ]);
+    }
+    if let Rescheduler::Swarm(swarm) = &parts.rescheduler {
+        lengths.extend([("dispatcherHeartbeat", swarm.dispatcher_heartbeat), ("restartDelay", swarm.restart_delay)]);
+    }
+    if let Rescheduler::Nomad(nomad) = &parts.rescheduler {
+        let lost_after = nomad.lost_after.unwrap_or(SimDuration::ZERO);
+        lengths.extend([
+            ("min_heartbeat_ttl", nomad.min_heartbeat_ttl),
+            ("heartbeat_grace", nomad.heartbeat_grace),
+            ("lost_after", lost_after),
+        ]);
+    }
+    lengths
+}
 
 fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     let (cluster, docker, transport) = (&parts.cluster, &parts.docker, &parts.transport);
@@ -114,7 +168,7 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         ("queryTime", parts.dns.query_time),
         ("a lookup's timeout", parts.dns.timeout),
     ];
-    if let Discovery::Registry(registry) = &parts.discovery {
+    if let Some(registry) = parts.discovery.registry() {
         lengths.push(("probeInterval", registry.gossip.probe_interval));
         let whole = SimDuration::from_nanos(registry.interval.as_nanos().saturating_mul(u64::from(registry.failures)));
         lengths.extend([("failures", whole), ("timeout", registry.timeout), ("propagation", registry.propagation)]);
@@ -122,6 +176,7 @@ fn check_bounds(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     if let Rescheduler::Heartbeat { period, grace } = parts.rescheduler {
         lengths.extend([("period", period), ("grace", grace)]);
     }
+    lengths.extend(docker_side_lengths(parts));
     lengths.extend(parts.workloads.iter().map(|workload| ("startup", workload.behaviour.startup)));
     lengths.extend(
         parts.workloads.iter().filter_map(|workload| Some(("tolerationSeconds", workload.unreachable_toleration?))),

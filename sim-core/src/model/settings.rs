@@ -1,6 +1,8 @@
 //! What an administrator can set: the clocks and ranges of Kubernetes, Docker, registries and Linux.
 //! Every default names its source by fact id (docs/models.md lists the facts).
 
+use super::front_proxy::FrontProxies;
+use super::orchestrators::{NomadSettings, SwarmSettings};
 use crate::kernel::time::SimDuration;
 pub use crate::model::proxy_settings::{
     HairpinMode, IptablesBackend, IpvsScheduler, IpvsSettings, Measured, ProxyMode,
@@ -232,6 +234,8 @@ pub enum Discovery {
     Static,
     /// Clients follow a registry.
     Registry(RegistrySettings),
+    /// Clients were given the addresses of front proxies once.
+    FrontProxy(FrontProxies),
     /// Clients wrote down pod addresses once.
     PodIp,
     /// Clients dial the Service's clusterIP.
@@ -239,11 +243,22 @@ pub enum Discovery {
 }
 
 impl Discovery {
+    /// The registry that clients or proxies follow.
+    pub const fn registry(&self) -> Option<&RegistrySettings> {
+        match self {
+            Self::Registry(registry) | Self::FrontProxy(FrontProxies { registry: Some(registry), .. }) => {
+                Some(registry)
+            }
+            Self::FrontProxy(FrontProxies { registry: None, .. }) | Self::Static | Self::PodIp | Self::Service => None,
+        }
+    }
+
     /// The name in scenario files.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Static => "static",
             Self::Registry(_) => "registry",
+            Self::FrontProxy(_) => "front-proxy",
             Self::PodIp => "podIP",
             Self::Service => "service",
         }
@@ -262,6 +277,10 @@ pub enum Rescheduler {
         /// A host is lost this long after its last heartbeat.
         grace: SimDuration,
     },
+    /// Docker Swarm.
+    Swarm(SwarmSettings),
+    /// Nomad.
+    Nomad(NomadSettings),
 }
 
 impl Rescheduler {
@@ -270,6 +289,8 @@ impl Rescheduler {
         match self {
             Self::None => "none",
             Self::Heartbeat { .. } => "heartbeat",
+            Self::Swarm(_) => "swarm",
+            Self::Nomad(_) => "nomad",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The canonical encoding of records: fixed little-endian forms, one after the other (law 6).
 
+use super::body::Body;
 use super::fields::{Encoder, Field};
-use super::record::{Body, Record};
+use super::record::Record;
 use crate::kernel::time::SimTime;
 
 impl Record {
@@ -30,8 +31,8 @@ impl Record {
 mod tests {
     use super::*;
     use crate::model::ids::{NodeId, SourceId};
+    use crate::trace::body::KINDS;
     use crate::trace::fields::FieldType;
-    use crate::trace::record::KINDS;
     use std::net::IpAddr;
 
     fn sample() -> Record {

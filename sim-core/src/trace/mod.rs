@@ -1,6 +1,7 @@
 //! What leaves the engine: records, their canonical encoding, and the header that names things.
 //! Knows the terms of the model; knows no hash, no file and no output format.
 
+pub mod body;
 mod encoding;
 pub mod fields;
 pub mod header;
@@ -9,9 +10,10 @@ pub mod record;
 mod record_macro;
 pub mod words;
 
+pub use body::Body;
 pub use header::TraceHeader;
 pub use level::Level;
-pub use record::{Body, Record, RecordId};
+pub use record::{Record, RecordId};
 
 /// Where records go.
 pub trait TraceSink {

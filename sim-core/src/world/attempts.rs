@@ -120,6 +120,11 @@ impl World {
         let Request { source, attempts, client, hedged, .. } = self.requests[request];
         let call = self.model.call_of(SourceId(source));
         let Some(retries) = call.retries else { return false };
+        // A proxy without a live upstream answers at once.
+        let nobody = matches!(outcome, Outcome::CircuitOpen | Outcome::NoAddress);
+        if nobody && call.upstreams.is_some() {
+            return false;
+        }
         if u32::from(attempts) - u32::from(hedged) >= retries.attempts
             || !is_retried(retries.retry_on, outcome, connected)
             || !self.clients[client as usize].alive
@@ -141,6 +146,9 @@ impl World {
         let body = Body::RequestRetried { source: SourceId(source), number, attempt, outcome, pod };
         self.journal.write(self.agenda.now(), record, because, body);
         let retries = self.model.call_of(SourceId(source)).retries.expect("only a call with retries is tried again");
+        if self.proxied.any {
+            self.note_tried(request, exchange);
+        }
         let base = retries.backoff.as_nanos();
         let most = base.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(base.saturating_mul(10));
         let draw = self.draw_of(source, number, attempts, Purpose::Backoff);
@@ -271,6 +279,9 @@ impl World {
         let dialled = aim.dialled();
         let state = &mut self.clients[client as usize];
         let edge = &self.model.graph().edges[state.edge as usize];
+        if let Some(upstreams) = edge.call.upstreams {
+            return self.note_upstream(exchange, upstreams, outcome, because);
+        }
         let Some(ejection) = edge.call.outlier_ejection else { return };
         let health = state.health.entry(dialled).or_default();
         if outcome == Outcome::Ok {
@@ -292,7 +303,7 @@ impl World {
             return;
         }
         let until = now.saturating_add(ejection.ejection_time);
-        state.health.insert(dialled, super::traffic::Health { failures: 0, ejected_until: until });
+        state.health.insert(dialled, super::traffic::Health { ejected_until: until, ..Default::default() });
         let (client, (address, port)) = (state.client, dialled);
         let body = Body::AddressEjected { source: edge.first_path, client, address, port, until: until.as_nanos() };
         self.journal.write(now, record, because, body);

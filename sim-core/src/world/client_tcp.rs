@@ -88,6 +88,9 @@ impl World {
         state.sent = true;
         state.sent_at = self.agenda.now();
         state.client_attempt = 0;
+        if self.proxied.any {
+            self.begin_reading(exchange);
+        }
         self.transmit_request(exchange);
     }
 

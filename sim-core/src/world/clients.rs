@@ -215,7 +215,12 @@ impl World {
             (_, AddressModelKind::FlatPodIp) if outside => Knowledge::NodePorts,
             (Discovery::Registry(_), _) if named => Knowledge::Named(port),
             (Discovery::Registry(_), _) => Knowledge::Registry(port),
-            (Discovery::Static | Discovery::PodIp | Discovery::Service, _) => Knowledge::Fixed,
+            (Discovery::FrontProxy(proxies), _) if proxies.registry.is_some() && self.follows_registry(edge) => {
+                Knowledge::Registry(port)
+            }
+            (Discovery::Static | Discovery::FrontProxy(_) | Discovery::PodIp | Discovery::Service, _) => {
+                Knowledge::Fixed
+            }
         }
     }
 
@@ -308,6 +313,7 @@ impl World {
         let state = &self.clients[index];
         let node = &self.nodes[state.node.index()];
         let deaf = !node.up || node.silent.is_some() || self.looks_up(index) || self.is_registry_out();
+        let deaf = deaf || !self.follows_registry(state.edge as usize);
         if !state.alive || version <= state.version || deaf {
             return;
         }

@@ -92,6 +92,11 @@ impl World {
         if let Some(aim) = self.aim_at_load_balancer(source, client) {
             return aim;
         }
+        if self.proxied.any
+            && let Some(upstreams) = self.model.call_of(SourceId(source)).upstreams
+        {
+            return self.aim_at_upstream(exchange, upstreams);
+        }
         if self.model.address_model == AddressModelKind::FlatPodIp {
             let node = self.clients[client as usize].node;
             if self.model.topology.node(node).role == NodeRole::External {

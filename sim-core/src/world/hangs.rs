@@ -4,7 +4,7 @@
 use super::World;
 use super::event::{Control, Event};
 use super::state::PodState;
-use super::traffic::{Ended, Exchange, ServerEnd, ServerSide};
+use super::traffic::{Connection, Ended, Exchange, ServerEnd, ServerSide};
 use crate::kernel::queue::{EventClass, EventId};
 use crate::kernel::time::SimDuration;
 use crate::model::ids::{NodeId, PodId};
@@ -14,15 +14,15 @@ use crate::trace::{Body, RecordId};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hang {
     /// The record of its begin.
-    record: RecordId,
+    pub record: RecordId,
     /// Requests in service: the exchange, the end of its service that was taken back, what was left of it.
-    services: Vec<(u32, EventId, SimDuration)>,
+    pub services: Vec<(u32, EventId, SimDuration)>,
     /// Requests whose next attempt a client would have started, with the records of their arrival.
-    attempts: Vec<(u32, RecordId)>,
+    pub attempts: Vec<(u32, RecordId)>,
     /// Calls that have ended and that their worker has not seen.
-    calls: Vec<Ended>,
+    pub calls: Vec<Ended>,
     /// What kubelet and processes would have done.
-    events: Vec<Event>,
+    pub events: Vec<Event>,
 }
 
 impl World {
@@ -38,7 +38,7 @@ impl World {
             return;
         }
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::NodeHung { node });
-        let services = self.interrupt_service(node);
+        let services = self.interrupt_service(|connection| connection.server_node == node);
         if let Some(trouble) = self.impairments.of_mut(node) {
             trouble.hang = Some(Hang { record, services, ..Hang::default() });
             self.impairments.hung += 1;
@@ -65,7 +65,8 @@ impl World {
         let Some(hang) = hang else { return };
         self.impairments.hung -= 1;
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::NodeResumed { node });
-        self.go_on(node, hang);
+        self.go_on(&self.pods_on(node), hang);
+        self.settle_pod_hangs(node, record);
         self.review_contact(record);
         self.targets_move(record);
     }
@@ -85,21 +86,23 @@ impl World {
         self.impairments.hung > 0 && self.impairments.of(node).is_some_and(|trouble| trouble.hang.is_some())
     }
 
-    /// Whether a pod's processes stand still with their machine.
+    /// Whether a pod's processes stand still, alone or with their machine.
     pub(super) fn pod_hangs(&self, pod: PodId) -> bool {
-        self.impairments.hung > 0 && self.pods[pod.index()].node.is_some_and(|node| self.hangs(node))
+        let with_node = || self.pods[pod.index()].node.is_some_and(|node| self.hangs(node));
+        self.impairments.hung > 0 && (self.hangs_alone(pod) || with_node())
     }
 
-    /// Why a pod takes up nothing, if its machine hangs; 0 if it does not.
+    /// Why a pod takes up nothing, if it or its machine hangs; 0 if neither does.
     pub(super) fn hang_record(&self, pod: PodId) -> RecordId {
         if self.impairments.hung == 0 {
             return 0;
         }
         let trouble = self.pods[pod.index()].node.and_then(|node| self.impairments.of(node));
-        trouble.and_then(|trouble| trouble.hang.as_ref()).map_or(0, |hang| hang.record)
+        let with_node = trouble.and_then(|trouble| trouble.hang.as_ref());
+        with_node.or_else(|| self.lone_hang(pod)).map_or(0, |hang| hang.record)
     }
 
-    /// What becomes of a request at a machine that hangs is the hang's doing.
+    /// What becomes of a request at processes that hang is the hang's doing.
     pub(super) fn blame_hang(&mut self, connection: u32) {
         let record = self.connections[connection].pod.map_or(0, |pod| self.hang_record(pod));
         if record != 0 {
@@ -107,13 +110,16 @@ impl World {
         }
     }
 
-    /// Takes back the ends of what is in service on a node.
-    fn interrupt_service(&mut self, node: NodeId) -> Vec<(u32, EventId, SimDuration)> {
+    /// Takes back the ends of what is in service at the far ends of certain connections.
+    pub(super) fn interrupt_service(
+        &mut self,
+        stops: impl Fn(&Connection) -> bool,
+    ) -> Vec<(u32, EventId, SimDuration)> {
         let mut services = Vec::new();
         for exchange in self.exchanges.numbers() {
             let Exchange { service, connection, freed, .. } = self.exchanges[exchange];
             let (Some(end), Some(connection)) = (service, connection) else { continue };
-            if freed || self.connections[connection].server_node != node {
+            if freed || !stops(&self.connections[connection]) {
                 continue;
             }
             if let Some(due) = self.agenda.due(end) {
@@ -124,25 +130,30 @@ impl World {
         services
     }
 
-    /// The processes of a node go on where they were.
-    fn go_on(&mut self, node: NodeId, hang: Hang) {
+    /// The processes of these pods go on where they were, unless something else makes them hang.
+    pub(super) fn go_on(&mut self, pods: &[PodId], hang: Hang) {
         let now = self.agenda.now();
         for (exchange, end, left) in hang.services {
             // Its client may have given the connection up.
-            if !self.exchanges[exchange].freed && self.exchanges[exchange].service == Some(end) {
-                let event = Event::ServiceDone { exchange };
-                let id = self.agenda.at_cancellable(now.saturating_add(left), EventClass::Workload, event);
-                self.exchanges[exchange].service = Some(id);
+            if self.exchanges[exchange].freed || self.exchanges[exchange].service != Some(end) {
+                continue;
             }
+            if let Some(other) = self.hang_at_server(exchange) {
+                other.services.push((exchange, end, left));
+                continue;
+            }
+            let event = Event::ServiceDone { exchange };
+            let id = self.agenda.at_cancellable(now.saturating_add(left), EventClass::Workload, event);
+            self.exchanges[exchange].service = Some(id);
         }
         for event in hang.events {
             if self.still_applies(event) {
                 self.agenda.at(now, EventClass::Control, event);
             }
         }
-        self.serve_first_requests(node);
-        for pod in self.pods_on(node) {
-            self.put_to_work(pod);
+        self.serve_first_requests(pods);
+        for pod in pods {
+            self.put_to_work(*pod);
         }
         self.ended_calls.extend(hang.calls);
         for (request, record) in hang.attempts {
@@ -154,10 +165,11 @@ impl World {
     }
 
     /// Workers that wait for the first request of a connection find it.
-    fn serve_first_requests(&mut self, node: NodeId) {
+    fn serve_first_requests(&mut self, pods: &[PodId]) {
         for connection in self.connections.numbers() {
             let state = &self.connections[connection];
-            if state.freed || !state.reserved || state.server_node != node || state.server_end != ServerEnd::Accepted {
+            let idle = state.freed || !state.reserved || state.server_end != ServerEnd::Accepted;
+            if idle || !state.pod.is_some_and(|pod| pods.contains(&pod) && !self.pod_hangs(pod)) {
                 continue;
             }
             let mut first = None;
@@ -204,20 +216,29 @@ impl World {
     /// Keeps back an attempt of a client that stands still; true when it waits.
     pub(super) fn attempt_waits(&mut self, request: u32) -> bool {
         let (client, record) = (self.requests[request].client, self.requests[request].record);
-        let node = self.clients[client as usize].node;
-        let hang = if self.hangs(node) { self.impairments.of_mut(node) } else { None };
-        let hang = hang.and_then(|trouble| trouble.hang.as_mut());
+        let client = &self.clients[client as usize];
+        let hang = self.hang_of(client.node, client.pod);
         hang.map(|hang| hang.attempts.push((request, record))).is_some()
     }
 
     /// Keeps back the end of a call whose worker stands still; true when it waits.
     pub(super) fn call_waits(&mut self, ended: Ended) -> bool {
-        let exchange = self.frames[ended.frame].exchange;
-        let Some(connection) = self.exchanges[exchange].connection else { return false };
-        let node = self.connections[connection].server_node;
-        let hang = if self.hangs(node) { self.impairments.of_mut(node) } else { None };
-        let hang = hang.and_then(|trouble| trouble.hang.as_mut());
+        let hang = self.hang_at_server(self.frames[ended.frame].exchange);
         hang.map(|hang| hang.calls.push(ended)).is_some()
+    }
+
+    /// What the processes wait for that serve an exchange, if they stand still.
+    fn hang_at_server(&mut self, exchange: u32) -> Option<&mut Hang> {
+        let Connection { server_node, pod, .. } = self.connections[self.exchanges[exchange].connection?];
+        self.hang_of(server_node, pod)
+    }
+
+    /// What a node's processes wait for, or a pod's of that node, if they stand still.
+    fn hang_of(&mut self, node: NodeId, pod: Option<PodId>) -> Option<&mut Hang> {
+        if self.hangs(node) {
+            return self.impairments.of_mut(node)?.hang.as_mut();
+        }
+        self.lone_hang_mut(pod?)
     }
 }
 

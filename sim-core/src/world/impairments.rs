@@ -8,11 +8,12 @@ use super::event::Event;
 use super::faults::Struck;
 use super::hangs::Hang;
 use super::partitions::Parting;
+use super::pod_hangs::PodTrouble;
 use crate::faults::{Effect, Impairment};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
 use crate::model::Model;
-use crate::model::ids::{LinkId, NodeId};
+use crate::model::ids::{LinkId, NodeId, PodId};
 use crate::trace::{Body, RecordId};
 
 /// The impairments of a world; empty tables when its model plans none.
@@ -22,7 +23,9 @@ pub(super) struct Impairments {
     nodes: Vec<NodeTrouble>,
     /// By fault: how often it has begun, of those that come at random.
     pub occurrences: Vec<u64>,
-    /// Nodes that hang now; while there are none, nobody looks for them.
+    /// By pod, of those that a fault has ever made hang.
+    pub pods: BTreeMap<PodId, PodTrouble>,
+    /// Nodes and pods that hang now; while there are none, nobody looks for them.
     pub hung: u32,
     /// Nodes that are slow now.
     pub slow: u32,
@@ -88,6 +91,7 @@ impl World {
                 self.slow_down(fault, node, *permille, record);
             }
             (Impairment::NodeHang(_), Some(Struck::Node(node))) => self.hang_node(node, record),
+            (Impairment::ContainerHang(_), Some(Struck::Pod(pod))) => self.hang_pod(pod, record),
             (Impairment::PacketLoss { ppm, way, .. }, Some(Struck::Link(link))) => {
                 self.lose_packets(fault, link, *ppm, *way, record);
             }
@@ -108,6 +112,7 @@ impl World {
             (Impairment::ProxyStall(_), Some(Struck::Node(node))) => self.resume_proxy_by_fault(node, record),
             (Impairment::SlowNode { .. }, Some(Struck::Node(node))) => self.speed_up(fault, node, record),
             (Impairment::NodeHang(_), Some(Struck::Node(node))) => self.unhang_node(node, record),
+            (Impairment::ContainerHang(_), Some(Struck::Pod(pod))) => self.unhang_pod(pod, record),
             (Impairment::PacketLoss { .. }, Some(Struck::Link(link))) => self.lose_no_more(fault, link, record),
             (Impairment::LinkFlap { .. }, Some(Struck::Link(_))) => self.end_flapping(fault, record),
             (Impairment::ControlPlanePartition(_), Some(Struck::Node(node))) => self.join_control(node, record),
@@ -156,7 +161,9 @@ impl World {
     /// Keeps back what cannot happen now because the API server is away or a node hangs; true when it waits.
     #[inline]
     pub(super) fn is_held_back(&mut self, event: Event) -> bool {
-        (self.is_api_out() && self.waits_for_api(event)) || (self.impairments.hung > 0 && self.waits_for_node(event))
+        let hangs = self.impairments.hung > 0;
+        (self.is_api_out() && self.waits_for_api(event))
+            || (hangs && (self.waits_for_node(event) || self.waits_for_pod(event)))
     }
 
     /// The agents of a node lose the control plane.

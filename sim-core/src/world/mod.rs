@@ -32,10 +32,12 @@ mod neighbours;
 mod network;
 mod node_rules;
 mod nodes;
+mod orchestrators;
 mod outages;
 mod partitions;
 mod path_draws;
 mod plans;
+mod pod_hangs;
 mod pods;
 mod pools;
 mod probing;
@@ -59,6 +61,7 @@ mod translations;
 mod udp;
 mod udp_conntrack;
 mod udp_sockets;
+mod upstreams;
 mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -98,6 +101,7 @@ use slab::Slab;
 use state::{LinkState, NodeState, Pod};
 use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Request, SourceState};
 use udp::Udp;
+use upstreams::ProxiedRequests;
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +177,7 @@ pub struct World {
     port_table_of: BTreeMap<(Client, IpAddr, u16), u32>,
     requests: Slab<Request>,
     exchanges: Slab<Exchange>,
+    proxied: ProxiedRequests,
     connections: Slab<Connection>,
     frames: Slab<Frame>,
     /// Calls that have ended in this event, for the plans that wait for them.

@@ -113,6 +113,7 @@ impl World {
                 let phase = SimDuration::from_nanos(below(draw, period.as_nanos()));
                 lost_at(*period, *grace, phase, now)
             }
+            (AddressModelKind::PortMapping, Rescheduler::Swarm(_) | Rescheduler::Nomad(_)) => self.lost_by_beats(node),
             (AddressModelKind::PortMapping, Rescheduler::None) => return,
         };
         self.plan_readiness_change(node, Control::NodeNotReady, found.max(now));
@@ -134,6 +135,7 @@ impl World {
         let cluster = &self.model.cluster;
         let state = &mut self.nodes[node.index()];
         state.heard_record = cause;
+        state.rejoined = Some(now);
         state.lease =
             Lease::starting(state.key, cluster.node_lease_renew_interval, cluster.node_lease_renew_jitter_percent, now);
         if !state.ready {
@@ -218,15 +220,6 @@ impl World {
                 self.plan_queueing();
             }
             AddressModelKind::PortMapping => self.give_up_containers(node, record),
-        }
-    }
-
-    /// The orchestrator starts the containers of a lost host elsewhere.
-    fn give_up_containers(&mut self, node: NodeId, cause: RecordId) {
-        for pod in self.pods_on(node) {
-            if !self.pods[pod.index()].deleted {
-                self.mark_deleted(pod, DeleteReason::HostLost, cause);
-            }
         }
     }
 
@@ -349,12 +342,16 @@ impl World {
             return;
         }
         let cause = self.taint_records.get(&pod).copied().unwrap_or(0);
-        self.mark_deleted(pod, DeleteReason::TaintEviction, cause);
+        let reason = match self.model.address_model {
+            AddressModelKind::FlatPodIp => DeleteReason::TaintEviction,
+            AddressModelKind::PortMapping => DeleteReason::HostLost,
+        };
+        self.mark_deleted(pod, reason, cause);
     }
 
     /// Marks a pod for deletion; it stays until its node answers (D12), its replacement comes at once
     /// unless the name is needed again.
-    fn mark_deleted(&mut self, pod: PodId, reason: DeleteReason, cause: RecordId) {
+    pub(super) fn mark_deleted(&mut self, pod: PodId, reason: DeleteReason, cause: RecordId) {
         if self.pods[pod.index()].deleted {
             return;
         }

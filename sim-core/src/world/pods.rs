@@ -307,6 +307,7 @@ impl World {
     /// Ends every connection to and from a pod's processes.
     pub(super) fn cut_conversations(&mut self, pod: PodId, because: RecordId, silently: bool) {
         self.cancel_life(pod);
+        self.forget_pod_processes(pod);
         self.stop_pod_clients(pod, because, silently);
         self.pods[pod.index()].server = Server::default();
         for connection in self.connections.numbers() {

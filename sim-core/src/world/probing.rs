@@ -31,9 +31,13 @@ pub(super) struct Health {
 
 impl World {
     /// What a probe of a pod meets now.
-    fn probe_answer(&self, pod: PodId, probe_port: Option<u16>) -> Answer {
-        let listens = probe_port.is_none_or(|port| self.declares_port(pod, Protocol::Tcp, port));
-        if self.pods[pod.index()].state == PodState::Running && listens { Answer::Good } else { Answer::Refused }
+    fn probe_answer(&self, pod: PodId, probe: Probe) -> Answer {
+        let listens = probe.port.is_none_or(|port| self.declares_port(pod, Protocol::Tcp, port));
+        if self.pods[pod.index()].state != PodState::Running || !listens {
+            return Answer::Refused;
+        }
+        // A socket that listens takes a connection for processes that stand still, and nobody answers on it.
+        if !probe.connects && self.hangs_alone(pod) { Answer::Silence } else { Answer::Good }
     }
 
     /// The containers of a pod are started; before the run they have been for long.
@@ -58,7 +62,7 @@ impl World {
 
     /// A container that has run since before the start passed its startup probe, if that can be.
     fn has_not_started(&self, pod: PodId, startup: Probe) -> bool {
-        !self.setting_up || self.probe_answer(pod, startup.port) != Answer::Good
+        !self.setting_up || self.probe_answer(pod, startup) != Answer::Good
     }
 
     fn watch(&mut self, pod: PodId, container: u8, (kind, probe): (ProbeKind, Probe), held: bool) -> Watch {
@@ -70,7 +74,7 @@ impl World {
         let index = u64::from(container) * 3 + u64::from(kind.code());
         let phase = below(self.draws.once(key, "probe-phase", index), probe.period.as_nanos().max(1));
         let base = SimTime::ZERO + SimDuration::from_nanos(phase);
-        let mut watch = Watch::of_old_container(kind, probe, base, self.probe_answer(pod, probe.port));
+        let mut watch = Watch::of_old_container(kind, probe, base, self.probe_answer(pod, probe));
         if held {
             watch.hold();
         }
@@ -93,7 +97,8 @@ impl World {
         for place in 0..self.pods[pod.index()].health.watches.len() {
             let (container, watch) = &self.pods[pod.index()].health.watches[place];
             let of_kind = in_order(probes[usize::from(*container)]).find(|(kind, _)| *kind == watch.kind());
-            let answer = self.probe_answer(pod, of_kind.and_then(|(_, probe)| probe.port));
+            let Some((_, probe)) = of_kind else { continue };
+            let answer = self.probe_answer(pod, probe);
             self.pods[pod.index()].health.watches[place].1.meets(answer, now);
         }
         self.probes_turn(pod);

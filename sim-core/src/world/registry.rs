@@ -34,10 +34,7 @@ pub(super) struct RegistryEntry {
 
 impl World {
     fn registry_settings(&self) -> Option<RegistrySettings> {
-        match &self.model.discovery {
-            Discovery::Registry(settings) => Some(settings.clone()),
-            Discovery::Static | Discovery::PodIp | Discovery::Service => None,
-        }
+        self.model.discovery.registry().cloned()
     }
 
     /// A container listens: its published addresses stand in the registry.
@@ -120,8 +117,8 @@ impl World {
     fn plan_failure(&mut self, settings: &RegistrySettings, index: usize) {
         let now = self.agenda.now();
         let RegistryEntry { phase, silent, backend, .. } = self.registry[index];
-        // A process that died is found by its own host's agent, in either kind.
-        let gossip = silent && settings.health == HealthKind::Gossip;
+        // A process that died or hangs is found by its own host's agent, in either kind.
+        let gossip = silent && settings.health == HealthKind::Gossip && !self.hangs_alone(backend.pod);
         let host = self.pods[backend.pod.index()].node.filter(|_| gossip);
         let at = match host {
             Some(node) => self.declared_dead_at(&settings.gossip, node, now),
@@ -225,7 +222,7 @@ impl World {
         let Some(settings) = self.registry_settings() else { return };
         for index in 0..self.clients.len() {
             let edge = self.clients[index].edge as usize;
-            if self.model.graph().edges[edge].call.to != Target::Service(port) {
+            if self.model.graph().edges[edge].call.to != Target::Service(port) || !self.follows_registry(edge) {
                 continue;
             }
             let number = self.registry_lists.change(version).number;
@@ -233,6 +230,12 @@ impl World {
             let delay = below(draw, settings.propagation.as_nanos() + 1);
             self.tell_client(index, version, SimDuration::from_nanos(delay));
         }
+    }
+
+    /// Whether who makes a call follows the registry, if there is one: where front proxies are, they alone do.
+    pub(super) fn follows_registry(&self, edge: usize) -> bool {
+        let proxied = matches!(self.model.discovery, Discovery::FrontProxy(_));
+        !proxied || self.model.graph().edges[edge].call.upstreams.is_some()
     }
 
     fn tell_client(&mut self, index: usize, version: u64, delay: SimDuration) {

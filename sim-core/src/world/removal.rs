@@ -76,7 +76,8 @@ impl World {
             subject: pod.0,
             detail: u32::try_from(self.replaced_because.len() - 1).expect("replacements number below 2^32"),
         };
-        self.agenda.after(self.model.cluster.controller_latency, EventClass::Control, event);
+        let wait = self.model.cluster.controller_latency + self.restart_delay(pod);
+        self.agenda.after(wait, EventClass::Control, event);
     }
 
     /// The controller makes the replacement of a pod.

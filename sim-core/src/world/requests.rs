@@ -177,6 +177,9 @@ impl World {
     /// Ends a request; connections of its attempts live on without it.
     pub(super) fn end_request(&mut self, request: u32, outcome: Outcome, pod: Option<PodId>, because: RecordId) {
         self.drop_attempts(request);
+        if self.proxied.any {
+            self.forget_tried(request);
+        }
         let state = &mut self.requests[request];
         let (source, number, record, frame) = (state.source, state.number, state.record, state.frame);
         let client = state.client;

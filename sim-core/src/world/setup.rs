@@ -17,6 +17,7 @@ use super::slab::Slab;
 use super::state::{LinkState, NodeState, PodState};
 use super::traffic::{PathState, SourceState, User};
 use super::udp::Udp;
+use super::upstreams::ProxiedRequests;
 use crate::addressing::flat_pod_ip::FlatPodIp;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
@@ -99,6 +100,7 @@ impl World {
             ipvs: Ipvs::new(&model),
             requests: Slab::new(),
             exchanges: Slab::new(),
+            proxied: ProxiedRequests::new(&model),
             connections: Slab::new(),
             frames: Slab::new(),
             ended_calls: VecDeque::new(),
@@ -266,6 +268,7 @@ fn node_state(model: &Model, draws: &mut Draws, name: &str) -> NodeState {
         cordoned: false,
         tainted: false,
         lease: Lease::starting(key, cluster.node_lease_renew_interval, cluster.node_lease_renew_jitter_percent, first),
+        rejoined: None,
         readiness_event: None,
         taint_event: None,
         proxy: ProxyMark::default(),
@@ -310,6 +313,8 @@ fn path_states(model: &Model) -> Vec<PathState> {
     for path in &graph.paths {
         let edge = &graph.edges[path.edge as usize];
         let key = match (path.parent, edge.caller) {
+            // What a proxy passes on stays the request that it was: the draws are those of an arm without proxies.
+            (Some(parent), Some(_)) if edge.call.upstreams.is_some() => states[parent.index()].key,
             (Some(parent), Some(caller)) => {
                 let name = format!("{}/{}", model.workload(caller).key(), edge.call_name);
                 states[parent.index()].key.part(&name, 0)

@@ -46,6 +46,8 @@ pub(super) struct NodeState {
     pub tainted: bool,
     /// Its lease.
     pub lease: Lease,
+    /// When an orchestrator of Docker hosts heard of it again last; `None` is since before the run.
+    pub rejoined: Option<SimTime>,
     /// The pending change of readiness.
     pub readiness_event: Option<EventId>,
     /// The pending taint.

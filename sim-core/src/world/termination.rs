@@ -109,6 +109,14 @@ impl World {
         }
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::StopSignal { pod });
         self.pods[pod.index()].record = record;
+        if !self.signal_waits(pod) {
+            self.take_stop_signal(pod);
+        }
+    }
+
+    /// The processes of a pod take SIGTERM.
+    pub(super) fn take_stop_signal(&mut self, pod: PodId) {
+        let (phase, record) = (self.pods[pod.index()].state, self.pods[pod.index()].record);
         let shutdown = self.model.workload(self.pods[pod.index()].workload).behaviour.shutdown;
         if phase == PodState::Starting || !shutdown.drain {
             return self.exit(pod, ExitReason::Stopped);

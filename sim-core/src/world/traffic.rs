@@ -112,6 +112,11 @@ pub(super) struct Health {
     pub failures: u32,
     /// It is left out until then.
     pub ejected_until: SimTime,
+    /// To a front proxy: when it failed last, and since when it has been tried again.
+    pub accessed: SimTime,
+    pub checked: SimTime,
+    /// To a front proxy: how much it is its turn.
+    pub weight: i64,
 }
 
 /// A request of a source or of a worker.

@@ -43,6 +43,7 @@ fn probe(object: &ProbeObject, port: Option<u16>) -> Probe {
     let times = |value: Option<u32>, default: u32| value.filter(|times| *times > 0).unwrap_or(default);
     Probe {
         port,
+        connects: object.tcp_socket.is_some(),
         initial_delay: seconds(object.initial_delay_seconds, 0),
         period: seconds(object.period_seconds, 10),
         timeout: seconds(object.timeout_seconds, 1),
