@@ -131,6 +131,10 @@ pub struct DockerSettings {
     pub restart_back_off_max: SimDuration,
     /// A run this long resets the wait (A25: 10 s).
     pub restart_back_off_reset: SimDuration,
+    /// `userland-proxy`: docker-proxy serves what DNAT does not; without it the bridge is in hairpin mode (A20, A22: true).
+    pub userland_proxy: bool,
+    /// `live-restore`: containers run on while the daemon is away (Docker's documentation: false).
+    pub live_restore: bool,
 }
 
 impl Default for DockerSettings {
@@ -141,6 +145,8 @@ impl Default for DockerSettings {
             restart_back_off_initial: SimDuration::from_millis(100),
             restart_back_off_max: SimDuration::from_secs(60),
             restart_back_off_reset: SimDuration::from_secs(10),
+            userland_proxy: true,
+            live_restore: false,
         }
     }
 }

@@ -123,13 +123,10 @@ impl World {
         let state = &self.clients[client as usize];
         let outside = self.is_outside(client);
         let own_bridge = !outside && self.bridge(state.node) == Some(address);
-        let host = if own_bridge { Some(state.node) } else { self.node_at(address) };
+        let own = own_bridge || address.is_loopback();
+        let host = if own { Some(state.node) } else { self.node_at(address) };
         if let Some(host) = host {
-            let way = match state.pod {
-                Some(_) if state.node == host => Way::PublishedOnOwnHost,
-                Some(_) => Way::PublishedFromContainer,
-                None => Way::PublishedFromNode,
-            };
+            let way = self.way_to_published(state, host, dialled);
             let (target, because) = (dialled, 0);
             let dial = Dial {
                 dialled,

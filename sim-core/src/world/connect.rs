@@ -248,12 +248,8 @@ impl World {
         if address != self.model.topology.node(host).address {
             return self.dial_private(client.node, (address, port), self.pods[pod.index()].record, because);
         }
-        let way = match client.client {
-            Client::Pod(_) if client.node == host => Way::PublishedOnOwnHost,
-            Client::Pod(_) => Way::PublishedFromContainer,
-            Client::Node(_) | Client::None => Way::PublishedFromNode,
-        };
         let dialled = (address, port);
+        let way = self.way_to_published(client, host, dialled);
         Dial {
             dialled,
             target: dialled,

@@ -43,7 +43,9 @@ impl World {
             | Way::PublishedFromContainer
             | Way::PublishedFromNode
             | Way::PublishedBehindBalancer
-            | Way::PublishedOnOwnHost => self.tell_list_choice(connection),
+            | Way::PublishedOnOwnHost
+            | Way::PublishedHairpin
+            | Way::PublishedHairpinHidden => self.tell_list_choice(connection),
             Way::PodToNode
             | Way::NodePort
             | Way::NodePortBehindBalancer
@@ -196,8 +198,14 @@ impl World {
     /// The container behind the host port that a connection was sent to.
     fn behind_mapping(&self, state: &Connection) -> SocketAddr {
         let mapping = self.nodes[state.server_node.index()].docker.mapping(state.port);
-        let published =
-            matches!(state.way, Way::PublishedFromContainer | Way::PublishedFromNode | Way::PublishedOnOwnHost);
+        let published = matches!(
+            state.way,
+            Way::PublishedFromContainer
+                | Way::PublishedFromNode
+                | Way::PublishedOnOwnHost
+                | Way::PublishedHairpin
+                | Way::PublishedHairpinHidden
+        );
         let container = mapping.filter(|_| published).and_then(|mapping| {
             let address = self.pods[mapping.pod.index()].address?;
             Some(SocketAddr::new(address, mapping.container_port))
