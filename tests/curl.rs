@@ -19,7 +19,8 @@ use sim_core::trace::{Body, Level, Record};
 use sim_core::world::World;
 use support::process::{Ended, Folder, command, feed, podwire};
 
-/// `client` and `near` on node-1, `far` and `trio` on node-2; node-2 dies at 60 s, `near` crashes from 30 s to 35 s.
+/// `client` and `near` on node-1, `far` and `trio` on node-2; `near` crashes from 30 s to 35 s, dockerd of node-1 is killed at
+/// 40 s, `near` removed at 41 s; node-2 dies at 60 s.
 fn scenario() -> String {
     let mut text = "apiVersion: podwire/v1
 kind: Scenario
@@ -37,6 +38,8 @@ spec:
   docker: {publish: {deployment/near: ['8080:80'], deployment/far: ['8080:80']}}
   faults:
     - {name: crash, at: 30s, for: 5s, kind: container-kill, pod: {of: deployment/near, index: 0}}
+    - {name: no-daemon, at: 40s, kind: docker-daemon-kill, node: node-1}
+    - {name: removal, at: 41s, kind: pod-kill, pod: {of: deployment/near, index: 0}}
     - {name: lost-node, at: 60s, kind: node-crash, node: node-2}
 "
     .to_owned();

@@ -10,6 +10,7 @@
 
 mod connections;
 mod control;
+mod docker;
 mod evictions;
 mod faults;
 mod faults_control;

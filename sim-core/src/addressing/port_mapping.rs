@@ -90,6 +90,11 @@ impl DockerHost {
         Err(PublishError::AllAllocated)
     }
 
+    /// A daemon that has just started begins at the range's first port again, and skips those in use (A9).
+    pub fn forget_last_port(&mut self) {
+        self.last = self.range.last;
+    }
+
     /// Takes a mapping away.
     pub fn release(&mut self, port: u16) {
         self.mappings.remove(&port);
@@ -128,6 +133,17 @@ mod tests {
         assert_eq!(host.publish_dynamic(mapping(3)), Err(PublishError::AllAllocated));
         host.release(101);
         assert_eq!(host.publish_dynamic(mapping(3)), Ok(101));
+    }
+
+    #[test]
+    fn a_new_daemon_that_kept_its_containers_gives_out_the_lowest_free_port() {
+        let mut host = DockerHost::new(&DockerSettings::default());
+        let taken: Vec<u16> = (0..3).filter_map(|pod| host.publish_dynamic(mapping(pod)).ok()).collect();
+        assert_eq!(taken, [32_768, 32_769, 32_770]);
+        host.release(32_769);
+        host.forget_last_port();
+        assert_eq!(host.publish_dynamic(mapping(1)), Ok(32_769));
+        assert_eq!(host.publish_dynamic(mapping(3)), Ok(32_771));
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod api_outage;
 mod container_kill;
 mod control_plane_partition;
 mod kube_proxy_stall;
+mod docker_daemon_kill;
+mod docker_daemon_restart;
 mod link_down;
 mod link_flap;
 mod node_crash;
@@ -91,6 +93,13 @@ pub enum Impairment {
     ApiOutage,
     /// The service registry answers nobody and checks nothing.
     RegistryOutage,
+    /// The Docker daemon of a host does not run.
+    DockerDaemon {
+        /// The host.
+        node: Victim,
+        /// It is stopped in order and stops its containers first, unless `live-restore`; else it is killed.
+        stops_containers: bool,
+    },
 }
 
 /// Which of the two directions between a first and a second end.
@@ -157,7 +166,7 @@ impl Impairment {
     pub fn victim(&self) -> Option<Victim> {
         match self {
             Self::ProxyStall(victim) | Self::NodeHang(victim) | Self::ControlPlanePartition(victim) => Some(*victim),
-            Self::SlowNode { node, .. } => Some(*node),
+            Self::SlowNode { node, .. } | Self::DockerDaemon { node, .. } => Some(*node),
             Self::PacketLoss { link, .. } | Self::LinkFlap { link, .. } => Some(*link),
             Self::Partition { .. } | Self::ApiOutage | Self::RegistryOutage => None,
         }
@@ -201,4 +210,6 @@ pub const FAULTS: &[Spec<FaultKind>] = &[
     control_plane_partition::SPEC,
     api_outage::SPEC,
     registry_outage::SPEC,
+    docker_daemon_kill::SPEC,
+    docker_daemon_restart::SPEC,
 ];

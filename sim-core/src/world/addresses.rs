@@ -175,7 +175,8 @@ impl World {
         let edge = self.model.graph().paths[source as usize].edge;
         let client = self.clients.iter().find(|client| client.edge == edge && client.alive)?;
         let docker = self.model.address_model == AddressModelKind::PortMapping;
-        let host = self.node_at(address).or((self.bridge(client.node) == Some(address)).then_some(client.node));
+        let own = self.bridge(client.node) == Some(address) || address.is_loopback();
+        let host = self.node_at(address).or(own.then_some(client.node));
         let pod = match host {
             Some(host) => self.nodes[host.index()].docker.mapping(port).map(|mapping| mapping.pod),
             None if docker => self.pod_at(client.node, address),

@@ -87,12 +87,19 @@ impl World {
         self.watch_failures(pod, cause, false);
         self.become_unready(pod, cause);
         let node = self.pods[pod.index()].node.expect("a container has a host");
-        self.release_host_ports(pod, cause);
-        if let Some(address) = self.pods[pod.index()].address.take() {
+        // Without a daemon the container's network stays as it is, and its kernel refuses.
+        let seen = self.daemon_out(node).is_none();
+        if seen {
+            self.release_host_ports(pod, cause);
+        }
+        if let Some(address) = self.pods[pod.index()].address.take_if(|_| seen) {
             self.nodes[node.index()].docker.release_address(address);
         }
         if self.pods[pod.index()].stopping {
             return self.has_stopped(pod);
+        }
+        if !seen {
+            return;
         }
         let now = self.agenda.now();
         let state = &mut self.pods[pod.index()];

@@ -38,11 +38,16 @@ impl World {
     pub(super) fn proxy_takes_syn(&mut self, node: NodeId, packet: Packet) {
         let connection = packet.subject;
         let port = self.connections[connection].target_port;
-        let Some(mapping) = self.nodes[node.index()].docker.mapping(port) else {
-            self.connections[connection].because = self.released_ports.get(&(node, port)).copied().unwrap_or(0);
+        let out = self.daemon_out(node);
+        let Some(mapping) = self.nodes[node.index()].docker.mapping(port).filter(|_| out.is_none()) else {
+            let released = self.released_ports.get(&(node, port)).copied();
+            self.connections[connection].because = out.or(released).unwrap_or(0);
             return self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
         };
         self.answer_syn(mapping.pod, connection);
+        if self.is_running(mapping.pod) {
+            self.tell_server(connection);
+        }
         self.send_syn_ack(connection);
     }
 
@@ -64,7 +69,6 @@ impl World {
             }
             Listener::Listens(pod) => {
                 self.connections[connection].pod = Some(pod);
-                self.tell_server(connection);
                 self.enter_accept_queue(pod, connection);
             }
             Listener::Refuses(because) | Listener::NoHost(because) | Listener::Silent(because) => {
@@ -84,6 +88,27 @@ impl World {
         let attempt = &mut self.connections[connection].server_attempt;
         *attempt = attempt.saturating_add(1);
         self.proxy_dials(connection);
+    }
+
+    /// The docker-proxies of a host die with their parent, the daemon (`PR_SET_PDEATHSIG`): what they relay is closed.
+    pub(super) fn proxies_die(&mut self, node: NodeId, record: RecordId) {
+        for connection in self.connections.numbers() {
+            let Connection { way, server_node, server_end, freed, .. } = self.connections[connection];
+            if freed || way != Way::PublishedOnOwnHost || server_node != node {
+                continue;
+            }
+            match server_end {
+                ServerEnd::SynReceived | ServerEnd::Relayed => self.proxy_hangs_up(connection, record),
+                ServerEnd::Queued | ServerEnd::Accepted => {
+                    self.leave_server(connection);
+                    self.close_server(connection);
+                    self.connections[connection].because = record;
+                    self.connections[connection].working = 0;
+                    self.begin_fin(connection, ServerEnd::Farewell, SegmentKind::EarlyFin);
+                }
+                ServerEnd::None | ServerEnd::LastAck | ServerEnd::Farewell | ServerEnd::Closed => {}
+            }
+        }
     }
 
     /// docker-proxy closes the client's connection. It has not read what the client sent, so its kernel resets.

@@ -15,6 +15,7 @@ mod daemons;
 mod degraded;
 mod direction;
 mod docker;
+mod docker_daemon;
 mod docker_proxy;
 mod endpoints;
 mod event;

@@ -54,6 +54,7 @@ impl World {
         self.nodes[node.index()].power_record = record;
         self.targets_move(record);
         self.nodes[node.index()].docker = DockerHost::new(&self.model.docker);
+        self.daemon_boots(node);
         if self.is_in_contact(node) {
             self.reset_proxy(node);
             self.be_heard(node, record);

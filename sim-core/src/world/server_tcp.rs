@@ -223,7 +223,7 @@ impl World {
         self.send(node, connection, kind, attempt, TO_CLIENT);
     }
 
-    fn begin_fin(&mut self, connection: u32, end: ServerEnd, kind: SegmentKind) {
+    pub(super) fn begin_fin(&mut self, connection: u32, end: ServerEnd, kind: SegmentKind) {
         let now = self.agenda.now();
         let state = &mut self.connections[connection];
         state.server_end = end;
