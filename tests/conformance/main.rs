@@ -11,6 +11,7 @@
 mod connections;
 mod control;
 mod docker;
+mod docker_networks;
 mod evictions;
 mod faults;
 mod faults_control;

@@ -28,9 +28,11 @@ fn docker_restart_ports() {
     let registry = all.arm("docker-registry");
     let failed = times(registry, "check-failed");
     assert!(failed.len() == 2 && failed.iter().all(|at| (50 * SECOND..=60 * SECOND).contains(at)), "{failed:?}");
-    let wrong = registry.records.iter().rev().find(|record| {
-        matches!(record.body, Body::RequestEnded { outcome: Outcome::WrongService, .. })
-    });
+    let wrong = registry
+        .records
+        .iter()
+        .rev()
+        .find(|record| matches!(record.body, Body::RequestEnded { outcome: Outcome::WrongService, .. }));
     assert!(wrong.is_some_and(|record| record.time.as_nanos() < 62 * SECOND), "{wrong:?}");
     // With live-restore every one of the 2 * 899 requests is answered by whom it was meant for.
     assert_eq!(count(all.arm("live-restore"), Outcome::Ok), 2 * 899);

@@ -9,7 +9,7 @@ use sim_core::model::settings::{
     TransportSettings,
 };
 
-use super::Lowering;
+use super::{Lowering, networks};
 use crate::arms::DiscoveryKind;
 use crate::diagnostics::codes::BAD_VALUE;
 use crate::schema::settings::{
@@ -34,6 +34,9 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
     let mut docker = DockerSettings::default();
     let mut transport = TransportSettings::default();
     let mut dns = DnsSettings::default();
+    if ctx.plan.discovery == DiscoveryKind::EmbeddedDns {
+        dns.ttl = networks::EMBEDDED_TTL;
+    }
     let mut limits = Limits::default();
     let mut registry = RegistrySettings::default();
     let mut heartbeat = Heartbeat::default();
@@ -68,6 +71,7 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
             DiscoveryKind::Registry => Discovery::Registry(registry),
             DiscoveryKind::PodIp => Discovery::PodIp,
             DiscoveryKind::Service => Discovery::Service,
+            DiscoveryKind::EmbeddedDns => Discovery::EmbeddedDns,
         },
         rescheduler: if ctx.plan.heartbeat {
             Rescheduler::Heartbeat { period: heartbeat.period, grace: heartbeat.grace }

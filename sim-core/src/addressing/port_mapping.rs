@@ -33,8 +33,8 @@ pub struct Mapping {
 /// One Docker daemon: private addresses and port mappings of one host.
 #[derive(Clone, Debug)]
 pub struct DockerHost {
-    subnet: Subnet,
-    addresses: LowestFree,
+    /// Of `docker0`, then of the user-defined networks by number.
+    networks: Vec<(Subnet, LowestFree)>,
     range: PortRange,
     /// The port handed out last; the search goes on after it (A8).
     last: u16,
@@ -44,26 +44,29 @@ pub struct DockerHost {
 impl DockerHost {
     /// A freshly started daemon.
     pub fn new(settings: &DockerSettings) -> Self {
-        let subnet = settings.bridge_subnet;
+        let defined = settings.networks.iter().map(|network| network.subnet);
+        let subnets = std::iter::once(settings.bridge_subnet).chain(defined);
         Self {
-            subnet,
             // .0 is the network, .1 the bridge itself, the last one the broadcast address.
-            addresses: LowestFree::new(2, subnet.size() - 1),
+            networks: subnets.map(|subnet| (subnet, LowestFree::new(2, subnet.size() - 1))).collect(),
             range: settings.dynamic_ports,
             last: settings.dynamic_ports.last,
             mappings: BTreeMap::new(),
         }
     }
 
-    /// The lowest free private address.
-    pub fn allocate_address(&mut self) -> Option<IpAddr> {
-        self.addresses.allocate().map(|offset| self.subnet.nth(offset))
+    /// The lowest free private address of a user-defined network, or of `docker0`.
+    pub fn allocate_address(&mut self, network: Option<u16>) -> Option<IpAddr> {
+        let (subnet, addresses) = &mut self.networks[network.map_or(0, |network| usize::from(network) + 1)];
+        addresses.allocate().map(|offset| subnet.nth(offset))
     }
 
     /// Gives a private address back.
     pub fn release_address(&mut self, address: IpAddr) {
-        if let (IpAddr::V4(first), IpAddr::V4(address)) = (self.subnet.address, address) {
-            self.addresses.release(u64::from(u32::from(address) - u32::from(first)));
+        let found = self.networks.iter_mut().find(|(subnet, _)| subnet.holds(address));
+        let Some((subnet, addresses)) = found else { return };
+        if let (IpAddr::V4(first), IpAddr::V4(address)) = (subnet.address, address) {
+            addresses.release(u64::from(u32::from(address) - u32::from(first)));
         }
     }
 
@@ -159,9 +162,9 @@ mod tests {
     #[test]
     fn private_addresses_are_the_lowest_free() {
         let mut host = DockerHost::new(&DockerSettings::default());
-        let first = host.allocate_address().unwrap();
+        let first = host.allocate_address(None).unwrap();
         assert_eq!(first.to_string(), "172.17.0.2");
         host.release_address(first);
-        assert_eq!(host.allocate_address(), Some(first));
+        assert_eq!(host.allocate_address(None), Some(first));
     }
 }

@@ -55,11 +55,9 @@ pub enum Way {
 pub const fn translations(way: Way) -> u8 {
     match way {
         Way::Direct | Way::Unowned | Way::PublishedOnOwnHost | Way::Dropped => 0,
-        Way::PodToNode
-        | Way::ClusterIpFromPod
-        | Way::NodePortKept
-        | Way::PublishedFromNode
-        | Way::PublishedHairpin => 1,
+        Way::PodToNode | Way::ClusterIpFromPod | Way::NodePortKept | Way::PublishedFromNode | Way::PublishedHairpin => {
+            1
+        }
         Way::ClusterIpToItself
         | Way::ClusterIpFromNode
         | Way::NodePort

@@ -4,9 +4,9 @@
 mod api_outage;
 mod container_kill;
 mod control_plane_partition;
-mod kube_proxy_stall;
 mod docker_daemon_kill;
 mod docker_daemon_restart;
+mod kube_proxy_stall;
 mod link_down;
 mod link_flap;
 mod node_crash;

@@ -133,6 +133,8 @@ pub struct DockerSettings {
     pub restart_back_off_reset: SimDuration,
     /// `userland-proxy`: docker-proxy serves what DNAT does not; without it the bridge is in hairpin mode (A20, A22: true).
     pub userland_proxy: bool,
+    /// User-defined networks, by number (A1).
+    pub networks: Vec<DockerNetwork>,
     /// `live-restore`: containers run on while the daemon is away (Docker's documentation: false).
     pub live_restore: bool,
 }
@@ -146,8 +148,35 @@ impl Default for DockerSettings {
             restart_back_off_max: SimDuration::from_secs(60),
             restart_back_off_reset: SimDuration::from_secs(10),
             userland_proxy: true,
+            networks: Vec::new(),
             live_restore: false,
         }
+    }
+}
+
+/// A user-defined bridge network, with the same subnet on every host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DockerNetwork {
+    /// Its name.
+    pub name: String,
+    /// Its subnet.
+    pub subnet: Subnet,
+}
+
+impl DockerSettings {
+    /// The subnet of a network by number; of `docker0` without one.
+    pub fn subnet(&self, network: Option<u16>) -> Subnet {
+        network.map_or(self.bridge_subnet, |network| self.networks[usize::from(network)].subnet)
+    }
+
+    /// The subnet that holds an address, with the number of its network, which `docker0` has none of.
+    pub fn holding(&self, address: std::net::IpAddr) -> Option<(Option<u16>, Subnet)> {
+        if self.bridge_subnet.holds(address) {
+            return Some((None, self.bridge_subnet));
+        }
+        let networks = self.networks.iter().zip(0_u16..);
+        let found = networks.into_iter().find(|(network, _)| network.subnet.holds(address));
+        found.map(|(network, number)| (Some(number), network.subnet))
     }
 }
 
@@ -218,6 +247,8 @@ pub enum Discovery {
     PodIp,
     /// Clients dial the Service's clusterIP.
     Service,
+    /// Containers ask the DNS that each Docker daemon has for its own user-defined networks (A29).
+    EmbeddedDns,
 }
 
 impl Discovery {
@@ -226,6 +257,7 @@ impl Discovery {
         match self {
             Self::Static => "static",
             Self::Registry(_) => "registry",
+            Self::EmbeddedDns => "embedded-dns",
             Self::PodIp => "podIP",
             Self::Service => "service",
         }

@@ -141,10 +141,10 @@ impl World {
             };
             return Resolution::Dial(dial);
         }
-        if outside || !self.model.docker.bridge_subnet.holds(address) {
+        if outside || self.model.docker.holding(address).is_none() {
             return NO_ROUTE;
         }
-        Resolution::Dial(self.dial_private(state.node, dialled, 0, 0))
+        Resolution::Dial(self.dial_private(state, dialled, 0, 0))
     }
 
     /// What a SYN finds at an address of a node that no pod has: a closed port of the node, or nobody.
@@ -248,10 +248,8 @@ impl World {
     }
 
     /// The pod of a node that has an address now.
-    fn pod_at(&self, node: NodeId, address: IpAddr) -> Option<PodId> {
-        let here = |pod: &super::state::Pod| {
-            pod.node == Some(node) && pod.address == Some(address) && pod.state != PodState::Gone
-        };
+    pub(super) fn pod_at(&self, node: NodeId, address: IpAddr) -> Option<PodId> {
+        let here = |pod: &super::state::Pod| pod.node == Some(node) && pod.has(address) && pod.state != PodState::Gone;
         self.pods.iter().position(here).map(PodId::from_index)
     }
 }

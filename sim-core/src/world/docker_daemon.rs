@@ -115,9 +115,7 @@ impl World {
             }
             let pod = PodId::from_index(index);
             self.release_host_ports(pod, record);
-            if let Some(address) = self.pods[index].address.take() {
-                self.nodes[node.index()].docker.release_address(address);
-            }
+            self.give_back_addresses(pod);
         }
     }
 

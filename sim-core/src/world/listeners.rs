@@ -45,7 +45,7 @@ impl World {
     fn at_pod_address(&self, meant: PodId, connection: u32) -> Listener {
         let state = &self.pods[meant.index()];
         // A pod that was restarted with its node has got another address since.
-        let moved = state.address != Some(self.connections[connection].target);
+        let moved = !state.has(self.connections[connection].target);
         match state.state {
             PodState::Gone | PodState::Pending | PodState::Bound | PodState::Lost => Listener::NoHost(state.record),
             PodState::Running | PodState::Draining | PodState::Starting | PodState::Waiting if moved => {

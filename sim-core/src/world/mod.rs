@@ -16,6 +16,7 @@ mod degraded;
 mod direction;
 mod docker;
 mod docker_daemon;
+mod docker_networks;
 mod docker_proxy;
 mod endpoints;
 mod event;

@@ -71,6 +71,7 @@ impl World {
             return;
         }
         let node = self.pods[pod.index()].node.expect("a lost pod has a node");
+        self.pods[pod.index()].more_addresses.clear();
         // The new sandbox gets a new address; a Docker daemon has forgotten the old one with its boot.
         if let Some(address) = self.pods[pod.index()].address.take()
             && self.model.address_model == AddressModelKind::FlatPodIp

@@ -53,6 +53,7 @@ impl World {
             pulling: false,
             node: None,
             address: None,
+            more_addresses: Vec::new(),
             host_ports: Vec::new(),
             state: PodState::Pending,
             ready: false,

@@ -36,7 +36,7 @@ impl World {
     fn registry_settings(&self) -> Option<RegistrySettings> {
         match &self.model.discovery {
             Discovery::Registry(settings) => Some(settings.clone()),
-            Discovery::Static | Discovery::PodIp | Discovery::Service => None,
+            Discovery::Static | Discovery::PodIp | Discovery::Service | Discovery::EmbeddedDns => None,
         }
     }
 

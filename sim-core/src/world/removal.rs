@@ -59,10 +59,11 @@ impl World {
             return;
         }
         self.release_host_ports(pod, cause);
-        let Some(address) = self.pods[pod.index()].address.take() else { return };
-        match self.model.address_model {
-            AddressModelKind::FlatPodIp => self.flat.release_pod(node, address),
-            AddressModelKind::PortMapping => self.nodes[node.index()].docker.release_address(address),
+        if self.model.address_model == AddressModelKind::PortMapping {
+            return self.give_back_addresses(pod);
+        }
+        if let Some(address) = self.pods[pod.index()].address.take() {
+            self.flat.release_pod(node, address);
         }
     }
 

@@ -64,11 +64,9 @@ impl World {
                 let attempt = self.connections[connection].server_attempt;
                 return self.send(node, connection, SegmentKind::SynAck, attempt, TO_CLIENT);
             }
-            ServerEnd::Relayed
-            | ServerEnd::Queued
-            | ServerEnd::Accepted
-            | ServerEnd::LastAck
-            | ServerEnd::Farewell => return,
+            ServerEnd::Relayed | ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => {
+                return;
+            }
         }
         if self.connections[connection].way == Way::Dropped {
             return self.judge_again(node, packet);
@@ -85,7 +83,13 @@ impl World {
                 self.connections[connection].because = because;
                 self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
             }
-            Listener::NoHost(because) => self.miss_pod(node, connection, because),
+            Listener::NoHost(because) => {
+                if self.connections[connection].pod.is_none() && packet.attempt == 0 {
+                    // A rule whose container is gone rewrites all the same.
+                    self.tell_server(connection);
+                }
+                self.miss_pod(node, connection, because);
+            }
             Listener::Silent(because) => {
                 self.drop_here(packet, DropReason::NoHost, because);
             }
@@ -179,11 +183,8 @@ impl World {
         match self.connections[connection].server_end {
             ServerEnd::None | ServerEnd::Closed => return self.answer_without_socket(node, connection),
             ServerEnd::SynReceived => return,
-            ServerEnd::Relayed
-            | ServerEnd::Queued
-            | ServerEnd::Accepted
-            | ServerEnd::LastAck
-            | ServerEnd::Farewell => {}
+            ServerEnd::Relayed | ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => {
+            }
         }
         let first = self.exchanges[exchange].server_side == ServerSide::None;
         let takes = matches!(

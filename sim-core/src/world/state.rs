@@ -63,6 +63,13 @@ pub(super) struct NodeState {
     pub images: Images,
 }
 
+impl Pod {
+    /// Whether an address is one of its own.
+    pub(super) fn has(&self, address: IpAddr) -> bool {
+        self.address == Some(address) || self.more_addresses.contains(&address)
+    }
+}
+
 /// A link's health.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LinkState {
@@ -117,6 +124,8 @@ pub(super) struct Pod {
     pub pulling: bool,
     pub node: Option<NodeId>,
     pub address: Option<IpAddr>,
+    /// Its addresses in further networks of Docker's.
+    pub more_addresses: Vec<IpAddr>,
     /// (container port, host port).
     pub host_ports: Vec<(u16, u16)>,
     pub state: PodState,

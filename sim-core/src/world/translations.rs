@@ -168,6 +168,13 @@ impl World {
             AddressModelKind::PortMapping => self.behind_mapping(state),
             AddressModelKind::FlatPodIp => SocketAddr::new(state.target, state.target_port),
         };
+        let mut server = self.stop(state.server_node);
+        if let (AddressModelKind::PortMapping, Some((_, subnet))) =
+            (self.model.address_model, self.model.docker.holding(target.ip()))
+        {
+            // The gateway of the network that the container is in.
+            server.bridge = subnet.nth(1);
+        }
         let flow = Flow {
             way: state.way,
             client: self.stop(state.client_node),
@@ -176,7 +183,7 @@ impl World {
             client_port: state.local_port,
             dialled: SocketAddr::new(state.address, state.port),
             front: state.via.map(|via| self.stop(via)),
-            server: self.stop(state.server_node),
+            server,
             target,
             drawn,
         };
