@@ -19,8 +19,8 @@ use sim_core::trace::{Body, Level, Record};
 use sim_core::world::World;
 use support::process::{Ended, Folder, command, feed, podwire};
 
-/// `client` and `near` on node-1, `far` and `trio` on node-2; `near` crashes from 30 s to 35 s, dockerd of node-1 is killed at
-/// 40 s, `near` removed at 41 s; node-2 dies at 60 s.
+/// `client` and `near` on node-1, `far` and `trio` on node-2; `near` crashes from 30 s to 35 s; dockerd of node-1 is killed
+/// at 40 s, and `near` removed at 41 s; node-2 dies at 60 s.
 fn scenario() -> String {
     let mut text = "apiVersion: podwire/v1
 kind: Scenario

@@ -43,7 +43,7 @@ fn published(records: &[Record]) -> Vec<(u64, u16)> {
 
 #[test]
 fn docker_proxy_accepts_for_a_container_that_does_not_listen_and_hangs_up() {
-    // The container dies at 10.0 s, is started again at 10.1 s and listens from 11.1 s on. Requests at 10.0, 10.1 ... 11.2 s:
+    // The container dies at 10.0 s, is started again at 10.1 s and listens from 11.1 s on. Requests at 10.0 ... 11.2 s:
     // without its rules the port refuses (A23); then docker-proxy accepts and closes (A21), DNAT leads to a closed port.
     let arrivals = "arrivals: {kind: constant, rate: 10/s}, start: 9900ms, stop: 11250ms";
     let fault = "{name: crash, at: 10s, kind: container-kill, pod: {of: deployment/my-nginx, index: 0}}";
@@ -62,7 +62,8 @@ fn docker_proxy_accepts_for_a_container_that_does_not_listen_and_hangs_up() {
 #[test]
 fn docker_proxy_never_lacks_backlog_and_waits_in_the_clients_place() {
     // One worker, three seconds each, one place in the queue. Requests at 0.1, 0.2 and 0.3 s: the third one's connection
-    // stands at once; docker-proxy's SYNs at 0.3, 1.3, 2.3 s are dropped, that at 3.3 s finds room; served from 6.1 to 9.1 s.
+    // stands at once; docker-proxy's SYNs at 0.3, 1.3, 2.3 s are dropped, that at 3.3 s finds room; it is served from 6.1 s
+    // to 9.1 s.
     let behaviour = "concurrency: 1, backlog: 0, serviceTime: {kind: constant, value: 3s}";
     let arrivals = "arrivals: {kind: constant, rate: 10/s}, start: 0s, stop: 350ms";
     let impatient = |docker: &str| {
@@ -83,7 +84,7 @@ fn docker_proxy_dies_with_its_daemon_and_dnat_stays() {
     let arrivals = "arrivals: {kind: constant, rate: 1/s}, start: 8s, stop: 11500ms";
     let fault = "{name: killed, at: 10s, kind: docker-daemon-kill, node: node-1}";
     let relayed = outcomes(&run("docker-static", &spec(TOGETHER, FIXED, behaviour, arrivals, fault)));
-    assert_eq!(relayed, [(Outcome::Eof, 1_000), (Outcome::ConnectionRefused, 0), (Outcome::ConnectionRefused, 0)]);
+    assert_eq!(relayed, [(Outcome::EndOfFile, 1_000), (Outcome::ConnectionRefused, 0), (Outcome::ConnectionRefused, 0)]);
     let remote = outcomes(&run("docker-static", &spec(ONE_SERVER, FIXED, behaviour, arrivals, fault)));
     assert_eq!(remote, [(Outcome::Ok, 5_000); 3]);
 }

@@ -6,7 +6,7 @@ use crate::model::parameters::{Parameter, ParameterKind, Spec};
 
 pub(super) const SPEC: Spec<FaultKind> = Spec {
     name: "docker-daemon-restart",
-    summary: "dockerd stops and starts (1s later unless `for` says otherwise), and all containers with it unless `live-restore`",
+    summary: "dockerd stops, and starts after 1s or what `for` says; all containers with it unless `live-restore`",
     source: "A9, A24",
     parameters: &[Parameter { name: "node", summary: "the host", kind: ParameterKind::Node, required: true }],
     build: |arguments| {
