@@ -84,7 +84,10 @@ fn docker_proxy_dies_with_its_daemon_and_dnat_stays() {
     let arrivals = "arrivals: {kind: constant, rate: 1/s}, start: 8s, stop: 11500ms";
     let fault = "{name: killed, at: 10s, kind: docker-daemon-kill, node: node-1}";
     let relayed = outcomes(&run("docker-static", &spec(TOGETHER, FIXED, behaviour, arrivals, fault)));
-    assert_eq!(relayed, [(Outcome::EndOfFile, 1_000), (Outcome::ConnectionRefused, 0), (Outcome::ConnectionRefused, 0)]);
+    assert_eq!(
+        relayed,
+        [(Outcome::EndOfFile, 1_000), (Outcome::ConnectionRefused, 0), (Outcome::ConnectionRefused, 0)]
+    );
     let remote = outcomes(&run("docker-static", &spec(ONE_SERVER, FIXED, behaviour, arrivals, fault)));
     assert_eq!(remote, [(Outcome::Ok, 5_000); 3]);
 }

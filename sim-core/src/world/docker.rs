@@ -13,12 +13,10 @@ impl World {
     /// Gives a container its private address and its host ports; false when it does not start (A15).
     pub(super) fn publish_container(&mut self, pod: PodId) -> bool {
         let node = self.pods[pod.index()].node.expect("a starting container has a host");
-        if self.pods[pod.index()].address.is_none() {
-            if !self.join_networks(pod, node) {
-                self.give_back_addresses(pod);
-                self.stays_pending(pod, PendingReason::NoAddress);
-                return false;
-            }
+        if self.pods[pod.index()].address.is_none() && !self.join_networks(pod, node) {
+            self.give_back_addresses(pod);
+            self.stays_pending(pod, PendingReason::NoAddress);
+            return false;
         }
         let wanted = self.model.workload(self.pods[pod.index()].workload).publish.clone();
         for publish in wanted {

@@ -84,7 +84,8 @@ impl World {
                 self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
             }
             Listener::NoHost(because) => {
-                if self.connections[connection].pod.is_none() && packet.attempt == 0 {
+                let published = self.model.address_model == AddressModelKind::PortMapping;
+                if published && packet.attempt == 0 {
                     // A rule whose container is gone rewrites all the same.
                     self.tell_server(connection);
                 }
