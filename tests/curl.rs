@@ -19,7 +19,8 @@ use sim_core::trace::{Body, Level, Record};
 use sim_core::world::World;
 use support::process::{Ended, Folder, command, feed, podwire};
 
-/// `client` and `near` on node-1, `far` and `trio` on node-2; node-2 dies at 60 s, `near` crashes from 30 s to 35 s.
+/// `client` and `near` on node-1, `far` and `trio` on node-2; `near` crashes from 30 s to 35 s; dockerd of node-1 is killed
+/// at 40 s, and `near` removed at 41 s; node-2 dies at 60 s.
 fn scenario() -> String {
     let mut text = "apiVersion: podwire/v1
 kind: Scenario
@@ -37,6 +38,8 @@ spec:
   docker: {publish: {deployment/near: ['8080:80'], deployment/far: ['8080:80']}}
   faults:
     - {name: crash, at: 30s, for: 5s, kind: container-kill, pod: {of: deployment/near, index: 0}}
+    - {name: no-daemon, at: 40s, kind: docker-daemon-kill, node: node-1}
+    - {name: removal, at: 41s, kind: pod-kill, pod: {of: deployment/near, index: 0}}
     - {name: lost-node, at: 60s, kind: node-crash, node: node-2}
 "
     .to_owned();
@@ -132,6 +135,49 @@ fn a_private_address_of_another_host_can_mean_a_local_container() {
     let json: Value = serde_json::from_str(&ask("docker-static deployment/near deployment/trio#0:81", "json")).unwrap();
     assert!(json["clientSees"][1].as_str().unwrap().starts_with("172.17.0."), "{json}");
     assert!(json["wrongPod"].as_str().is_some_and(|pod| pod.starts_with("client-")), "{json}");
+}
+
+/// `front` of two networks, `other` and `api` of one of them, `vault` of a third; `api` stands on node-2.
+fn networks() -> Folder {
+    let folder = Folder::new();
+    folder.write(
+        "compose.yaml",
+        "services:\n  api: {image: a, expose: ['80'], networks: [back]}\n  front: {image: f, networks: [outer, back]}\n  \
+         other: {image: o, networks: [back]}\n  vault: {image: v, expose: ['80'], networks: [secret]}\n\
+         networks: {outer: {}, back: {}, secret: {}}\n",
+    );
+    folder.write(
+        "networks.yaml",
+        "apiVersion: podwire/v1\nkind: Scenario\nmetadata: {name: networks}\nspec:\n  duration: 10m\n  \
+         include: [compose.yaml]\n  arms: [docker-static]\n  topology: {nodes: {count: 2}}\n  \
+         placement: {deployment/api: [node-2]}\n",
+    );
+    folder
+}
+
+#[test]
+fn networks_of_docker_are_isolated_and_equal_on_every_host() {
+    let folder = networks();
+    let file = folder.path("networks.yaml");
+    let ask = |from: &str, to: &str| -> Value {
+        let args =
+            ["curl", &file, "--quiet", "--from", from, to, "--at", "1s", "--max-time", "200s", "--format", "json"];
+        serde_json::from_str(&podwire(&args).ok()).unwrap()
+    };
+    let outcome = |from, to| ask(from, to)["outcome"].as_str().unwrap().to_owned();
+    // back is 172.18.0.0/16, outer 172.19.0.0/16, secret 172.20.0.0/16: Docker drops what goes from one to another (A18),
+    // and the client sends SYNs in vain for 131 s. The host itself may.
+    let vault = ask("deployment/front", "172.20.0.2:80");
+    assert_eq!(vault["outcome"], "ETIMEDOUT");
+    assert_eq!(vault["took"].as_u64().unwrap() / 1_000_000_000, 131);
+    assert_eq!(outcome("node/node-1", "172.20.0.2:80"), "ok");
+    assert_eq!(outcome("deployment/other", "172.18.0.2:80"), "ok");
+    // Nobody of node-1 has it.
+    assert_eq!(outcome("deployment/other", "172.18.0.9:80"), "EHOSTUNREACH");
+    // The address of `api` on node-2 is that of `front` on node-1: the wrong container answers.
+    let wrong = ask("deployment/other", "deployment/api#0:81");
+    assert_eq!(wrong["clientSees"][1], "172.18.0.2:81");
+    assert!(wrong["wrongPod"].as_str().is_some_and(|pod| pod.starts_with("front-")), "{wrong}");
 }
 
 #[test]

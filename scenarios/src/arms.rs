@@ -22,10 +22,13 @@ pub enum DiscoveryKind {
     PodIp,
     /// Clients dial the Service's clusterIP.
     Service,
+    /// Containers ask the DNS of their host's Docker daemon.
+    EmbeddedDns,
 }
 
 impl DiscoveryKind {
-    const ALL: [Self; 5] = [Self::Static, Self::Registry, Self::FrontProxy, Self::PodIp, Self::Service];
+    const ALL: [Self; 6] =
+        [Self::Static, Self::Registry, Self::FrontProxy, Self::PodIp, Self::Service, Self::EmbeddedDns];
 
     /// The name in scenario files.
     pub const fn name(self) -> &'static str {
@@ -35,13 +38,14 @@ impl DiscoveryKind {
             Self::FrontProxy => "front-proxy",
             Self::PodIp => "podIP",
             Self::Service => "service",
+            Self::EmbeddedDns => "embedded-dns",
         }
     }
 
     /// The address model it belongs to.
     pub const fn model(self) -> AddressModelKind {
         match self {
-            Self::Static | Self::Registry | Self::FrontProxy => AddressModelKind::PortMapping,
+            Self::Static | Self::Registry | Self::FrontProxy | Self::EmbeddedDns => AddressModelKind::PortMapping,
             Self::PodIp | Self::Service => AddressModelKind::FlatPodIp,
         }
     }

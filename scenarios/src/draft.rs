@@ -108,6 +108,8 @@ pub(crate) struct DraftWorkload {
     pub(crate) node_name: Option<(Place, String)>,
     /// Published ports of a compose service; `None` for a manifest.
     pub(crate) published: Option<Vec<Publish>>,
+    /// Docker networks that a compose service is in, in order; none for a manifest.
+    pub(crate) networks: Vec<String>,
     /// The controller that made it, until `import::owners` has dealt with it.
     pub(crate) owner: Option<Owner>,
     /// Nodes of the pods that a dump of a cluster holds, in the order of their numbers or of the dump.

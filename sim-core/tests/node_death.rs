@@ -50,6 +50,7 @@ fn workload(name: &str, replicas: u32, placement: &[u32], port: Option<u16>) -> 
         restart_policy: RestartPolicy::Always,
         unreachable_toleration: Some(SimDuration::from_secs(300)),
         placement: placement.iter().map(|node| NodeId(*node)).collect(),
+        networks: Vec::new(),
         publish: port
             .map(|port| Publish { container_port: port, host_port: HostPort::Dynamic, protocol: Protocol::Tcp })
             .into_iter()

@@ -11,6 +11,8 @@
 mod addresses;
 mod connections;
 mod control;
+mod docker;
+mod docker_networks;
 mod evictions;
 mod faults;
 mod faults_control;

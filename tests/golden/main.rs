@@ -15,6 +15,7 @@ mod by_hand_calls;
 mod by_hand_changes;
 mod by_hand_datagrams;
 mod by_hand_discovery;
+mod by_hand_docker;
 mod by_hand_limits;
 mod library;
 

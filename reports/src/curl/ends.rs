@@ -124,7 +124,8 @@ pub fn goal(text: &str, start: &Start, places: &Places) -> Result<Goal, EndError
         let (address, port) = dialled(pod, port, places)?;
         (address, port, Some(pod))
     };
-    if address.is_loopback() {
+    let docker = places.header().model == AddressModelKind::PortMapping.name();
+    if address.is_loopback() && (start.pod.is_some() || !docker) {
         return other(format!("{address} is the client itself, which podwire does not follow"));
     }
     Ok(Goal { target: Some(Target::Address { address, port }), lookup: None, meant })

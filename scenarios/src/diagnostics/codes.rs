@@ -70,4 +70,5 @@ codes! {
     LEFT_OUT = Note "N0104" "an object of a running cluster that is left out";
     MADE_UP = Note "N0105" "a controller that is made up from its pods";
     IMAGE_PORT = Note "N0106" "a port that is known from an image alone";
+    HEALTHCHECK = Note "N0109" "a HEALTHCHECK of Docker's, which has no effect";
 }

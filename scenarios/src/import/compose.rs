@@ -8,6 +8,7 @@ use sim_core::model::application::{
 use sim_core::model::lifecycle::{Termination, Updates};
 use sim_core::model::service_traffic::ServiceTraffic;
 
+use super::compose_networks::{Healthcheck, NetworkSpec, Networks, aliases, attached, note_healthcheck};
 use super::kubernetes::workload::DEFAULT_TOLERATION;
 use super::{ignore_all, scalar};
 use crate::canonical::template_hash;
@@ -28,6 +29,7 @@ struct ComposeFile {
     #[serde(rename = "name")]
     _name: Option<String>,
     services: Dict<ComposeService>,
+    networks: Dict<Option<NetworkSpec>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -44,6 +46,8 @@ struct ComposeService {
     command: Value,
     entrypoint: Value,
     restart: Option<String>,
+    networks: Networks,
+    healthcheck: Option<Healthcheck>,
     profiles: List<String>,
 }
 
@@ -82,7 +86,11 @@ pub(crate) fn import(document: &Value, place: &Place, draft: &mut Draft, sink: &
             continue;
         }
         let definition = document.get("services").and_then(|services| services.get(name));
-        import_service(name, service, definition, &at, draft, sink);
+        if let Some(check) = &service.healthcheck {
+            note_healthcheck(name, check, &at.at("healthcheck"), sink);
+        }
+        let networks = attached(&service.networks, &file.networks, &at.at("networks"), sink);
+        import_service(name, service, (definition, networks), &at, draft, sink);
     }
 }
 
@@ -99,7 +107,7 @@ fn depends_on(service: &ComposeService, file: &ComposeFile, place: &Place, sink:
 fn import_service(
     name: &str,
     service: &ComposeService,
-    definition: Option<&Value>,
+    (definition, networks): (Option<&Value>, Vec<String>),
     place: &Place,
     draft: &mut Draft,
     sink: &mut Sink,
@@ -147,11 +155,18 @@ fn import_service(
         selector_place: place.clone(),
         node_name: None,
         published: Some(publish),
+        networks,
         owner: None,
         pod_nodes: Vec::new(),
         made_up: false,
         clues: clues(service),
     });
+    // A further name of its own finds the same containers.
+    for alias in aliases(&service.networks) {
+        if !draft.services.iter().any(|known| known.name == alias) {
+            draft.services.push(cluster_service(alias, labels.clone(), &ports, false, place));
+        }
+    }
     draft.services.push(cluster_service(name, labels, &ports, !published.is_empty(), place));
 }
 
@@ -286,10 +301,10 @@ fn restart(service: &ComposeService, place: &Place, sink: &mut Sink) -> RestartP
 
 /// Supported keys, for the documentation.
 pub(crate) const SUPPORTED: &[(&str, &str)] = &[
-    ("file", "services (version and name are read and mean nothing; x- extensions are skipped)"),
+    ("file", "services, networks (their names; version and name are read and mean nothing; x- extensions are skipped)"),
     (
         "service",
-        "ports, expose, image (only the port that a well-known one exposes), deploy.replicas, scale, depends_on (names are checked), restart, profiles",
+        "ports, expose, image (only the port that a well-known one exposes), deploy.replicas, scale, depends_on (names are checked), restart, networks (with aliases), healthcheck (a note: it has no effect), profiles",
     ),
     ("service, for `podwire init`", "environment, command, entrypoint, depends_on, links"),
     ("port, short form", "[IP:][HOST[-HOST]:]CONTAINER[-CONTAINER][/PROTOCOL]"),

@@ -1,6 +1,7 @@
 //! Foreign files: Kubernetes manifests and compose files, told apart by what they hold.
 
 pub(crate) mod compose;
+mod compose_networks;
 mod compose_ports;
 mod image_ports;
 pub(crate) mod kubernetes;

@@ -130,6 +130,7 @@ fn note_arm(ctx: &mut Lowering<'_>, kind: &FaultKind, place: &Place) {
         (matches!(impairment, Impairment::ProxyStall(_)), in_cluster, "kube-proxy"),
         (*impairment == Impairment::ApiOutage, in_cluster, "API server"),
         (*impairment == Impairment::RegistryOutage, with_registry, "registry"),
+        (matches!(impairment, Impairment::DockerDaemon { .. }), !in_cluster, "Docker daemon"),
     ];
     let missing = needed.into_iter().find(|(needs, has, _)| *needs && !has);
     let Some((_, _, missing)) = missing else { return };

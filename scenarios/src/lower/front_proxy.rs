@@ -198,6 +198,7 @@ impl Inserted<'_> {
             ..Behaviour::default()
         };
         Workload {
+            networks: Vec::new(),
             name: name.to_owned(),
             namespace: namespace.to_owned(),
             kind: WorkloadKind::Deployment,

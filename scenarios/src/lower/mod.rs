@@ -9,6 +9,7 @@ mod faults;
 mod front;
 mod front_proxy;
 mod names;
+mod networks;
 mod parts;
 mod port_plan;
 mod probes;
@@ -102,8 +103,9 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let duration = ctx.duration(spec.duration.as_ref(), &place.at("duration"), seconds(u64::from(u32::MAX)));
     let warm_up = ctx.duration(spec.warm_up.as_ref(), &place.at("warmUp"), SimDuration::ZERO);
     let drain = ctx.duration(spec.drain.as_ref(), &place.at("drain"), SimDuration::ZERO);
-    let settings = settings::lower(ctx);
+    let mut settings = settings::lower(ctx);
     let topology = topology::lower(ctx, &settings.cluster)?;
+    settings.docker.networks = networks::lower(ctx, &topology, settings.docker.bridge_subnet);
     let mut workloads = workloads::lower(ctx, &topology);
     let (services, service_ports) = services::lower(ctx, &mut workloads, &settings.cluster);
     port_plan::lower(ctx, &mut workloads, &settings.docker);

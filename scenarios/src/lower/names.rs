@@ -4,7 +4,8 @@ use sim_core::control::dns;
 use sim_core::model::application::{Origin, Protocol, ServiceKind, Target};
 use sim_core::model::call::Lookup;
 
-use super::{Lowering, Tables, traffic};
+use super::{Lowering, Tables, networks, traffic};
+use crate::arms::DiscoveryKind;
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{NOT_MODELLED, PARTLY_MODELLED, UNKNOWN_SERVICE};
 use crate::nearest::did_you_mean;
@@ -22,7 +23,14 @@ pub(super) fn destination(
     place: &Place,
 ) -> Option<Destination> {
     let Some(name) = text.strip_prefix("dns/") else {
-        return traffic::target(ctx, tables, text, wanted, place).map(|(target, protocol)| (target, None, protocol));
+        let (target, protocol) = traffic::target(ctx, tables, text, wanted, place)?;
+        // Docker's names are all that clients of such an arm have.
+        let by_name = ctx.plan.discovery == DiscoveryKind::EmbeddedDns
+            && matches!((from, target), (Some(Origin::Workload(_)), Target::Service(_)));
+        if by_name {
+            networks::check(ctx, tables, target, from, place);
+        }
+        return Some((target, by_name.then_some(Lookup { queries: 1 }), protocol));
     };
     let Origin::Workload(workload) = from? else {
         let help = "start the requests in a workload, or dial service/NAME:PORT";
@@ -43,6 +51,9 @@ pub(super) fn destination(
             );
             ctx.sink.report(PARTLY_MODELLED, place, message);
         }
+    }
+    if ctx.plan.discovery == DiscoveryKind::EmbeddedDns {
+        networks::check(ctx, tables, Target::Service(port), from, place);
     }
     Some((Target::Service(port), Some(Lookup { queries }), definition.protocol))
 }

@@ -12,7 +12,7 @@ use sim_core::model::settings::{
     TransportSettings,
 };
 
-use super::Lowering;
+use super::{Lowering, networks};
 use crate::arms::{DiscoveryKind, ReschedulerKind};
 use crate::diagnostics::codes::BAD_VALUE;
 use crate::nearest::did_you_mean;
@@ -40,6 +40,9 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
     let mut docker = DockerSettings::default();
     let mut transport = TransportSettings::default();
     let mut dns = DnsSettings::default();
+    if ctx.plan.discovery == DiscoveryKind::EmbeddedDns {
+        dns.ttl = networks::EMBEDDED_TTL;
+    }
     let mut limits = Limits::default();
     let mut registry = RegistrySettings::default();
     let mut heartbeat = Heartbeat::default();
@@ -90,6 +93,7 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
             }
             DiscoveryKind::PodIp => Discovery::PodIp,
             DiscoveryKind::Service => Discovery::Service,
+            DiscoveryKind::EmbeddedDns => Discovery::EmbeddedDns,
         },
         rescheduler: match ctx.plan.rescheduler {
             ReschedulerKind::None => Rescheduler::None,

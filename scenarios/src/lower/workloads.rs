@@ -12,7 +12,7 @@ use sim_core::model::settings::AddressModelKind;
 use sim_core::topology::{NodeRole, Topology};
 use sim_core::workload::distribution::DISTRIBUTIONS;
 
-use super::{Lowering, calls, parts, refs};
+use super::{Lowering, calls, networks, parts, refs};
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, PORT_RANGE, UNKNOWN_PORT, UNUSED};
 use crate::draft::DraftWorkload;
@@ -39,7 +39,13 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, topology: &Topology) -> Vec<Workload
         publish: publish(ctx),
     };
     let draft = ctx.draft;
-    draft.workloads.iter().enumerate().map(|(index, given)| workload(ctx, index, given, &additions, topology)).collect()
+    let networks = networks::names(ctx);
+    let mut all: Vec<Workload> = Vec::new();
+    for (index, given) in draft.workloads.iter().enumerate() {
+        let lowered = workload(ctx, index, given, &additions, topology);
+        all.push(Workload { networks: networks::numbers(&networks, given), ..lowered });
+    }
+    all
 }
 
 fn workload(
@@ -77,6 +83,7 @@ fn workload(
         unreachable_toleration: given.unreachable_toleration,
         placement,
         publish: published(given, additions.publish.get(&index)),
+        networks: Vec::new(),
         behaviour: additions.behaviour.get(&index).copied().unwrap_or_default(),
         // Calls need every target, so they are added once all are known.
         calls: Vec::new(),

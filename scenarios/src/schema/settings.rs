@@ -35,7 +35,7 @@ impl Setting<DurationText> for SimDuration {
     }
 }
 
-macro_rules! whole_numbers {
+macro_rules! plain_values {
     ($($number:ty)*) => {$(
         impl Setting<$number> for $number {
             fn read(number: &$number) -> Result<Self, String> {
@@ -49,7 +49,7 @@ macro_rules! whole_numbers {
     )*};
 }
 
-whole_numbers!(u8 u32 u64);
+plain_values!(bool u8 u32 u64);
 
 impl Setting<u32> for Option<u32> {
     fn read(number: &u32) -> Result<Self, String> {
@@ -272,6 +272,10 @@ settings! {
         restart_back_off_max "restartBackOffMax" DurationText => restart_back_off_max;
         /// A run this long resets the wait.
         restart_back_off_reset "restartBackOffReset" DurationText => restart_back_off_reset;
+        /// `userland-proxy`: docker-proxy serves the host's own containers and its loopback.
+        userland_proxy "userland-proxy" bool => userland_proxy;
+        /// `live-restore`: containers run on while the daemon is away.
+        live_restore "live-restore" bool => live_restore;
     } {
         /// Fixed host ports by workload: `HOST:CONTAINER`, or `CONTAINER` for a dynamic one.
         publish: Dict<List<PublishText>>,

@@ -36,8 +36,8 @@ pub struct Mapping {
 /// One Docker daemon: private addresses and port mappings of one host.
 #[derive(Clone, Debug)]
 pub struct DockerHost {
-    subnet: Subnet,
-    addresses: LowestFree,
+    /// Of `docker0`, then of the user-defined networks by number.
+    networks: Vec<(Subnet, LowestFree)>,
     range: PortRange,
     /// The port of each protocol handed out last; the search goes on after it (A8).
     last: BTreeMap<Protocol, u16>,
@@ -47,26 +47,29 @@ pub struct DockerHost {
 impl DockerHost {
     /// A freshly started daemon.
     pub fn new(settings: &DockerSettings) -> Self {
-        let subnet = settings.bridge_subnet;
+        let defined = settings.networks.iter().map(|network| network.subnet);
+        let subnets = std::iter::once(settings.bridge_subnet).chain(defined);
         Self {
-            subnet,
             // .0 is the network, .1 the bridge itself, the last one the broadcast address.
-            addresses: LowestFree::new(2, subnet.size() - 1),
+            networks: subnets.map(|subnet| (subnet, LowestFree::new(2, subnet.size() - 1))).collect(),
             range: settings.dynamic_ports,
             last: BTreeMap::new(),
             mappings: BTreeMap::new(),
         }
     }
 
-    /// The lowest free private address.
-    pub fn allocate_address(&mut self) -> Option<IpAddr> {
-        self.addresses.allocate().map(|offset| self.subnet.nth(offset))
+    /// The lowest free private address of a user-defined network, or of `docker0`.
+    pub fn allocate_address(&mut self, network: Option<u16>) -> Option<IpAddr> {
+        let (subnet, addresses) = &mut self.networks[network.map_or(0, |network| usize::from(network) + 1)];
+        addresses.allocate().map(|offset| subnet.nth(offset))
     }
 
     /// Gives a private address back.
     pub fn release_address(&mut self, address: IpAddr) {
-        if let (IpAddr::V4(first), IpAddr::V4(address)) = (self.subnet.address, address) {
-            self.addresses.release(u64::from(u32::from(address) - u32::from(first)));
+        let found = self.networks.iter_mut().find(|(subnet, _)| subnet.holds(address));
+        let Some((subnet, addresses)) = found else { return };
+        if let (IpAddr::V4(first), IpAddr::V4(address)) = (subnet.address, address) {
+            addresses.release(u64::from(u32::from(address) - u32::from(first)));
         }
     }
 
@@ -93,6 +96,11 @@ impl DockerHost {
             }
         }
         Err(PublishError::AllAllocated)
+    }
+
+    /// A daemon that has just started begins at the range's first port again, and skips those in use (A9).
+    pub fn forget_last_port(&mut self) {
+        self.last.clear();
     }
 
     /// Takes a mapping away.
@@ -146,6 +154,17 @@ mod tests {
     }
 
     #[test]
+    fn a_new_daemon_that_kept_its_containers_gives_out_the_lowest_free_port() {
+        let mut host = DockerHost::new(&DockerSettings::default());
+        let taken: Vec<u16> = (0..3).filter_map(|pod| host.publish_dynamic(mapping(pod)).ok()).collect();
+        assert_eq!(taken, [32_768, 32_769, 32_770]);
+        host.release(Protocol::Tcp, 32_769);
+        host.forget_last_port();
+        assert_eq!(host.publish_dynamic(mapping(1)), Ok(32_769));
+        assert_eq!(host.publish_dynamic(mapping(3)), Ok(32_771));
+    }
+
+    #[test]
     fn a_fixed_port_conflicts_and_names_its_holder() {
         let mut host = DockerHost::new(&DockerSettings::default());
         assert_eq!(host.publish_fixed(8_080, mapping(0)), Ok(8_080));
@@ -158,9 +177,9 @@ mod tests {
     #[test]
     fn private_addresses_are_the_lowest_free() {
         let mut host = DockerHost::new(&DockerSettings::default());
-        let first = host.allocate_address().unwrap();
+        let first = host.allocate_address(None).unwrap();
         assert_eq!(first.to_string(), "172.17.0.2");
         host.release_address(first);
-        assert_eq!(host.allocate_address(), Some(first));
+        assert_eq!(host.allocate_address(None), Some(first));
     }
 }

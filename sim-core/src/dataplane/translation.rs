@@ -42,21 +42,29 @@ pub enum Way {
     PublishedBehindBalancer,
     /// Nowhere: the client's own node, or a load balancer, drops what comes.
     Dropped,
-    /// To a port published on the client's own host: docker-proxy relays, nothing is rewritten (A20).
+    /// To a port published on the client's own host, from a container or over loopback: docker-proxy relays, nothing is
+    /// rewritten (A20).
     PublishedOnOwnHost,
+    /// From a container to a port that another container of its host publishes, without docker-proxy (A22).
+    PublishedHairpin,
+    /// The same from the container that publishes it, or from the host itself: masqueraded, too.
+    PublishedHairpinHidden,
 }
 
 /// Translations on the way there; the way back undoes them. DNAT and SNAT each count one.
 pub const fn translations(way: Way) -> u8 {
     match way {
         Way::Direct | Way::Unowned | Way::PublishedOnOwnHost | Way::Dropped => 0,
-        Way::PodToNode | Way::ClusterIpFromPod | Way::NodePortKept | Way::PublishedFromNode => 1,
+        Way::PodToNode | Way::ClusterIpFromPod | Way::NodePortKept | Way::PublishedFromNode | Way::PublishedHairpin => {
+            1
+        }
         Way::ClusterIpToItself
         | Way::ClusterIpFromNode
         | Way::NodePort
         | Way::NodePortKeptFromPod
         | Way::NodePortKeptBehindBalancer
         | Way::PublishedFromContainer
+        | Way::PublishedHairpinHidden
         | Way::PublishedBehindBalancer => 2,
         Way::NodePortFromPod | Way::NodePortBehindBalancer => 3,
     }
@@ -190,6 +198,9 @@ pub fn passages(flow: &Flow) -> Passages {
 fn source_address(flow: &Flow) -> IpAddr {
     let own_pod = flow.server.node == flow.client.node && flow.dialled == flow.target && flow.way == Way::Direct;
     let to_bridge = own_pod && flow.dialled.ip() != flow.client.address;
+    if flow.dialled.ip().is_loopback() {
+        return flow.dialled.ip();
+    }
     flow.pod.unwrap_or(if to_bridge || flow.way == Way::Unowned { flow.client.bridge } else { flow.client.address })
 }
 
@@ -207,6 +218,8 @@ fn at_client(flow: &Flow, packet: &mut Packet) -> Passage {
         | Way::PublishedFromNode
         | Way::PublishedBehindBalancer
         | Way::PublishedOnOwnHost
+        | Way::PublishedHairpin
+        | Way::PublishedHairpinHidden
         | Way::Dropped => {}
         Way::PodToNode | Way::NodePortFromPod | Way::NodePortKeptFromPod => {
             let hidden = SocketAddr::new(flow.client.address, port);
@@ -250,6 +263,12 @@ fn at_server(flow: &Flow, packet: &mut Packet) -> Passage {
     match flow.way {
         Way::PublishedFromContainer | Way::PublishedFromNode | Way::PublishedBehindBalancer => {
             packet.rewrite(&mut passage, Rule::DockerDnat, Part::Destination, flow.target);
+        }
+        Way::PublishedHairpin => packet.rewrite(&mut passage, Rule::DockerDnat, Part::Destination, flow.target),
+        Way::PublishedHairpinHidden => {
+            packet.rewrite(&mut passage, Rule::DockerDnat, Part::Destination, flow.target);
+            let hidden = SocketAddr::new(flow.server.bridge, packet.source.port());
+            packet.rewrite(&mut passage, Rule::DockerMasquerade, Part::Source, hidden);
         }
         Way::PublishedOnOwnHost => {
             let proxy = SocketAddr::new(flow.server.bridge, flow.drawn[2]);
@@ -376,6 +395,12 @@ mod tests {
         let own = "192.168.0.21:8080";
         assert_eq!(to(Way::PublishedOnOwnHost, false, container, own, 1), ("172.17.0.1:3333".into(), [1, 0, 1]));
         assert_eq!(to(Way::PublishedFromNode, false, None, own, 1), ("192.168.0.21:40000".into(), [1, 0, 0]));
+        assert_eq!(
+            to(Way::PublishedOnOwnHost, false, None, "127.0.0.1:8080", 1),
+            ("172.17.0.1:3333".into(), [1, 0, 1])
+        );
+        assert_eq!(to(Way::PublishedHairpin, false, container, own, 1), ("172.17.0.5:40000".into(), [1, 0, 0]));
+        assert_eq!(to(Way::PublishedHairpinHidden, false, container, own, 1), ("172.17.0.1:40000".into(), [1, 0, 0]));
         assert_eq!(to(Way::Unowned, false, container, "172.17.0.9:80", 1), ("172.17.0.5:40000".into(), [0, 0, 0]));
         assert_eq!(to(Way::Unowned, false, None, "172.17.0.9:80", 1), ("172.17.0.1:40000".into(), [1, 0, 0]));
         assert_eq!(to(Way::Direct, false, Some("172.17.0.2"), "172.17.0.2:80", 1), ("172.17.0.2:40000".into(), [0; 3]));
@@ -396,6 +421,8 @@ mod tests {
             Way::NodePortKeptFromPod,
             Way::PublishedFromContainer,
             Way::PublishedFromNode,
+            Way::PublishedHairpin,
+            Way::PublishedHairpinHidden,
         ] {
             let fronted =
                 [Way::NodePort, Way::NodePortFromPod, Way::NodePortKept, Way::NodePortKeptFromPod].contains(&way);

@@ -5,6 +5,8 @@ mod api_outage;
 mod container_hang;
 mod container_kill;
 mod control_plane_partition;
+mod docker_daemon_kill;
+mod docker_daemon_restart;
 mod kube_proxy_stall;
 mod link_down;
 mod link_flap;
@@ -94,6 +96,13 @@ pub enum Impairment {
     ApiOutage,
     /// The service registry answers nobody and checks nothing.
     RegistryOutage,
+    /// The Docker daemon of a host does not run.
+    DockerDaemon {
+        /// The host.
+        node: Victim,
+        /// It is stopped in order and stops its containers first, unless `live-restore`; else it is killed.
+        stops_containers: bool,
+    },
 }
 
 /// Which of the two directions between a first and a second end.
@@ -163,7 +172,7 @@ impl Impairment {
             | Self::NodeHang(victim)
             | Self::ContainerHang(victim)
             | Self::ControlPlanePartition(victim) => Some(*victim),
-            Self::SlowNode { node, .. } => Some(*node),
+            Self::SlowNode { node, .. } | Self::DockerDaemon { node, .. } => Some(*node),
             Self::PacketLoss { link, .. } | Self::LinkFlap { link, .. } => Some(*link),
             Self::Partition { .. } | Self::ApiOutage | Self::RegistryOutage => None,
         }
@@ -208,4 +217,6 @@ pub const FAULTS: &[Spec<FaultKind>] = &[
     api_outage::SPEC,
     registry_outage::SPEC,
     container_hang::SPEC,
+    docker_daemon_kill::SPEC,
+    docker_daemon_restart::SPEC,
 ];

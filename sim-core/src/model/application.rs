@@ -233,6 +233,9 @@ pub struct Workload {
     pub placement: Vec<NodeId>,
     /// Host ports under port mapping.
     pub publish: Vec<Publish>,
+    /// User-defined networks of Docker's that its containers are in, by number, the first one's address first; without any
+    /// they are on `docker0`.
+    pub networks: Vec<u16>,
     /// How its processes behave.
     pub behaviour: Behaviour,
     /// What a worker does between serving a request and answering it, in order.

@@ -157,6 +157,12 @@ pub struct DockerSettings {
     pub restart_back_off_max: SimDuration,
     /// A run this long resets the wait (A25: 10 s).
     pub restart_back_off_reset: SimDuration,
+    /// `userland-proxy`: docker-proxy serves what DNAT does not; without it the bridge is in hairpin mode (A20, A22: true).
+    pub userland_proxy: bool,
+    /// User-defined networks, by number (A1).
+    pub networks: Vec<DockerNetwork>,
+    /// `live-restore`: containers run on while the daemon is away (Docker's documentation: false).
+    pub live_restore: bool,
 }
 
 impl Default for DockerSettings {
@@ -167,7 +173,36 @@ impl Default for DockerSettings {
             restart_back_off_initial: SimDuration::from_millis(100),
             restart_back_off_max: SimDuration::from_secs(60),
             restart_back_off_reset: SimDuration::from_secs(10),
+            userland_proxy: true,
+            networks: Vec::new(),
+            live_restore: false,
         }
+    }
+}
+
+/// A user-defined bridge network, with the same subnet on every host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DockerNetwork {
+    /// Its name.
+    pub name: String,
+    /// Its subnet.
+    pub subnet: Subnet,
+}
+
+impl DockerSettings {
+    /// The subnet of a network by number; of `docker0` without one.
+    pub fn subnet(&self, network: Option<u16>) -> Subnet {
+        network.map_or(self.bridge_subnet, |network| self.networks[usize::from(network)].subnet)
+    }
+
+    /// The subnet that holds an address, with the number of its network, which `docker0` has none of.
+    pub fn holding(&self, address: std::net::IpAddr) -> Option<(Option<u16>, Subnet)> {
+        if self.bridge_subnet.holds(address) {
+            return Some((None, self.bridge_subnet));
+        }
+        let networks = self.networks.iter().zip(0_u16..);
+        let found = networks.into_iter().find(|(network, _)| network.subnet.holds(address));
+        found.map(|(network, number)| (Some(number), network.subnet))
     }
 }
 
@@ -240,6 +275,8 @@ pub enum Discovery {
     PodIp,
     /// Clients dial the Service's clusterIP.
     Service,
+    /// Containers ask the DNS that each Docker daemon has for its own user-defined networks (A29).
+    EmbeddedDns,
 }
 
 impl Discovery {
@@ -249,7 +286,11 @@ impl Discovery {
             Self::Registry(registry) | Self::FrontProxy(FrontProxies { registry: Some(registry), .. }) => {
                 Some(registry)
             }
-            Self::FrontProxy(FrontProxies { registry: None, .. }) | Self::Static | Self::PodIp | Self::Service => None,
+            Self::FrontProxy(FrontProxies { registry: None, .. })
+            | Self::Static
+            | Self::PodIp
+            | Self::Service
+            | Self::EmbeddedDns => None,
         }
     }
 
@@ -259,6 +300,7 @@ impl Discovery {
             Self::Static => "static",
             Self::Registry(_) => "registry",
             Self::FrontProxy(_) => "front-proxy",
+            Self::EmbeddedDns => "embedded-dns",
             Self::PodIp => "podIP",
             Self::Service => "service",
         }

@@ -137,13 +137,10 @@ impl World {
         let state = &self.clients[client as usize];
         let outside = self.is_outside(client);
         let own_bridge = !outside && self.bridge(state.node) == Some(address);
-        let host = if own_bridge { Some(state.node) } else { self.node_at(address) };
+        let own = own_bridge || address.is_loopback();
+        let host = if own { Some(state.node) } else { self.node_at(address) };
         if let Some(host) = host {
-            let way = match state.pod {
-                Some(_) if state.node == host => Way::PublishedOnOwnHost,
-                Some(_) => Way::PublishedFromContainer,
-                None => Way::PublishedFromNode,
-            };
+            let way = self.way_to_published(state, host, dialled);
             let (target, because) = (dialled, 0);
             let dial = Dial {
                 dialled,
@@ -158,10 +155,10 @@ impl World {
             };
             return Resolution::Dial(dial);
         }
-        if outside || !self.model.docker.bridge_subnet.holds(address) {
+        if outside || self.model.docker.holding(address).is_none() {
             return NO_ROUTE;
         }
-        Resolution::Dial(self.dial_private(state.node, dialled, 0, 0))
+        Resolution::Dial(self.dial_private(state, dialled, 0, 0))
     }
 
     /// What a SYN finds at an address of a node that no pod has: a closed port of the node, or nobody; at one of no node,
@@ -197,7 +194,8 @@ impl World {
         let edge = self.model.graph().paths[source as usize].edge;
         let client = self.clients.iter().find(|client| client.edge == edge && client.alive)?;
         let docker = self.model.address_model == AddressModelKind::PortMapping;
-        let host = self.node_at(address).or((self.bridge(client.node) == Some(address)).then_some(client.node));
+        let own = self.bridge(client.node) == Some(address) || address.is_loopback();
+        let host = self.node_at(address).or(own.then_some(client.node));
         let pod = match host {
             Some(host) => self.nodes[host.index()].docker.mapping(Protocol::Tcp, port).map(|mapping| mapping.pod),
             None if docker => self.pod_at(client.node, address),
@@ -264,9 +262,7 @@ impl World {
 
     /// The pod of a node that has an address now.
     pub(super) fn pod_at(&self, node: NodeId, address: IpAddr) -> Option<PodId> {
-        let here = |pod: &super::state::Pod| {
-            pod.node == Some(node) && pod.address == Some(address) && pod.state != PodState::Gone
-        };
+        let here = |pod: &super::state::Pod| pod.node == Some(node) && pod.has(address) && pod.state != PodState::Gone;
         self.pods.iter().position(here).map(PodId::from_index)
     }
 }

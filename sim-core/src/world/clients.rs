@@ -34,6 +34,8 @@ pub(super) enum Knowledge {
     Registry(ServicePortId),
     /// A list that each lookup of a name brings.
     Named(ServicePortId),
+    /// The same from the DNS of the client's own host.
+    Embedded(ServicePortId),
 }
 
 impl World {
@@ -170,7 +172,7 @@ impl World {
                 self.configure(index, Arc::from([]), 1, 0, (cause, 0));
             }
             // It was given one name.
-            Knowledge::Named(_) => self.configure(index, Arc::from([]), 1, 0, (cause, 0)),
+            Knowledge::Named(_) | Knowledge::Embedded(_) => self.configure(index, Arc::from([]), 1, 0, (cause, 0)),
             Knowledge::LoadBalancer(port) => {
                 self.serve_from_every_front();
                 self.start_load_balancer(index, port, cause);
@@ -213,14 +215,20 @@ impl World {
             (Discovery::Service, _) if self.is_headless(Target::Service(port)) => Knowledge::Named(port),
             (Discovery::Service, _) if !outside => Knowledge::ClusterIp(port),
             (_, AddressModelKind::FlatPodIp) if outside => Knowledge::NodePorts,
+            (Discovery::EmbeddedDns, _) if named => Knowledge::Embedded(port),
             (Discovery::Registry(_), _) if named => Knowledge::Named(port),
             (Discovery::Registry(_), _) => Knowledge::Registry(port),
             (Discovery::FrontProxy(proxies), _) if proxies.registry.is_some() && self.follows_registry(edge) => {
                 Knowledge::Registry(port)
             }
-            (Discovery::Static | Discovery::FrontProxy(_) | Discovery::PodIp | Discovery::Service, _) => {
-                Knowledge::Fixed
-            }
+            (
+                Discovery::Static
+                | Discovery::FrontProxy(_)
+                | Discovery::PodIp
+                | Discovery::Service
+                | Discovery::EmbeddedDns,
+                _,
+            ) => Knowledge::Fixed,
         }
     }
 

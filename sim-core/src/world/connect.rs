@@ -7,7 +7,7 @@ use super::World;
 use super::choices::new_balancer;
 use super::node_rules::Choice;
 use super::path_draws::Purpose;
-use super::traffic::{Aim, ClientEnd, Connection, Exchange, ServerEnd};
+use super::traffic::{Aim, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
 use crate::control::versions::Backend;
 use crate::dataplane::ephemeral_ports::EphemeralPorts;
 use crate::dataplane::translation::{Way, translations};
@@ -256,14 +256,10 @@ impl World {
         let Backend { pod, address, port } = backend;
         let host = self.pods[pod.index()].node.expect("a dialled container has a host");
         if address != self.model.topology.node(host).address {
-            return self.dial_private(client.node, (address, port), self.pods[pod.index()].record, because);
+            return self.dial_private(client, (address, port), self.pods[pod.index()].record, because);
         }
-        let way = match client.client {
-            Client::Pod(_) if client.node == host => Way::PublishedOnOwnHost,
-            Client::Pod(_) => Way::PublishedFromContainer,
-            Client::Node(_) | Client::None => Way::PublishedFromNode,
-        };
         let dialled = (address, port);
+        let way = self.way_to_published(client, host, dialled);
         Dial {
             dialled,
             target: dialled,
@@ -281,19 +277,30 @@ impl World {
     /// that explains why the container it was meant for is not here.
     pub(super) fn dial_private(
         &self,
-        node: NodeId,
+        client: &ClientState,
         (address, port): (IpAddr, u16),
         meant: RecordId,
         because: RecordId,
     ) -> Dial {
-        let local = self.pods.iter().position(|pod| {
-            pod.node == Some(node) && pod.address == Some(address) && pod.state != super::state::PodState::Gone
-        });
+        let node = client.node;
+        if self.is_isolated(client, address) {
+            return dial_into_nothing(node, (address, port), Way::Dropped, because);
+        }
+        let local = self.pod_at(node, address);
         let unowned = local.is_none().then_some(meant);
         let way = if unowned.is_some() { Way::Unowned } else { Way::Direct };
-        let pod = local.map(PodId::from_index);
         let dialled = (address, port);
-        Dial { dialled, target: dialled, pod, server_node: node, via: None, way, because, unowned, undecided: false }
+        Dial {
+            dialled,
+            target: dialled,
+            pod: local,
+            server_node: node,
+            via: None,
+            way,
+            because,
+            unowned,
+            undecided: false,
+        }
     }
 
     /// Opens the connection: a local port, the record, the first SYN.

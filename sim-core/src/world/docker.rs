@@ -13,14 +13,10 @@ impl World {
     /// Gives a container its private address and its host ports; false when it does not start (A15).
     pub(super) fn publish_container(&mut self, pod: PodId) -> bool {
         let node = self.pods[pod.index()].node.expect("a starting container has a host");
-        if self.pods[pod.index()].address.is_none() {
-            let Some(address) = self.nodes[node.index()].docker.allocate_address() else {
-                self.stays_pending(pod, PendingReason::NoAddress);
-                return false;
-            };
-            self.pods[pod.index()].address = Some(address);
-            let cause = self.pods[pod.index()].record;
-            self.journal.write(self.agenda.now(), cause, 0, Body::AddressAssigned { pod, address });
+        if self.pods[pod.index()].address.is_none() && !self.join_networks(pod, node) {
+            self.give_back_addresses(pod);
+            self.stays_pending(pod, PendingReason::NoAddress);
+            return false;
         }
         let wanted = self.model.workload(self.pods[pod.index()].workload).publish.clone();
         for publish in wanted {
@@ -42,6 +38,34 @@ impl World {
             }
         }
         true
+    }
+
+    /// Gives a container an address in each of its networks; false when one has none left.
+    fn join_networks(&mut self, pod: PodId, node: NodeId) -> bool {
+        let networks = &self.model.workload(self.pods[pod.index()].workload).networks;
+        let wanted: Vec<Option<u16>> =
+            if networks.is_empty() { vec![None] } else { networks.iter().copied().map(Some).collect() };
+        for network in wanted {
+            let Some(address) = self.nodes[node.index()].docker.allocate_address(network) else { return false };
+            let state = &mut self.pods[pod.index()];
+            match state.address {
+                None => state.address = Some(address),
+                Some(_) => state.more_addresses.push(address),
+            }
+            let cause = state.record;
+            self.journal.write(self.agenda.now(), cause, 0, Body::AddressAssigned { pod, address });
+        }
+        true
+    }
+
+    /// Gives the private addresses of a container back.
+    pub(super) fn give_back_addresses(&mut self, pod: PodId) {
+        let state = &mut self.pods[pod.index()];
+        let all: Vec<_> = state.address.take().into_iter().chain(std::mem::take(&mut state.more_addresses)).collect();
+        let Some(node) = state.node else { return };
+        for address in all {
+            self.nodes[node.index()].docker.release_address(address);
+        }
     }
 
     fn port_published(&mut self, pod: PodId, node: NodeId, port: HostedPort) {
@@ -67,9 +91,7 @@ impl World {
             }
         };
         self.release_host_ports(pod, record);
-        if let Some(address) = self.pods[pod.index()].address.take() {
-            self.nodes[node.index()].docker.release_address(address);
-        }
+        self.give_back_addresses(pod);
         let state = &mut self.pods[pod.index()];
         state.state = PodState::Pending;
         state.record = record;
@@ -91,12 +113,17 @@ impl World {
         self.watch_failures(pod, cause, false);
         self.become_unready(pod, cause);
         let node = self.pods[pod.index()].node.expect("a container has a host");
-        self.release_host_ports(pod, cause);
-        if let Some(address) = self.pods[pod.index()].address.take() {
-            self.nodes[node.index()].docker.release_address(address);
+        // Without a daemon the container's network stays as it is, and its kernel refuses.
+        let seen = self.daemon_out(node).is_none();
+        if seen {
+            self.release_host_ports(pod, cause);
+            self.give_back_addresses(pod);
         }
         if self.pods[pod.index()].stopping {
             return self.has_stopped(pod);
+        }
+        if !seen {
+            return;
         }
         let now = self.agenda.now();
         let state = &mut self.pods[pod.index()];

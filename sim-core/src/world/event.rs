@@ -110,6 +110,8 @@ pub(super) enum Timer {
     ClientFin { connection: u32 },
     /// The server sends its FIN again.
     ServerFin { connection: u32 },
+    /// docker-proxy's kernel sends the SYN of its own connection again.
+    ProxySyn { connection: u32 },
     /// The client sends a request again.
     RequestData { exchange: u32 },
     /// The server sends a response again.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::World;
+use super::docker_daemon::Daemon;
 use super::event::Event;
 use super::faults::Struck;
 use super::hangs::Hang;
@@ -61,6 +62,8 @@ pub(super) struct NodeTrouble {
     pub speed_record: RecordId,
     /// Faults that part it from the control plane alone.
     pub parted_by: u32,
+    /// Its Docker daemon.
+    pub daemon: Daemon,
 }
 
 impl Impairments {
@@ -100,6 +103,9 @@ impl World {
             (Impairment::Partition { a, b, way }, _) => self.part(fault, a, b, *way, record),
             (Impairment::ApiOutage, _) => self.lose_api(record),
             (Impairment::RegistryOutage, _) => self.lose_registry(),
+            (Impairment::DockerDaemon { stops_containers, .. }, Some(Struck::Node(node))) => {
+                self.stop_daemon(node, *stops_containers, record);
+            }
             // Its role has no holder now.
             (_, None) => {}
             (_, Some(_)) => unreachable!("a fault's victim is of the kind that its impairment asks for"),
@@ -119,6 +125,7 @@ impl World {
             (Impairment::Partition { .. }, _) => self.join(fault, record),
             (Impairment::ApiOutage, _) => self.regain_api(record),
             (Impairment::RegistryOutage, _) => self.regain_registry(record),
+            (Impairment::DockerDaemon { .. }, Some(Struck::Node(node))) => self.start_daemon(node, record),
             (_, None) => {}
             (_, Some(_)) => unreachable!("a fault's victim is of the kind that its impairment asks for"),
         }

@@ -161,6 +161,8 @@ impl World {
             | Way::PublishedFromContainer
             | Way::PublishedFromNode
             | Way::PublishedBehindBalancer
+            | Way::PublishedHairpin
+            | Way::PublishedHairpinHidden
             | Way::PublishedOnOwnHost => return None,
         };
         let port = self.dialled_service_port(source).filter(|port| self.is_balanced_by_ipvs(*port))?;

@@ -32,10 +32,17 @@ impl World {
         let Some(mapping) = self.nodes[node.index()].docker.mapping(protocol, port) else {
             return Listener::Refuses(self.released_ports.get(&(node, port)).copied().unwrap_or(0));
         };
-        if self.is_running(mapping.pod) {
-            Listener::Listens(mapping.pod)
-        } else {
-            Listener::Refuses(self.pods[mapping.pod.index()].record)
+        let state = &self.pods[mapping.pod.index()];
+        match state.state {
+            PodState::Running => Listener::Listens(mapping.pod),
+            // It was removed while no daemon ran that would have taken its rule away: nobody answers ARP.
+            PodState::Gone => Listener::NoHost(state.record),
+            PodState::Pending
+            | PodState::Bound
+            | PodState::Starting
+            | PodState::Draining
+            | PodState::Waiting
+            | PodState::Lost => Listener::Refuses(state.record),
         }
     }
 
@@ -44,7 +51,7 @@ impl World {
     fn at_pod_address(&self, meant: PodId, connection: u32) -> Listener {
         let state = &self.pods[meant.index()];
         let target = self.connections[connection].target;
-        if has_sandbox(state.state) && state.address == Some(target) {
+        if has_sandbox(state.state) && state.has(target) {
             return self.in_sandbox(meant, connection);
         }
         let home = self.connections[connection].server_node;

@@ -15,6 +15,9 @@ mod daemons;
 mod degraded;
 mod direction;
 mod docker;
+mod docker_daemon;
+mod docker_networks;
+mod docker_proxy;
 mod endpoints;
 mod event;
 mod evictions;
@@ -312,6 +315,7 @@ impl World {
             Timer::SynAck { connection } => self.syn_ack_timer(connection),
             Timer::ClientFin { connection } => self.client_fin_timer(connection),
             Timer::ServerFin { connection } => self.server_fin_timer(connection),
+            Timer::ProxySyn { connection } => self.proxy_syn_timer(connection),
             Timer::RequestData { exchange } => self.request_data_timer(exchange),
             Timer::ResponseData { exchange } => self.response_data_timer(exchange),
             Timer::ConnectDeadline { connection } => self.connect_deadline(connection),

@@ -63,9 +63,7 @@ impl World {
         let state = &self.clients[client as usize];
         let lookup = self.model.graph().edges[state.edge as usize].call.lookup;
         let queries = lookup.expect("only clients with a name look one up").queries;
-        // Resolvers answer from what they know, whether the API is there or not.
-        let silent = self.nodes[state.node.index()].silent;
-        let unanswered = silent.filter(|_| !self.reaches_control_plane(state.node));
+        let unanswered = self.name_server_out(state.node);
         let settings = &self.model.dns;
         let wait = if unanswered.is_some() { settings.timeout } else { settings.query_time * u64::from(queries) };
         let time = self.agenda.now().saturating_add(wait);
@@ -127,6 +125,16 @@ impl World {
                     self.configure(client as usize, list, addresses, version, (cause, because));
                 }
                 (addresses, because)
+            }
+            Knowledge::Embedded(port) => {
+                let list = self.embedded_answer(client, port);
+                let addresses = count(&list);
+                let state = &self.clients[client as usize];
+                if state.list != list {
+                    let cause = state.names.cause;
+                    self.configure(client as usize, list, addresses, 0, (cause, 0));
+                }
+                (addresses, 0)
             }
             Knowledge::OneAddress
             | Knowledge::NodePorts

@@ -55,6 +55,7 @@ impl World {
         self.nodes[node.index()].power_record = record;
         self.targets_move(record);
         self.nodes[node.index()].docker = DockerHost::new(&self.model.docker);
+        self.daemon_boots(node);
         if self.is_in_contact(node) {
             self.reset_proxy(node);
             self.be_heard(node, record);
@@ -71,6 +72,7 @@ impl World {
             return;
         }
         let node = self.pods[pod.index()].node.expect("a lost pod has a node");
+        self.pods[pod.index()].more_addresses.clear();
         // The new sandbox gets a new address; a Docker daemon has forgotten the old one with its boot.
         if let Some(address) = self.pods[pod.index()].address.take()
             && self.model.address_model == AddressModelKind::FlatPodIp

@@ -53,6 +53,7 @@ impl World {
             pulling: false,
             node: None,
             address: None,
+            more_addresses: Vec::new(),
             host_ports: Vec::new(),
             state: PodState::Pending,
             ready: false,
@@ -136,7 +137,8 @@ impl World {
     /// Binds a pod to a node, whose kubelet or daemon starts it.
     pub(super) fn bind(&mut self, pod: PodId, node: NodeId) {
         self.assign_node(pod, node);
-        if self.nodes[node.index()].up && self.nodes[node.index()].silent.is_none() {
+        let state = &self.nodes[node.index()];
+        if state.up && state.silent.is_none() && self.daemon_out(node).is_none() {
             self.start_pod(pod);
         } else {
             self.pods[pod.index()].state = PodState::Bound;
@@ -318,7 +320,7 @@ impl World {
         }
     }
 
-    fn cancel_life(&mut self, pod: PodId) {
+    pub(super) fn cancel_life(&mut self, pod: PodId) {
         if let Some(event) = self.pods[pod.index()].life_event.take() {
             self.agenda.cancel(event);
         }

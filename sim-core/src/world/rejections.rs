@@ -98,7 +98,9 @@ impl World {
             | Way::PublishedFromNode
             | Way::NodePortBehindBalancer
             | Way::PublishedBehindBalancer
-            | Way::PublishedOnOwnHost => false,
+            | Way::PublishedOnOwnHost
+            | Way::PublishedHairpin
+            | Way::PublishedHairpinHidden => false,
         };
         let address =
             if hidden { self.model.topology.node(client_node).address } else { self.clients[client as usize].address };

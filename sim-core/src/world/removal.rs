@@ -54,11 +54,16 @@ impl World {
 
     fn release_addresses(&mut self, pod: PodId, cause: RecordId) {
         let Some(node) = self.pods[pod.index()].node else { return };
+        if self.daemon_out(node).is_some() {
+            // The rules and the address stay taken until a daemon starts that clears them away.
+            return;
+        }
         self.release_host_ports(pod, cause);
-        let Some(address) = self.pods[pod.index()].address.take() else { return };
-        match self.model.address_model {
-            AddressModelKind::FlatPodIp => self.flat.release_pod(node, address),
-            AddressModelKind::PortMapping => self.nodes[node.index()].docker.release_address(address),
+        if self.model.address_model == AddressModelKind::PortMapping {
+            return self.give_back_addresses(pod);
+        }
+        if let Some(address) = self.pods[pod.index()].address.take() {
+            self.flat.release_pod(node, address);
         }
     }
 

@@ -64,7 +64,9 @@ impl World {
                 let attempt = self.connections[connection].server_attempt;
                 return self.send(node, connection, SegmentKind::SynAck, attempt, TO_CLIENT);
             }
-            ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => return,
+            ServerEnd::Relayed | ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => {
+                return;
+            }
         }
         let way = self.connections[connection].way;
         if way == Way::Dropped {
@@ -76,13 +78,23 @@ impl World {
         if let Err((reason, because)) = self.track(connection, Place::Server) {
             return self.drop_here(packet, reason, because);
         }
+        if self.connections[connection].way == Way::PublishedOnOwnHost {
+            return self.proxy_takes_syn(node, packet);
+        }
         match self.listener(node, connection) {
             Listener::Listens(pod) => self.take_syn(pod, packet),
             Listener::Refuses(because) => {
                 self.connections[connection].because = because;
                 self.send(node, connection, SegmentKind::Reset, 0, TO_CLIENT);
             }
-            Listener::NoHost(because) => self.miss_pod(node, connection, because),
+            Listener::NoHost(because) => {
+                let published = self.model.address_model == AddressModelKind::PortMapping;
+                if published && packet.attempt == 0 {
+                    // A rule whose container is gone rewrites all the same.
+                    self.tell_server(connection);
+                }
+                self.miss_pod(node, connection, because);
+            }
             Listener::Silent(because) => {
                 self.drop_here(packet, DropReason::NoHost, because);
             }
@@ -95,14 +107,19 @@ impl World {
         if self.is_accept_queue_full(pod) {
             return self.drop_here(packet, DropReason::BacklogFull, self.hang_record(pod));
         }
+        self.answer_syn(pod, connection);
+        self.tell_server(connection);
+        self.send_syn_ack(connection);
+    }
+
+    /// The server's kernel keeps a half-open connection from now on.
+    pub(super) fn answer_syn(&mut self, pod: PodId, connection: u32) {
         let now = self.agenda.now();
         let state = &mut self.connections[connection];
         state.pod = Some(pod);
         state.server_end = ServerEnd::SynReceived;
         state.server_attempt = 0;
         state.server_sent = now;
-        self.tell_server(connection);
-        self.send_syn_ack(connection);
     }
 
     /// The accept queue takes `backlog + 1` connections (linux-kernel section 9).
@@ -111,7 +128,7 @@ impl World {
         state.server.unaccepted > self.model.workload(state.workload).behaviour.backlog
     }
 
-    fn send_syn_ack(&mut self, connection: u32) {
+    pub(super) fn send_syn_ack(&mut self, connection: u32) {
         self.disarm_server(connection);
         let state = &self.connections[connection];
         let (node, attempt) = (state.server_node, state.server_attempt);
@@ -137,7 +154,8 @@ impl World {
             return;
         }
         let pod = self.connections[connection].pod.expect("a handshake is made with a pod");
-        if self.is_accept_queue_full(pod) {
+        let proxied = self.connections[connection].way == Way::PublishedOnOwnHost;
+        if !proxied && self.is_accept_queue_full(pod) {
             // No room: the kernel drops the ACK, and the SYN-ACK's timer tries again.
             return;
         }
@@ -148,7 +166,15 @@ impl World {
             state.base_timeout = retransmission::base_timeout(now.since(state.server_sent));
         }
         state.established = now;
-        state.server_end = ServerEnd::Queued;
+        if proxied {
+            return self.proxy_accepts(connection);
+        }
+        self.enter_accept_queue(pod, connection);
+    }
+
+    /// An established connection waits for a worker.
+    pub(super) fn enter_accept_queue(&mut self, pod: PodId, connection: u32) {
+        self.connections[connection].server_end = ServerEnd::Queued;
         let server = &mut self.pods[pod.index()].server;
         server.queue.push_back(Waiting::Connection(connection));
         server.unaccepted += 1;
@@ -165,10 +191,14 @@ impl World {
         match self.connections[connection].server_end {
             ServerEnd::None | ServerEnd::Closed => return self.answer_without_socket(node, connection),
             ServerEnd::SynReceived => return,
-            ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => {}
+            ServerEnd::Relayed | ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => {
+            }
         }
         let first = self.exchanges[exchange].server_side == ServerSide::None;
-        let takes = matches!(self.connections[connection].server_end, ServerEnd::Queued | ServerEnd::Accepted);
+        let takes = matches!(
+            self.connections[connection].server_end,
+            ServerEnd::Relayed | ServerEnd::Queued | ServerEnd::Accepted
+        );
         self.send_of_exchange(exchange, SegmentKind::RequestAck, 0);
         if first && takes {
             self.take_request(connection, exchange);
@@ -185,7 +215,12 @@ impl World {
             ServerEnd::LastAck if !orphaned => self.send_server_fin(connection, SegmentKind::ServerFin),
             ServerEnd::Farewell if !orphaned => self.send_server_fin(connection, SegmentKind::EarlyFin),
             ServerEnd::LastAck | ServerEnd::Farewell => self.close_server(connection),
-            ServerEnd::None | ServerEnd::SynReceived | ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::Closed => {}
+            ServerEnd::None
+            | ServerEnd::SynReceived
+            | ServerEnd::Relayed
+            | ServerEnd::Queued
+            | ServerEnd::Accepted
+            | ServerEnd::Closed => {}
         }
     }
 
@@ -222,7 +257,7 @@ impl World {
                 self.begin_fin(connection, ServerEnd::LastAck, SegmentKind::ServerFin);
             }
             ServerEnd::None | ServerEnd::Closed => self.answer_without_socket(node, connection),
-            ServerEnd::Farewell => {
+            ServerEnd::Relayed | ServerEnd::Farewell => {
                 self.close_server(connection);
                 self.send(node, connection, SegmentKind::FinalAck, 0, TO_CLIENT);
             }
@@ -276,6 +311,7 @@ impl World {
         match self.connections[connection].server_end {
             ServerEnd::None | ServerEnd::Closed => self.answer_without_socket(node, connection),
             ServerEnd::SynReceived
+            | ServerEnd::Relayed
             | ServerEnd::Queued
             | ServerEnd::Accepted
             | ServerEnd::LastAck
@@ -293,7 +329,9 @@ impl World {
     pub(super) fn server_dies(&mut self, connection: u32, because: RecordId, silently: bool) {
         let Connection { server_end, server_node, working, .. } = self.connections[connection];
         let kernel_goes_on = matches!(server_end, ServerEnd::LastAck | ServerEnd::Farewell);
-        if matches!(server_end, ServerEnd::Closed | ServerEnd::None) || (kernel_goes_on && !silently) {
+        // docker-proxy finds out at its next SYN.
+        let goes_on = kernel_goes_on || server_end == ServerEnd::Relayed;
+        if matches!(server_end, ServerEnd::Closed | ServerEnd::None) || (goes_on && !silently) {
             return;
         }
         let answered = server_end == ServerEnd::Accepted && working == 0 && !self.connections[connection].reserved;

@@ -66,6 +66,13 @@ pub(super) struct NodeState {
     pub images: Images,
 }
 
+impl Pod {
+    /// Whether an address is one of its own.
+    pub(super) fn has(&self, address: IpAddr) -> bool {
+        self.address == Some(address) || self.more_addresses.contains(&address)
+    }
+}
+
 /// A link's health.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LinkState {
@@ -128,6 +135,8 @@ pub(super) struct Pod {
     pub pulling: bool,
     pub node: Option<NodeId>,
     pub address: Option<IpAddr>,
+    /// Its addresses in further networks of Docker's.
+    pub more_addresses: Vec<IpAddr>,
     /// What its host publishes of it.
     pub host_ports: Vec<HostedPort>,
     pub state: PodState,

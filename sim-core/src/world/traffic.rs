@@ -282,6 +282,8 @@ pub(super) enum ServerEnd {
     /// No SYN has been taken.
     None,
     SynReceived,
+    /// Established with docker-proxy, whose own connection does not stand yet.
+    Relayed,
     /// Established, in the accept queue.
     Queued,
     /// The processes have it.

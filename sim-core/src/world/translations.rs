@@ -40,7 +40,9 @@ impl World {
             | Way::PublishedFromContainer
             | Way::PublishedFromNode
             | Way::PublishedBehindBalancer
-            | Way::PublishedOnOwnHost => self.tell_list_choice(connection),
+            | Way::PublishedOnOwnHost
+            | Way::PublishedHairpin
+            | Way::PublishedHairpinHidden => self.tell_list_choice(connection),
             Way::PodToNode
             | Way::NodePort
             | Way::NodePortBehindBalancer
@@ -164,6 +166,13 @@ impl World {
             AddressModelKind::PortMapping => self.behind_mapping(state),
             AddressModelKind::FlatPodIp => SocketAddr::new(state.target, state.target_port),
         };
+        let mut server = self.stop(state.server_node);
+        if let (AddressModelKind::PortMapping, Some((_, subnet))) =
+            (self.model.address_model, self.model.docker.holding(target.ip()))
+        {
+            // The gateway of the network that the container is in.
+            server.bridge = subnet.nth(1);
+        }
         let flow = Flow {
             way: state.way,
             client: self.stop(state.client_node),
@@ -172,7 +181,7 @@ impl World {
             client_port: state.local_port,
             dialled: SocketAddr::new(state.address, state.port),
             front: state.via.map(|via| self.stop(via)),
-            server: self.stop(state.server_node),
+            server,
             target,
             drawn,
         };
@@ -195,8 +204,14 @@ impl World {
     /// The container behind the host port that a connection was sent to.
     fn behind_mapping(&self, state: &Connection) -> SocketAddr {
         let mapping = self.nodes[state.server_node.index()].docker.mapping(Protocol::Tcp, state.port);
-        let published =
-            matches!(state.way, Way::PublishedFromContainer | Way::PublishedFromNode | Way::PublishedOnOwnHost);
+        let published = matches!(
+            state.way,
+            Way::PublishedFromContainer
+                | Way::PublishedFromNode
+                | Way::PublishedOnOwnHost
+                | Way::PublishedHairpin
+                | Way::PublishedHairpinHidden
+        );
         let container = mapping.filter(|_| published).and_then(|mapping| {
             let address = self.pods[mapping.pod.index()].address?;
             Some(SocketAddr::new(address, mapping.container_port))

@@ -71,7 +71,7 @@ impl World {
             self.blame_hang(connection);
         }
         let state = &self.connections[connection];
-        if state.server_end == ServerEnd::Queued {
+        if matches!(state.server_end, ServerEnd::Relayed | ServerEnd::Queued) {
             // Whoever accepts the connection finds it.
             return;
         }

@@ -155,6 +155,7 @@ fn build(raw: &Raw<'_>, sink: &mut Sink) -> Option<DraftWorkload> {
         selector_place: raw.selector_place.clone(),
         node_name: pod.node_name.clone().map(|node| (raw.pod_place.at("nodeName"), node)),
         published: None,
+        networks: Vec::new(),
         owner: owner(raw.meta),
         pod_nodes: Vec::new(),
         made_up: false,
