@@ -280,6 +280,10 @@ pub struct TransportSettings {
     pub tcp_synack_retries: u32,
     /// `net.ipv4.tcp_retries2` (E6: 15).
     pub tcp_retries2: u32,
+    /// `initcwnd` of the route: packets that a sender may have on their way at first (RFC 6928, `TCP_INIT_CWND`: 10).
+    pub initcwnd: u32,
+    /// `net.ipv4.tcp_slow_start_after_idle` (on): idleness takes a window back to the initial one.
+    pub tcp_slow_start_after_idle: bool,
     /// `net.ipv4.ip_local_port_range` (E8: 32768-60999).
     pub ip_local_port_range: PortRange,
     /// `TCP_TIMEWAIT_LEN` (E8: 60 s).
@@ -318,6 +322,8 @@ impl Default for TransportSettings {
             tcp_syn_linear_timeouts: 4,
             tcp_synack_retries: 5,
             tcp_retries2: 15,
+            initcwnd: 10,
+            tcp_slow_start_after_idle: true,
             ip_local_port_range: PortRange { first: 32_768, last: 60_999 },
             time_wait: SimDuration::from_secs(60),
             loopback_latency: SimDuration::from_micros(15),

@@ -87,6 +87,8 @@ impl World {
             requests: Slab::new(),
             exchanges: Slab::new(),
             connections: Slab::new(),
+            flows: BTreeMap::new(),
+            parts: Slab::new(),
             frames: Slab::new(),
             ended_calls: VecDeque::new(),
             loose_exchanges: Vec::new(),
