@@ -17,6 +17,8 @@ mod faults_random;
 mod front;
 mod images;
 mod lab;
+#[path = "../support/manifests.rs"]
+mod manifests;
 mod names;
 mod probes;
 mod rollout;
@@ -24,5 +26,8 @@ mod services;
 mod stateful;
 mod termination;
 mod traffic;
+#[path = "../support/transfers.rs"]
+mod transfers;
 mod transport;
 mod vectors;
+mod windows;

@@ -1,10 +1,8 @@
 //! Messages of many windows without losses, against closed forms: exact, to the nanosecond.
 
 use sim_core::trace::words::SegmentKind;
-use sim_core::trace::{Body, Record};
 
-use crate::lab;
-use crate::transfers::{Transfer, time_of};
+use crate::transfers::{Transfer, sent, time_of};
 
 /// Payload of a full packet; one with headers, preamble and gap, and one without payload.
 const FULL: u64 = 1_448;
@@ -13,16 +11,11 @@ const BARE: u64 = 90;
 
 /// A response of so many full packets.
 fn response(packets: u64, latency: u64, mbps: Option<u64>) -> Transfer {
-    let more = String::new();
-    Transfer { request: FULL, response: packets * FULL, latency, mbps, queue: 100_000, more }
-}
-
-fn run(transfer: &Transfer) -> Vec<Record> {
-    lab::segments(&lab::text(&transfer.scenario()), "service")
+    Transfer { request: FULL, response: packets * FULL, latency, mbps, ..Transfer::default() }
 }
 
 fn time(transfer: &Transfer) -> u64 {
-    time_of(&run(transfer)).unwrap()
+    time_of(&transfer.run(), 0).unwrap()
 }
 
 #[test]
@@ -104,17 +97,13 @@ fn by_hand_a_thousand_packets_at_100_mbps_with_and_without_a_round_trip_to_speak
 
 #[test]
 fn every_packet_is_acknowledged_and_none_is_sent_twice() {
-    let records = run(&response(1_000, 1_000_000, Some(100)));
-    let count = |kind: SegmentKind| {
-        let sent = |record: &&Record| matches!(record.body, Body::SegmentSent { segment, .. } if segment == kind);
-        records.iter().filter(sent).count()
-    };
-    assert_eq!([SegmentKind::Data, SegmentKind::DataAck, SegmentKind::Response].map(count), [1_000, 1_000, 0]);
+    let records = response(1_000, 1_000_000, Some(100)).run();
+    let kinds = [SegmentKind::Data, SegmentKind::DataAck, SegmentKind::Response];
+    assert_eq!(kinds.map(|kind| sent(&records, kind)), [1_000, 1_000, 0]);
 }
 
 #[test]
 fn a_message_of_one_window_is_a_train_as_ever() {
-    let records = run(&response(10, 1_000_000, Some(100)));
-    let data = |record: &Record| matches!(record.body, Body::SegmentSent { segment: SegmentKind::Data, .. });
-    assert!(!records.iter().any(data));
+    let records = response(10, 1_000_000, Some(100)).run();
+    assert_eq!([SegmentKind::Data, SegmentKind::Response].map(|kind| sent(&records, kind)), [0, 1]);
 }

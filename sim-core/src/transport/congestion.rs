@@ -5,8 +5,6 @@ use crate::kernel::time::SimDuration;
 
 /// Largest window in packets: 5.9 MB, about what the default `tcp_rmem` (at most 6 MiB) lets a receiver take.
 const MOST: u32 = 4_096;
-/// Duplicate acknowledgements that mean a loss.
-pub(super) const DUPLICATES: u32 = 3;
 
 /// A window and its threshold, in packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,25 +53,9 @@ impl Window {
         }
     }
 
-    /// Fast retransmit: half of what was on its way, and the packets that the duplicates say have left the network.
+    /// Fast retransmit: half of what was on its way.
     pub fn halve(&mut self, in_flight: u32) {
         self.cut_threshold(in_flight);
-        self.size = (self.threshold + DUPLICATES).min(MOST);
-    }
-
-    /// Fast recovery: another packet has left the network.
-    pub fn inflate(&mut self) {
-        self.size = (self.size + 1).min(MOST);
-    }
-
-    /// Fast recovery: a partial acknowledgement of so many packets.
-    pub fn deflate(&mut self, packets: u32) {
-        self.size = self.size.saturating_sub(packets).max(1);
-        self.inflate();
-    }
-
-    /// Fast recovery is over.
-    pub fn recover(&mut self) {
         self.size = self.threshold;
         self.saved = 0;
     }
@@ -119,7 +101,6 @@ mod tests {
         window.acknowledged(10, 10);
         assert_eq!(window.size(), 20);
         window.halve(20);
-        window.recover();
         assert_eq!((window.size(), window.threshold()), (10, 10));
         for _ in 0..9 {
             window.acknowledged(1, 10);

@@ -17,7 +17,8 @@ impl RoundTrip {
     /// A packet and its acknowledgement took `sample`.
     pub fn measure(&mut self, sample: SimDuration) {
         if !self.measured {
-            *self = Self { smoothed: sample, deviation: SimDuration::from_nanos(sample.as_nanos() / 2), measured: true };
+            *self =
+                Self { smoothed: sample, deviation: SimDuration::from_nanos(sample.as_nanos() / 2), measured: true };
             return;
         }
         let mixed = |old: SimDuration, new: SimDuration, weight: u64| {

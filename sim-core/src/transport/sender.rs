@@ -1,10 +1,15 @@
 //! The sending end of a byte stream that is longer than its window: which packet is next, what duplicate and partial
 //! acknowledgements mean, what a timeout resends. NewReno (RFC 6582, its impatient variant) with limited transmit
-//! (RFC 3042), without SACK. Numbers packets from 0 over a connection's life; knows no time, no bytes and no network.
+//! (RFC 3042), without SACK. A duplicate says that one packet has left the network; where the RFC widens the window by it,
+//! it is taken off the packets in flight here, as Linux does, which lets the same packets go. Numbers packets from 0 over a
+//! connection's life; knows no time, no bytes and no network.
 
 use std::collections::VecDeque;
 
-use super::congestion::{DUPLICATES, Window};
+use super::congestion::Window;
+
+/// Duplicate acknowledgements that mean a loss.
+const DUPLICATES: u32 = 3;
 
 /// A packet that leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +46,8 @@ pub struct Sender {
     highest: u64,
     /// One past the last one there is.
     end: u64,
-    duplicates: u32,
+    /// Packets that have left the network, as duplicates say.
+    left: u32,
     /// What `highest` was at the last loss.
     recover: u64,
     recovering: bool,
@@ -62,7 +68,7 @@ impl Sender {
             next: 0,
             highest: 0,
             end: 0,
-            duplicates: 0,
+            left: 0,
             recover: 0,
             recovering: false,
             restarted: false,
@@ -98,8 +104,13 @@ impl Sender {
         self.first == self.end
     }
 
-    /// Packets sent, as far as the sender knows, and not acknowledged.
+    /// Packets in the network, as far as the sender knows: sent, not acknowledged, and not there as duplicates say.
     pub fn in_flight(&self) -> u32 {
+        self.open().saturating_sub(self.left)
+    }
+
+    /// Packets sent since the last timeout and not acknowledged.
+    fn open(&self) -> u32 {
         u32::try_from(self.next - self.first).unwrap_or(u32::MAX)
     }
 
@@ -108,16 +119,11 @@ impl Sender {
         if std::mem::take(&mut self.resend) {
             return Some(self.send(self.first));
         }
-        if self.next >= self.end || self.in_flight() >= self.window.size() + self.limited() {
+        if self.next >= self.end || self.in_flight() >= self.window.size() {
             return None;
         }
         self.next += 1;
         Some(self.send(self.next - 1))
-    }
-
-    /// Limited transmit: each of the first two duplicates lets another packet go.
-    fn limited(&self) -> u32 {
-        if self.recovering || !self.is_past_recovery() { 0 } else { self.duplicates.min(DUPLICATES - 1) }
     }
 
     /// Duplicates mean a new loss only once more than the last loss's packets have arrived (RFC 6582, section 3.2).
@@ -145,16 +151,15 @@ impl Sender {
         if upto < self.first || self.first == self.highest {
             return Meaning::Nothing;
         }
-        self.duplicates = self.duplicates.saturating_add(1);
-        if self.recovering {
-            self.window.inflate();
+        if !self.recovering && !self.is_past_recovery() {
             return Meaning::Nothing;
         }
-        if self.duplicates != DUPLICATES || !self.is_past_recovery() {
+        self.left = (self.left + 1).min(self.open());
+        if self.recovering || self.left != DUPLICATES {
             return Meaning::Nothing;
         }
         // What limited transmit has added does not count (RFC 5681, section 3.2).
-        self.window.halve(self.in_flight().min(self.window.size()));
+        self.window.halve(self.open().min(self.window.size()));
         self.recovering = true;
         self.restarted = false;
         self.recover = self.highest;
@@ -171,29 +176,29 @@ impl Sender {
         self.next = self.next.max(upto);
         let packets = u32::try_from(packets).unwrap_or(u32::MAX);
         if !self.recovering {
-            self.duplicates = 0;
+            self.left = 0;
             self.window.acknowledged(packets, before);
             return true;
         }
         if upto < self.recover {
-            self.window.deflate(packets);
+            // The lost packet is among them; the others had left before.
+            self.left = self.left.saturating_sub(packets - 1);
             self.resend = true;
             return !std::mem::replace(&mut self.restarted, true);
         }
-        self.window.recover();
         self.recovering = false;
-        self.duplicates = 0;
+        self.left = 0;
         true
     }
 
     /// The retransmission timer fires for the `first` or a further time without progress: all that is not acknowledged
     /// is to be sent again, from a window of one packet on; acknowledgements skip what has arrived.
     pub fn time_out(&mut self, first: bool) {
-        let in_flight = u32::try_from(self.highest - self.first).unwrap_or(u32::MAX);
-        self.window.time_out(in_flight.min(self.window.size()), first);
+        let sent = u32::try_from(self.highest - self.first).unwrap_or(u32::MAX);
+        self.window.time_out(sent.saturating_sub(self.left).min(self.window.size()), first);
         self.recovering = false;
         self.resend = false;
-        self.duplicates = 0;
+        self.left = 0;
         self.recover = self.highest;
         self.next = self.first;
     }
@@ -233,8 +238,8 @@ mod tests {
         assert_eq!((sender.acknowledge(0), leave(&mut sender)), (Meaning::Nothing, vec![10]));
         assert_eq!((sender.acknowledge(0), leave(&mut sender)), (Meaning::Nothing, vec![11]));
         assert_eq!((sender.acknowledge(0), leave(&mut sender)), (Meaning::Loss, vec![0]));
-        assert_eq!((sender.window().size(), sender.window().threshold()), (8, 5));
-        // Twelve are on their way: the window grows by one per duplicate, and the fifth one lets a packet go.
+        assert_eq!((sender.window().size(), sender.window().threshold()), (5, 5));
+        // Of twelve packets three have left, and five may stay on their way: the fifth duplicate from now lets one go.
         let sent: Vec<_> = (0..6).map(|_| (sender.acknowledge(0), leave(&mut sender)).1).collect();
         assert_eq!(sent, [vec![], vec![], vec![], vec![], vec![12], vec![13]]);
         assert_eq!(sender.acknowledge(12), Meaning::Progress { restarts: true });

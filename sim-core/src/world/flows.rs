@@ -34,8 +34,8 @@ pub(super) struct Flow {
     /// How many of those the receiver has.
     delivered: usize,
     round_trip: RoundTrip,
-    /// Looks whether the deadline has passed; not moved with it.
-    timer: Option<EventId>,
+    /// Looks whether the deadline has passed, and when: it does not follow a deadline that moves away.
+    timer: Option<(EventId, SimTime)>,
     deadline: SimTime,
     /// Timeouts in a row.
     attempt: u8,
@@ -196,14 +196,18 @@ impl World {
     fn keep_timer(&mut self, key: FlowKey) {
         let Some(flow) = self.flows.get_mut(&key) else { return };
         if flow.stopped || flow.sender.is_idle() {
-            if let Some(timer) = flow.timer.take() {
+            if let Some((timer, _)) = flow.timer.take() {
                 self.agenda.cancel(timer);
             }
             return;
         }
+        let deadline = flow.deadline;
+        if let Some((timer, _)) = flow.timer.take_if(|(_, due)| *due > deadline) {
+            self.agenda.cancel(timer);
+        }
         if flow.timer.is_none() {
             let event = Event::DataTimer { connection: key.0, to_client: key.1 };
-            flow.timer = Some(self.agenda.at_cancellable(flow.deadline, EventClass::Transport, event));
+            flow.timer = Some((self.agenda.at_cancellable(deadline, EventClass::Transport, event), deadline));
         }
     }
 
@@ -269,12 +273,9 @@ impl World {
             return;
         }
         flow.attempt -= 1;
-        let (resent_at, timer) = (flow.resent_at, flow.timer.take());
+        let resent_at = flow.resent_at;
         let deadline = resent_at.saturating_add(self.wait_of(key)).max(self.agenda.now());
         self.flows.get_mut(&key).expect("it was there").deadline = deadline;
-        if let Some(timer) = timer {
-            self.agenda.cancel(timer);
-        }
         self.keep_timer(key);
     }
 
@@ -374,7 +375,9 @@ impl World {
     /// Messages that are acknowledged as a whole are done with.
     fn finish_messages(&mut self, key: FlowKey) {
         while let Some(flow) = self.flows.get_mut(&key) {
-            let Some(message) = flow.messages.front().filter(|message| message.end <= flow.sender.first()) else { break };
+            let Some(message) = flow.messages.front().filter(|message| message.end <= flow.sender.first()) else {
+                break;
+            };
             let exchange = message.exchange;
             flow.messages.pop_front();
             flow.delivered = flow.delivered.saturating_sub(1);
@@ -383,7 +386,8 @@ impl World {
             }
             self.release(exchange);
         }
-        let closes = self.flows.get_mut(&key).is_some_and(|flow| flow.sender.is_idle() && std::mem::take(&mut flow.farewell));
+        let closes =
+            self.flows.get_mut(&key).is_some_and(|flow| flow.sender.is_idle() && std::mem::take(&mut flow.farewell));
         if closes {
             self.begin_fin(key.0, ServerEnd::Farewell, SegmentKind::EarlyFin);
         }

@@ -4,6 +4,7 @@
 mod endpoint_categories;
 mod kernel;
 mod service_packets;
+mod transfers;
 
 use std::path::Path;
 
@@ -18,6 +19,7 @@ const SCHEMAS: &[(&str, Check)] = &[
     ("service-packets", service_packets::check),
     ("kernel-connect", |file| Ok(kernel::each(file, kernel::connect))),
     ("kernel-established", |file| Ok(kernel::each(file, kernel::established))),
+    ("transfers", transfers::check),
     // `tests/curl.rs` asks podwire for each of its rows.
     ("kernel-addresses", |file| Ok(list(file, "rows").len())),
 ];
