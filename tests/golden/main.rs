@@ -13,6 +13,7 @@
 mod by_hand;
 mod by_hand_calls;
 mod by_hand_changes;
+mod by_hand_windows;
 mod library;
 
 use std::fmt::Write as _;

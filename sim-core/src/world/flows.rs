@@ -142,7 +142,7 @@ impl World {
                 flow.sender.window_mut().restart(now.since(flow.last_sent), timeout, initial);
             }
             flow.last_sent = now;
-            if train.packets <= flow.sender.window().size() {
+            if train.packets <= flow.sender.window().size().min(initial) {
                 return false;
             }
             (flow.deadline, flow.waits_since, flow.attempt) = (now + timeout, now, 0);
