@@ -31,8 +31,9 @@ fn a_kept_connection_keeps_its_window_until_it_has_been_idle() {
 
 /// When retransmission timers fire, in milliseconds.
 fn timeouts(records: &[Record]) -> Vec<u64> {
-    let at =
-        |it: &Record| matches!(it.body, Body::RetransmissionTimeout { .. }).then_some(it.time.as_nanos() / 1_000_000);
+    let at = |it: &Record| {
+        matches!(it.body, Body::WindowCut { timeouts: 1.., .. }).then_some(it.time.as_nanos() / 1_000_000)
+    };
     records.iter().filter_map(at).collect()
 }
 

@@ -35,7 +35,7 @@ fn big_downloads() {
     // trips of 50.1 ms, and the server's 1 ms.
     for (arm, fresh) in [("initcwnd-10", 401_800), ("initcwnd-32", 301_600)] {
         let run = all.arm(arm);
-        assert_eq!(count(run, Outcome::Ok), times(run, "request-arrived").len(), "{arm}");
+        assert_eq!(count(run, Outcome::Ok), times(run, "request-ended").len(), "{arm}");
         let before = 39 * SECOND / 1_000;
         let clean = latencies(run, SourceId(0)).into_iter().filter(|(at, _)| *at < before);
         assert!(clean.into_iter().all(|(_, took)| took == fresh), "{arm}");

@@ -74,8 +74,7 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::ConnectionClosed { .. } | Body::SegmentSent { .. } | Body::SegmentDropped { .. }
         | Body::SegmentReceived { .. } | Body::SocketOpened { .. } | Body::BackendOffered { .. }
         | Body::BackendChosen { .. } | Body::AddressTranslated { .. } | Body::ConntrackEntered { .. }
-        | Body::ConntrackPeak { .. } | Body::FastRetransmit { .. }
-        | Body::RetransmissionTimeout { .. } => String::new(),
+        | Body::ConntrackPeak { .. } | Body::WindowCut { .. } => String::new(),
     }
 }
 

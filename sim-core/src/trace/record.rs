@@ -483,22 +483,13 @@ records! {
         node: NodeId => "Which node.",
         entries: u32 => "How many.",
     }
-    /// Three duplicate acknowledgements: a sender resends a packet and halves its window.
-    Segment FastRetransmit = 110 "fast-retransmit" {
+    /// A sender of long messages resends a packet and cuts its window, to one packet after a timeout.
+    Segment WindowCut = 110 "window-cut" {
         source: SourceId => "For which source the connection was opened.",
         number: u64 => "For which request of it.",
         node: NodeId => "The sender's node.",
         packet: u64 => "Which packet of its long messages on this connection, from 0.",
-        window: u32 => "The window from now on, in packets.",
-        threshold: u32 => "Where slow start will end, in packets.",
-    }
-    /// A sender has heard nothing for its retransmission timeout: it resends from a window of one packet on.
-    Segment RetransmissionTimeout = 111 "retransmission-timeout" {
-        source: SourceId => "For which source the connection was opened.",
-        number: u64 => "For which request of it.",
-        node: NodeId => "The sender's node.",
-        packet: u64 => "Which packet of its long messages on this connection, from 0.",
-        attempt: u8 => "From 1: timeouts in a row.",
+        timeouts: u8 => "Timeouts in a row; 0 is three duplicate acknowledgements: a fast retransmit.",
         threshold: u32 => "Where slow start will end, in packets.",
     }
 }

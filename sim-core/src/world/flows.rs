@@ -242,18 +242,20 @@ impl World {
         flow.sender.time_out(flow.attempt == 0);
         flow.attempt = flow.attempt.saturating_add(1);
         flow.resent_at = now;
-        let (attempt, packet, threshold) = (flow.attempt, flow.sender.first(), flow.sender.window().threshold());
         self.flows.get_mut(&key).expect("it was there").deadline = now.saturating_add(self.wait_of(key));
-        let (source, number, node) = self.sender_of(key);
-        let body = || Body::RetransmissionTimeout { source, number, node, packet, attempt, threshold };
-        self.journal.write_segment(now, self.connections[key.0].record, 0, body);
+        self.tell_cut(key);
         self.pump(key);
     }
 
-    fn sender_of(&self, (connection, to_client): FlowKey) -> (SourceId, u64, NodeId) {
-        let state = &self.connections[connection];
-        let node = if to_client { state.server_node } else { state.client_node };
-        (SourceId(state.source), state.number, node)
+    /// The window has been cut, after a timeout or three duplicates.
+    fn tell_cut(&mut self, key: FlowKey) {
+        let state = &self.connections[key.0];
+        let (source, number) = (SourceId(state.source), state.number);
+        let node = if key.1 { state.server_node } else { state.client_node };
+        let Flow { sender, attempt: timeouts, .. } = &self.flows[&key];
+        let (packet, threshold, timeouts) = (sender.first(), sender.window().threshold(), *timeouts);
+        let body = || Body::WindowCut { source, number, node, packet, timeouts, threshold };
+        self.journal.write_segment(self.agenda.now(), state.record, 0, body);
     }
 
     fn give_flow_up(&mut self, key: FlowKey) {
@@ -358,18 +360,11 @@ impl World {
             }
             Meaning::Loss => {
                 flow.deadline = now + flow.round_trip.timeout(base);
-                self.tell_loss(key);
+                flow.attempt = 0;
+                self.tell_cut(key);
             }
         }
         self.pump(key);
-    }
-
-    fn tell_loss(&mut self, key: FlowKey) {
-        let (source, number, node) = self.sender_of(key);
-        let sender = &self.flows[&key].sender;
-        let (packet, window, threshold) = (sender.first(), sender.window().size(), sender.window().threshold());
-        let body = || Body::FastRetransmit { source, number, node, packet, window, threshold };
-        self.journal.write_segment(self.agenda.now(), self.connections[key.0].record, 0, body);
     }
 
     /// Messages that are acknowledged as a whole are done with.
