@@ -1,5 +1,5 @@
-//! Windows of kept connections, and what losses and cuts do to a long message (RFC 5681, RFC 6582; Linux tcp_input.c,
-//! tcp_output.c).
+//! Windows of kept connections, and what losses and cuts do to a long message (RFC 5681, RFC 6582; Linux
+//! `tcp_cwnd_restart`).
 
 use sim_core::trace::words::{DropReason, SegmentKind};
 use sim_core::trace::{Body, Record};

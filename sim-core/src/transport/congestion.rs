@@ -1,5 +1,5 @@
-//! The congestion window of a sender: slow start, congestion avoidance and what losses do to it, as NewReno has them
-//! (RFC 5681, RFC 6582), and the restart after idleness as Linux does it. Counts packets; knows no packet's number.
+//! The congestion window of a sender: slow start, congestion avoidance and what losses do to it, as `NewReno` has
+//! them (RFC 5681, RFC 6582), and the restart after idleness as Linux does it. Counts packets; knows no packet's number.
 
 use crate::kernel::time::SimDuration;
 

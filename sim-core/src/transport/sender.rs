@@ -1,6 +1,6 @@
 //! The sending end of a byte stream that is longer than its window: which packet is next, what duplicate and partial
-//! acknowledgements mean, what a timeout resends. NewReno (RFC 6582, its impatient variant) with limited transmit
-//! (RFC 3042), without SACK. A duplicate says that one packet has left the network; where the RFC widens the window by it,
+//! acknowledgements mean, what a timeout resends. `NewReno` (RFC 6582, its impatient variant) with limited
+//! transmit (RFC 3042), without SACK. A duplicate says that one packet has left the network; where the RFC widens the window by it,
 //! it is taken off the packets in flight here, as Linux does, which lets the same packets go. Numbers packets from 0 over a
 //! connection's life; knows no time, no bytes and no network.
 

@@ -1,6 +1,7 @@
 //! Messages that are longer than their sender's window: one packet after the other as acknowledgements come in, by
 //! `transport::sender` and `transport::receiver`. Each direction of a connection has a flow from its first such message on;
-//! all others go as one train each and are not seen here, unless they have to wait behind such a message.
+//! all others go as one train each and are not seen here, unless they have to wait behind such a message. What other
+//! messages' code calls is kept out of line, so that it costs them a look at an empty table.
 
 use std::collections::VecDeque;
 
@@ -126,6 +127,7 @@ impl World {
     }
 
     /// Takes a message that does not fit what its sender's window has left; false when it goes as a train.
+    #[inline(never)]
     pub(super) fn flows_on(&mut self, exchange: u32, to_client: bool, train: Train) -> bool {
         let state = &self.exchanges[exchange];
         let (source, number, attempt) = (state.source, state.number, state.attempt);
@@ -226,6 +228,7 @@ impl World {
     }
 
     /// The retransmission timer of a flow fires: the deadline has moved, or data is sent again, or the kernel gives up.
+    #[inline(never)]
     pub(super) fn data_timer(&mut self, key: FlowKey) {
         let now = self.agenda.now();
         let Some(flow) = self.flows.get_mut(&key) else { return };
@@ -269,6 +272,7 @@ impl World {
     }
 
     /// An ICMP error has come: the timer goes a step back (`tcp_ld_RTO_revert`).
+    #[inline(never)]
     pub(super) fn revert_timeout(&mut self, key: FlowKey) {
         let Some(flow) = self.flows.get_mut(&key) else { return };
         if flow.attempt == 0 || flow.stopped || flow.sender.is_idle() {
@@ -282,6 +286,7 @@ impl World {
     }
 
     /// Data reaches the server's node.
+    #[inline(never)]
     pub(super) fn data_received(&mut self, node: NodeId, subject: u32) {
         let part = self.parts[subject];
         if self.takes_data(node, part.flow.0) {
@@ -290,6 +295,7 @@ impl World {
     }
 
     /// Data reaches the client.
+    #[inline(never)]
     pub(super) fn data_arrives(&mut self, subject: u32) {
         let part = self.parts[subject];
         let connection = part.flow.0;
@@ -320,6 +326,7 @@ impl World {
     }
 
     /// An acknowledgement reaches the sender.
+    #[inline(never)]
     pub(super) fn data_acknowledged(&mut self, subject: u32) {
         let Part { flow: key, upto, sent, .. } = self.parts[subject];
         if !key.1 {
@@ -331,10 +338,13 @@ impl World {
     /// A whole answer acknowledges the request.
     #[inline]
     pub(super) fn answer_acknowledges(&mut self, exchange: u32, connection: u32) {
-        if self.flows.is_empty() {
-            return;
+        if !self.flows.is_empty() {
+            self.acknowledge_message(exchange, (connection, false));
         }
-        let key = (connection, false);
+    }
+
+    #[inline(never)]
+    fn acknowledge_message(&mut self, exchange: u32, key: FlowKey) {
         let Some(flow) = self.flows.get(&key) else { return };
         if let Some(message) = flow.messages.iter().find(|message| message.exchange == exchange) {
             self.acknowledge(key, message.end, None);
@@ -394,6 +404,7 @@ impl World {
     }
 
     /// A dying server's kernel closes the connection, behind what it still has to send.
+    #[inline(never)]
     pub(super) fn say_farewell(&mut self, connection: u32) {
         if !self.is_flowing((connection, true)) {
             return self.begin_fin(connection, ServerEnd::Farewell, SegmentKind::EarlyFin);
@@ -405,9 +416,13 @@ impl World {
     /// The sender's end of a flow is gone: nothing more is sent.
     #[inline]
     pub(super) fn stop_flow(&mut self, key: FlowKey) {
-        if self.flows.is_empty() {
-            return;
+        if !self.flows.is_empty() {
+            self.stop_sending(key);
         }
+    }
+
+    #[inline(never)]
+    fn stop_sending(&mut self, key: FlowKey) {
         let Some(flow) = self.flows.get_mut(&key) else { return };
         flow.stopped = true;
         self.keep_timer(key);
@@ -415,6 +430,7 @@ impl World {
     }
 
     /// A packet of a flow is on its way no more.
+    #[inline(never)]
     pub(super) fn part_ends(&mut self, subject: u32) {
         let key = self.parts[subject].flow;
         // What it says can be read until another one takes its place.
@@ -430,9 +446,13 @@ impl World {
     /// Flows whose sender is gone let go of their messages once nothing of them is under way.
     #[inline]
     pub(super) fn release_stopped_flows(&mut self, connection: u32) {
-        if self.flows.is_empty() {
-            return;
+        if !self.flows.is_empty() {
+            self.release_messages(connection);
         }
+    }
+
+    #[inline(never)]
+    fn release_messages(&mut self, connection: u32) {
         for key in [(connection, false), (connection, true)] {
             let Some(flow) = self.flows.get_mut(&key) else { continue };
             if flow.stopped && flow.in_flight == 0 {
@@ -447,12 +467,18 @@ impl World {
     #[inline]
     pub(super) fn forget_flows(&mut self, connection: u32) {
         if !self.flows.is_empty() {
-            self.flows.remove(&(connection, false));
-            self.flows.remove(&(connection, true));
+            self.drop_flows(connection);
         }
     }
 
+    #[inline(never)]
+    fn drop_flows(&mut self, connection: u32) {
+        self.flows.remove(&(connection, false));
+        self.flows.remove(&(connection, true));
+    }
+
     /// True when a link loses a packet of a flow: one draw, keyed as other packets' are.
+    #[inline(never)]
     pub(super) fn loses_part(&mut self, link: LinkId, packet: Packet, loss_ppm: u32) -> bool {
         let Part { source, number, attempt, transmission, place, .. } = self.parts[packet.subject];
         let key = self.paths[source as usize].key.part("loss", number);

@@ -41,8 +41,7 @@ impl World {
     pub fn new(model: Arc<Model>, level: Level) -> Self {
         let mut draws = Draws::new(model.seed);
         let control = EntityKey::of("control-plane");
-        let gap = MonitorPasses::gap(&model.cluster);
-        let monitor_phase = phase(&mut draws, control, "monitor-phase", gap);
+        let monitor_phase = phase(&mut draws, control, "monitor-phase", MonitorPasses::gap(&model.cluster));
         let taint_phase = phase(&mut draws, control, "taint-phase", model.cluster.taint_queue_interval);
         let nodes = model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, &node.name)).collect();
         let pod_cidrs: Vec<_> = model.topology.nodes().iter().map(|node| node.pod_cidr).collect();
