@@ -39,7 +39,7 @@ kind: Deployment
 metadata: {name: web}
 spec:
   selector: {matchLabels: {app: web}}
-  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: a}]}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web}]}}
 ";
     assert_eq!(codes("services: {db: {image: b, expose: ['80']}}", manifest), ["E0502"]);
 }

@@ -23,6 +23,8 @@ mod hung_container;
 mod images;
 mod ipvs;
 mod lab;
+#[path = "../support/manifests.rs"]
+mod manifests;
 mod names;
 mod orchestrators;
 mod probes;
@@ -31,6 +33,9 @@ mod services;
 mod stateful;
 mod termination;
 mod traffic;
+#[path = "../support/transfers.rs"]
+mod transfers;
 mod transport;
 mod udp;
 mod vectors;
+mod windows;

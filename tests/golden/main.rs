@@ -17,6 +17,7 @@ mod by_hand_datagrams;
 mod by_hand_discovery;
 mod by_hand_docker;
 mod by_hand_limits;
+mod by_hand_windows;
 mod library;
 
 use std::fmt::Write as _;

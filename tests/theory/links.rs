@@ -34,6 +34,7 @@ spec:
     switches: [{}]
     links: [{}, {{from: control-plane, to: node-1}}]
   behaviour: {{deployment/server: {{serviceTime: {{kind: constant, value: 10ms}}}}}}
+  transport: {{initcwnd: 100}}
   traffic: [{{name: asks, from: deployment/client, to: 'service/server:80', {traffic}}}]
 {rest}{applications}",
         switches.join(", "),

@@ -26,3 +26,6 @@ mod node_death;
 mod ports;
 mod queues;
 mod retries;
+mod slow_start;
+#[path = "../support/transfers.rs"]
+mod transfers;

@@ -78,7 +78,7 @@ pub(crate) fn what(body: &Body, names: &Names) -> String {
         | Body::ConnectionClosed { .. } | Body::SegmentSent { .. } | Body::SegmentDropped { .. }
         | Body::SegmentReceived { .. } | Body::SocketOpened { .. } | Body::BackendOffered { .. }
         | Body::BackendChosen { .. } | Body::AddressTranslated { .. } | Body::ConntrackEntered { .. }
-        | Body::ConntrackPeak { .. } | Body::FlowOpened { .. } | Body::ConntrackDeleted { .. } => String::new(),
+        | Body::ConntrackPeak { .. } | Body::WindowCut { .. } | Body::FlowOpened { .. } | Body::ConntrackDeleted { .. } => String::new(),
     }
 }
 

@@ -79,6 +79,9 @@ pub(super) fn lower(ctx: &mut Lowering<'_>) -> Settings {
             ctx.sink.report(BAD_VALUE, &place.at(key), message);
         }
     }
+    if transport.initcwnd == 0 {
+        ctx.sink.report(BAD_VALUE, &ctx.place.at("transport").at("initcwnd"), "a window holds at least one packet");
+    }
     Settings {
         cluster,
         docker,

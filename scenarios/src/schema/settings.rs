@@ -315,6 +315,10 @@ settings! {
         tcp_synack_retries "tcp_synack_retries" u32 => tcp_synack_retries;
         /// `net.ipv4.tcp_retries2`.
         tcp_retries2 "tcp_retries2" u32 => tcp_retries2;
+        /// Initial congestion window in packets, as `ip route` sets it; at least 1.
+        initcwnd "initcwnd" u32 => initcwnd;
+        /// `net.ipv4.tcp_slow_start_after_idle`.
+        tcp_slow_start_after_idle "tcp_slow_start_after_idle" bool => tcp_slow_start_after_idle;
         /// `net.ipv4.ip_local_port_range`.
         ip_local_port_range "ip_local_port_range" PortRangeText => ip_local_port_range;
         /// How long a closed connection keeps its port.

@@ -6,6 +6,7 @@ pub mod budgets;
 pub mod call;
 pub mod call_graph;
 mod checks;
+pub mod docker_settings;
 pub mod front_proxy;
 pub mod ids;
 pub mod lifecycle;

@@ -4,6 +4,7 @@
 use super::front_proxy::FrontProxies;
 use super::orchestrators::{NomadSettings, SwarmSettings};
 use crate::kernel::time::SimDuration;
+pub use crate::model::docker_settings::{DockerNetwork, DockerSettings};
 pub use crate::model::proxy_settings::{
     HairpinMode, IptablesBackend, IpvsScheduler, IpvsSettings, Measured, ProxyMode,
 };
@@ -141,68 +142,6 @@ impl Default for ClusterSettings {
             other_services: 0,
             hairpin_mode: HairpinMode::PromiscuousBridge,
         }
-    }
-}
-
-/// The Docker daemon of each host.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DockerSettings {
-    /// Subnet of `docker0`, the same on every host (A1, A3: 172.17.0.0/16).
-    pub bridge_subnet: Subnet,
-    /// Dynamic host ports: `net.ipv4.ip_local_port_range` of the host (A7: 32768-60999).
-    pub dynamic_ports: PortRange,
-    /// First wait before a container is restarted (A25: 100 ms).
-    pub restart_back_off_initial: SimDuration,
-    /// Longest wait before a container is restarted (A25: 1 min).
-    pub restart_back_off_max: SimDuration,
-    /// A run this long resets the wait (A25: 10 s).
-    pub restart_back_off_reset: SimDuration,
-    /// `userland-proxy`: docker-proxy serves what DNAT does not; without it the bridge is in hairpin mode (A20, A22: true).
-    pub userland_proxy: bool,
-    /// User-defined networks, by number (A1).
-    pub networks: Vec<DockerNetwork>,
-    /// `live-restore`: containers run on while the daemon is away (Docker's documentation: false).
-    pub live_restore: bool,
-}
-
-impl Default for DockerSettings {
-    fn default() -> Self {
-        Self {
-            bridge_subnet: Subnet::v4(172, 17, 0, 0, 16),
-            dynamic_ports: PortRange { first: 32_768, last: 60_999 },
-            restart_back_off_initial: SimDuration::from_millis(100),
-            restart_back_off_max: SimDuration::from_secs(60),
-            restart_back_off_reset: SimDuration::from_secs(10),
-            userland_proxy: true,
-            networks: Vec::new(),
-            live_restore: false,
-        }
-    }
-}
-
-/// A user-defined bridge network, with the same subnet on every host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DockerNetwork {
-    /// Its name.
-    pub name: String,
-    /// Its subnet.
-    pub subnet: Subnet,
-}
-
-impl DockerSettings {
-    /// The subnet of a network by number; of `docker0` without one.
-    pub fn subnet(&self, network: Option<u16>) -> Subnet {
-        network.map_or(self.bridge_subnet, |network| self.networks[usize::from(network)].subnet)
-    }
-
-    /// The subnet that holds an address, with the number of its network, which `docker0` has none of.
-    pub fn holding(&self, address: std::net::IpAddr) -> Option<(Option<u16>, Subnet)> {
-        if self.bridge_subnet.holds(address) {
-            return Some((None, self.bridge_subnet));
-        }
-        let networks = self.networks.iter().zip(0_u16..);
-        let found = networks.into_iter().find(|(network, _)| network.subnet.holds(address));
-        found.map(|(network, number)| (Some(number), network.subnet))
     }
 }
 
@@ -367,6 +306,10 @@ pub struct TransportSettings {
     pub tcp_synack_retries: u32,
     /// `net.ipv4.tcp_retries2` (E6: 15).
     pub tcp_retries2: u32,
+    /// `initcwnd` of the route: packets that a sender may have on their way at first (RFC 6928, `TCP_INIT_CWND`: 10).
+    pub initcwnd: u32,
+    /// `net.ipv4.tcp_slow_start_after_idle` (on): idleness takes a window back to the initial one.
+    pub tcp_slow_start_after_idle: bool,
     /// `net.ipv4.ip_local_port_range` (E8: 32768-60999).
     pub ip_local_port_range: PortRange,
     /// `TCP_TIMEWAIT_LEN` (E8: 60 s).
@@ -409,6 +352,8 @@ impl Default for TransportSettings {
             tcp_syn_linear_timeouts: 4,
             tcp_synack_retries: 5,
             tcp_retries2: 15,
+            initcwnd: 10,
+            tcp_slow_start_after_idle: true,
             ip_local_port_range: PortRange { first: 32_768, last: 60_999 },
             time_wait: SimDuration::from_secs(60),
             loopback_latency: SimDuration::from_micros(15),

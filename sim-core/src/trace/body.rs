@@ -464,6 +464,15 @@ records! {
         node: NodeId => "Which node.",
         entries: u32 => "How many.",
     }
+    /// A sender of long messages resends a packet and cuts its window, to one packet after a timeout.
+    Segment WindowCut = 110 "window-cut" {
+        source: SourceId => "For which source the connection was opened.",
+        number: u64 => "For which request of it.",
+        node: NodeId => "The sender's node.",
+        packet: u64 => "Which packet of its long messages on this connection, from 0.",
+        timeouts: u8 => "Timeouts in a row; 0 is three duplicate acknowledgements: a fast retransmit.",
+        threshold: u32 => "Where slow start will end, in packets.",
+    }
     /// A node's conntrack leads a UDP socket's datagrams from now on. The cause is their first exchange.
     Connection FlowOpened = 120 "flow-opened" {
         node: NodeId => "On which node.",

@@ -167,6 +167,10 @@ words! {
         Keepalive = 14 "keepalive",
         /// Answer to a keepalive probe.
         KeepaliveAck = 15 "keepalive-ACK",
+        /// One packet of a message that is longer than its sender's window.
+        Data = 16 "data",
+        /// Acknowledgement of such a packet.
+        DataAck = 17 "data-ACK",
     }
 
     /// Why a packet went no further.

@@ -4,7 +4,7 @@ use super::syn::{RTO_MAX, doubled};
 use crate::kernel::time::SimDuration;
 
 /// Least retransmission timeout (E1: `TCP_RTO_MIN`).
-const RTO_MIN: SimDuration = SimDuration::from_millis(200);
+pub(super) const RTO_MIN: SimDuration = SimDuration::from_millis(200);
 /// The kernel's timer resolution at HZ = 250, in which it keeps a smoothed round-trip time here.
 /// (Timers that depend on sizes are rounded up to it, so that few distinct delays arise.)
 pub const JIFFY: SimDuration = SimDuration::from_millis(4);

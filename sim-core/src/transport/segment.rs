@@ -1,5 +1,5 @@
-//! Sizes on the wire. A message is sent as one train of full segments, back to back:
-//! congestion control is not modelled (docs/models.md).
+//! Sizes on the wire. A message that fits its sender's window is sent as one train of full segments, back to back; of a
+//! longer one each packet is a train of its own.
 
 /// Payload of a full segment: an MTU of 1500 less 40 bytes of headers and 12 of timestamps.
 pub const MSS: u64 = 1_448;
@@ -19,6 +19,13 @@ pub struct Train {
     pub first: u64,
     /// The same of the last one.
     pub last: u64,
+}
+
+impl Train {
+    /// The last packet alone.
+    pub fn last_packet(self) -> Self {
+        Self { packets: 1, bytes: self.last, first: self.last, last: self.last }
+    }
 }
 
 /// A segment without payload.

@@ -98,7 +98,11 @@ impl World {
     fn transmit_request(&mut self, exchange: u32) {
         let Exchange { source, number, connection, client_attempt, sent_at, .. } = self.exchanges[exchange];
         let connection = connection.expect("a request is sent on a connection");
-        let sending = self.sending_time(self.request_train(source, number));
+        let train = self.request_train(source, number);
+        if self.may_exceed_window(train) && client_attempt == 0 && self.flows_on(exchange, false, train) {
+            return;
+        }
+        let sending = self.sending_time(train);
         let base = self.connections[connection].base_timeout;
         let wait = retransmission::timeout(base, u32::from(client_attempt)) + sending;
         // The kernel does not let its timer run past TCP_USER_TIMEOUT (`tcp_clamp_rto_to_user_timeout`).
@@ -167,6 +171,8 @@ impl World {
             SegmentKind::RequestAck => return self.request_acknowledged(subject),
             SegmentKind::Response => return self.response_arrives(subject),
             SegmentKind::KeepaliveAck => return self.probe_answered(subject),
+            SegmentKind::Data => return self.data_arrives(subject),
+            SegmentKind::DataAck => return self.data_acknowledged(subject),
             SegmentKind::Syn
             | SegmentKind::SynAck
             | SegmentKind::HandshakeAck
@@ -242,16 +248,15 @@ impl World {
     }
 
     fn request_acknowledged(&mut self, exchange: u32) {
-        self.hear(exchange);
         let connection = self.exchanges[exchange].connection.expect("a sent request has a connection");
+        self.hear(connection);
         if self.connections[connection].client_end == ClientEnd::Established {
             self.disarm_request(exchange);
         }
     }
 
     /// The client's kernel has heard from the other end.
-    fn hear(&mut self, exchange: u32) {
-        let connection = self.exchanges[exchange].connection.expect("a sent request has a connection");
+    pub(super) fn hear(&mut self, connection: u32) {
         let state = &mut self.connections[connection];
         state.heard = self.agenda.now();
         state.soft_error = false;
@@ -264,7 +269,7 @@ impl World {
         if self.connections[connection].datagrams {
             return self.answer_received(exchange, connection);
         }
-        self.hear(exchange);
+        self.hear(connection);
         match self.connections[connection].client_end {
             ClientEnd::Established => self.response_received(exchange, connection),
             ClientEnd::FinWait { orphaned: true } | ClientEnd::Closed => self.client_resets(connection),
@@ -274,10 +279,15 @@ impl World {
 
     fn response_received(&mut self, exchange: u32, connection: u32) {
         self.disarm_request(exchange);
-        let pooled = self.connections[connection].pooled;
-        if pooled {
+        if self.connections[connection].pooled {
             self.send_of_exchange(exchange, SegmentKind::ResponseAck, 0);
         }
+        self.response_taken(exchange, connection);
+    }
+
+    /// The client has a whole response and has acknowledged it.
+    pub(super) fn response_taken(&mut self, exchange: u32, connection: u32) {
+        self.answer_acknowledges(exchange, connection);
         if self.exchanges[exchange].closes {
             self.retire(connection);
         }
@@ -285,7 +295,7 @@ impl World {
             return;
         }
         self.answer_ends(exchange, connection);
-        if pooled {
+        if self.connections[connection].pooled {
             self.stream_ends(connection);
         } else {
             self.client_sends_fin(connection, false);
@@ -318,6 +328,7 @@ impl World {
         if let Some(event) = keepalive {
             self.agenda.cancel(event);
         }
+        self.stop_flow((connection, false));
         self.send_client_fin(connection);
         self.leave_pool(connection, if orphaned { Outcome::RequestTimeout } else { Outcome::Ok });
     }
@@ -347,7 +358,7 @@ impl World {
         self.send(node, connection, SegmentKind::FinalAck, 0, 0);
     }
 
-    fn client_resets(&mut self, connection: u32) {
+    pub(super) fn client_resets(&mut self, connection: u32) {
         let node = self.connections[connection].client_node;
         self.send(node, connection, SegmentKind::Reset, 0, 0);
         self.close_client(connection, Outcome::ConnectionReset);
@@ -411,6 +422,7 @@ impl World {
             return self.close_datagrams(connection);
         }
         self.entries_run_out(connection, outcome);
+        self.stop_flow((connection, false));
         let state = &mut self.connections[connection];
         state.client_end = ClientEnd::Closed;
         self.loose_connections.push(connection);

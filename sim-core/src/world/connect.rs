@@ -7,7 +7,7 @@ use super::World;
 use super::choices::new_balancer;
 use super::node_rules::Choice;
 use super::path_draws::Purpose;
-use super::traffic::{Aim, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
+use super::traffic::{Aim, COUNTED, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
 use crate::control::versions::Backend;
 use crate::dataplane::ephemeral_ports::EphemeralPorts;
 use crate::dataplane::translation::{Way, translations};
@@ -19,7 +19,7 @@ use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
 use crate::model::settings::{AddressModelKind, Discovery};
 use crate::topology::NodeRole;
 use crate::trace::fields::Client;
-use crate::trace::words::{Outcome, SegmentKind};
+use crate::trace::words::Outcome;
 use crate::trace::{Body, RecordId};
 use crate::transport::retransmission;
 
@@ -386,7 +386,7 @@ impl World {
             active: 0,
             working: 0,
             requests: 0,
-            transmissions: [0; SegmentKind::ALL.len()],
+            transmissions: [0; COUNTED],
             in_flight: 0,
             local_port: 0,
             port_table: 0,

@@ -24,6 +24,8 @@ pub(super) enum Event {
     NameStep { client: u32 },
     /// It is time to look whether a connection needs a keepalive probe.
     Keepalive { connection: u32 },
+    /// The retransmission timer of one direction of a connection, for long messages.
+    DataTimer { connection: u32, to_client: bool },
     /// ARP for the next hop of a connection's packet has failed.
     ArpFailed { connection: u32 },
     /// Conntrack entries run out.

@@ -76,7 +76,7 @@ impl World {
         }
         let idle = self.agenda.now().since(state.heard);
         // Data under way has timers of its own.
-        if self.waits_for_acknowledgement(connection) {
+        if self.waits_for_acknowledgement(connection) || self.is_flowing((connection, false)) {
             self.connections[connection].probes = 0;
             return self.look_again(connection, settings.time);
         }

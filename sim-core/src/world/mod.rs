@@ -22,6 +22,7 @@ mod endpoints;
 mod event;
 mod evictions;
 mod faults;
+mod flows;
 mod hangs;
 mod images;
 mod impairments;
@@ -91,6 +92,7 @@ use conntrack::Conntrack;
 use controllers::Controller;
 use direction::DirectionState;
 use event::{Control, Event, Timer};
+use flows::{Flow, FlowKey, Part};
 use impairments::Impairments;
 use ipvs::Ipvs;
 use journal::Journal;
@@ -182,6 +184,9 @@ pub struct World {
     exchanges: Slab<Exchange>,
     proxied: ProxiedRequests,
     connections: Slab<Connection>,
+    /// Connections that a long message was sent on, by direction, and the packets of such messages under way.
+    flows: BTreeMap<FlowKey, Flow>,
+    parts: Slab<Part>,
     frames: Slab<Frame>,
     /// Calls that have ended in this event, for the plans that wait for them.
     ended_calls: VecDeque<Ended>,
@@ -290,6 +295,7 @@ impl World {
             Event::Deadline { request } => self.deadline_passed(request),
             Event::NameStep { client } => self.name_step(client),
             Event::Keepalive { connection } => self.keepalive_due(connection),
+            Event::DataTimer { connection, to_client } => self.data_timer((connection, to_client)),
             Event::ArpFailed { connection } => self.arp_failed(connection),
             Event::EntriesExpire { entry } => self.entries_expire(entry),
             Event::FaultBegins { fault } => self.fault_begins(fault as usize),

@@ -180,6 +180,7 @@ impl World {
                 self.rearm_request(exchange, retransmission::in_jiffies(rest));
             }
         }
+        self.revert_timeout((connection, false));
     }
 }
 

@@ -3,6 +3,7 @@
 use super::World;
 use super::conntrack::Place;
 use super::event::Event;
+use super::flows::Part;
 use super::node_rules::Choice;
 use super::slab::Slab;
 use super::state::LinkState;
@@ -22,7 +23,7 @@ const FORWARDED: u8 = 2;
 
 /// Where a train of packets was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
+pub(super) enum Origin {
     /// At this vertex, all at once.
     Here,
     /// At another one; it arrives packet by packet and this event is its last.
@@ -32,7 +33,8 @@ enum Origin {
 /// A packet in the hands of a vertex.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packet {
-    /// The exchange whose payload (or its acknowledgement) this is, or the connection for all other kinds.
+    /// The exchange whose payload (or its acknowledgement) this is, the part of a message that goes by the window, or the
+    /// connection for all other kinds.
     pub subject: u32,
     pub kind: SegmentKind,
     pub attempt: u8,
@@ -85,6 +87,9 @@ impl World {
 
     /// The connection that a packet belongs to.
     fn connection_of(&self, packet: Packet) -> u32 {
+        if is_part(packet.kind) {
+            return self.parts[packet.subject].flow.0;
+        }
         if !is_of_exchange(packet.kind) {
             return packet.subject;
         }
@@ -92,7 +97,7 @@ impl World {
     }
 
     /// Sends a packet of a connection on from a vertex to its next hop, or into the node itself.
-    fn forward(&mut self, at: VertexId, connection: u32, packet: Packet, origin: Origin) {
+    pub(super) fn forward(&mut self, at: VertexId, connection: u32, packet: Packet, origin: Origin) {
         let connection = &self.connections[connection];
         let target = connection.next_stop(packet.flags);
         if !self.impairments.partings.is_empty()
@@ -152,7 +157,10 @@ impl World {
     /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, attempt, segment,
     /// transmission, link).
     fn loses(&mut self, link: LinkId, packet: Packet, train: Train, loss_ppm: u32) -> bool {
-        let (source, number) = request_of(&self.connections, &self.exchanges, packet);
+        if is_part(packet.kind) {
+            return self.loses_part(link, packet, loss_ppm);
+        }
+        let (source, number) = request_of(&self.connections, &self.exchanges, &self.parts, packet);
         let (attempt, transmission) = if let Some(place) = exchange_place(packet.kind) {
             let exchange = &self.exchanges[packet.subject];
             (exchange.attempt, u16::from(exchange.transmissions[place]))
@@ -175,6 +183,7 @@ impl World {
                 self.request_train(exchange.source, exchange.number)
             }
             SegmentKind::Response => self.paths[self.exchanges[packet.subject].source as usize].response_train,
+            SegmentKind::Data => self.parts[packet.subject].train,
             SegmentKind::Syn
             | SegmentKind::SynAck
             | SegmentKind::HandshakeAck
@@ -188,7 +197,8 @@ impl World {
             | SegmentKind::HostUnreachable
             | SegmentKind::EarlyFin
             | SegmentKind::Keepalive
-            | SegmentKind::KeepaliveAck => BARE,
+            | SegmentKind::KeepaliveAck
+            | SegmentKind::DataAck => BARE,
         }
     }
 
@@ -295,9 +305,9 @@ impl World {
 
     fn deliver(&mut self, node: NodeId, connection: u32, packet: Packet) {
         let record = self.connections[connection].record;
-        let (connections, exchanges) = (&self.connections, &self.exchanges);
+        let (connections, exchanges, parts) = (&self.connections, &self.exchanges, &self.parts);
         let received = || {
-            let (source, number) = request_of(connections, exchanges, packet);
+            let (source, number) = request_of(connections, exchanges, parts, packet);
             Body::SegmentReceived { source, number, segment: packet.kind, node }
         };
         self.journal.write_segment(self.agenda.now(), record, 0, received);
@@ -311,7 +321,7 @@ impl World {
 
     /// A packet ends here; its connection remembers why.
     pub(super) fn drop_packet(&mut self, packet: Packet, reason: DropReason, because: RecordId) {
-        let (source, number) = request_of(&self.connections, &self.exchanges, packet);
+        let (source, number) = request_of(&self.connections, &self.exchanges, &self.parts, packet);
         let connection = self.connection_of(packet);
         let connection = &mut self.connections[connection];
         if because != 0 {
@@ -325,7 +335,7 @@ impl World {
 
     /// A packet is on its way no more; the last one may be all that its subject was kept for.
     #[inline]
-    fn take_off(&mut self, packet: Packet) {
+    pub(super) fn take_off(&mut self, packet: Packet) {
         if is_of_exchange(packet.kind) {
             let exchange = &mut self.exchanges[packet.subject];
             exchange.in_flight -= 1;
@@ -333,6 +343,9 @@ impl World {
                 self.loose_exchanges.push(packet.subject);
             }
             return;
+        }
+        if is_part(packet.kind) {
+            return self.part_ends(packet.subject);
         }
         let connection = &mut self.connections[packet.subject];
         connection.in_flight -= 1;
@@ -343,7 +356,16 @@ impl World {
 }
 
 /// Whose request a packet's records name.
-fn request_of(connections: &Slab<Connection>, exchanges: &Slab<Exchange>, packet: Packet) -> (SourceId, u64) {
+fn request_of(
+    connections: &Slab<Connection>,
+    exchanges: &Slab<Exchange>,
+    parts: &Slab<Part>,
+    packet: Packet,
+) -> (SourceId, u64) {
+    if is_part(packet.kind) {
+        let part = &parts[packet.subject];
+        return (SourceId(part.source), part.number);
+    }
     if is_of_exchange(packet.kind) {
         let exchange = &exchanges[packet.subject];
         return (SourceId(exchange.source), exchange.number);
@@ -355,6 +377,11 @@ fn request_of(connections: &Slab<Connection>, exchanges: &Slab<Exchange>, packet
 /// Whether a segment carries a request, a response or the acknowledgement of either.
 pub(super) const fn is_of_exchange(kind: SegmentKind) -> bool {
     exchange_place(kind).is_some()
+}
+
+/// Whether a segment is one packet of a message that goes by the window, or its acknowledgement.
+const fn is_part(kind: SegmentKind) -> bool {
+    matches!(kind, SegmentKind::Data | SegmentKind::DataAck)
 }
 
 /// The place of a segment in an exchange's table of transmissions; `None` for what belongs to the connection.
@@ -375,7 +402,9 @@ const fn exchange_place(kind: SegmentKind) -> Option<usize> {
         | SegmentKind::HostUnreachable
         | SegmentKind::EarlyFin
         | SegmentKind::Keepalive
-        | SegmentKind::KeepaliveAck => None,
+        | SegmentKind::KeepaliveAck
+        | SegmentKind::Data
+        | SegmentKind::DataAck => None,
     }
 }
 

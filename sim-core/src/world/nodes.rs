@@ -38,7 +38,7 @@ impl World {
             self.watch_failures(pod, record, true);
         }
         self.pulls_break_off(node);
-        self.forget_flows(node);
+        self.forget_udp_entries(node);
         self.stop_node_clients(node, record);
         self.forget_processes(node);
         self.fall_silent(node, record);

@@ -42,6 +42,8 @@ impl World {
             SegmentKind::FinalAck => self.close_server(subject),
             SegmentKind::Reset => self.server_reset(subject),
             SegmentKind::Keepalive => self.probed(node, subject),
+            SegmentKind::Data => self.data_received(node, subject),
+            SegmentKind::DataAck => self.data_acknowledged(subject),
             // These go the other way.
             SegmentKind::SynAck
             | SegmentKind::RequestAck
@@ -186,20 +188,35 @@ impl World {
         if self.connections[connection].datagrams {
             return self.datagram_received(node, exchange, connection);
         }
+        if self.takes_data(node, connection) {
+            self.send_of_exchange(exchange, SegmentKind::RequestAck, 0);
+            self.request_complete(exchange, connection);
+        }
+    }
+
+    /// Whether the server's socket takes data; without one its node answers.
+    pub(super) fn takes_data(&mut self, node: NodeId, connection: u32) -> bool {
         // The data acknowledges the handshake, should its last segment have been lost.
         self.handshake_done(connection);
         match self.connections[connection].server_end {
-            ServerEnd::None | ServerEnd::Closed => return self.answer_without_socket(node, connection),
-            ServerEnd::SynReceived => return,
+            ServerEnd::None | ServerEnd::Closed => {
+                self.answer_without_socket(node, connection);
+                false
+            }
+            ServerEnd::SynReceived => false,
             ServerEnd::Relayed | ServerEnd::Queued | ServerEnd::Accepted | ServerEnd::LastAck | ServerEnd::Farewell => {
+                true
             }
         }
+    }
+
+    /// A whole request is there and acknowledged: its processes take it, the first time.
+    pub(super) fn request_complete(&mut self, exchange: u32, connection: u32) {
         let first = self.exchanges[exchange].server_side == ServerSide::None;
         let takes = matches!(
             self.connections[connection].server_end,
             ServerEnd::Relayed | ServerEnd::Queued | ServerEnd::Accepted
         );
-        self.send_of_exchange(exchange, SegmentKind::RequestAck, 0);
         if first && takes {
             self.take_request(connection, exchange);
         }
@@ -268,6 +285,7 @@ impl World {
 
     /// A close acknowledges every response before it.
     fn settle_responses(&mut self, connection: u32) {
+        self.stop_flow((connection, true));
         let mut next = self.connections[connection].exchanges;
         while let Some(exchange) = next {
             next = self.exchanges[exchange].next;
@@ -278,7 +296,7 @@ impl World {
     }
 
     /// The client has the response.
-    fn response_acknowledged(&mut self, exchange: u32) {
+    pub(super) fn response_acknowledged(&mut self, exchange: u32) {
         let state = &mut self.exchanges[exchange];
         if let Some(timer) = state.server_timer.take() {
             self.agenda.disarm(timer);
@@ -340,7 +358,7 @@ impl World {
             // is kept is closed behind it.
             if self.connections[connection].pooled {
                 self.connections[connection].because = because;
-                self.begin_fin(connection, ServerEnd::Farewell, SegmentKind::EarlyFin);
+                self.say_farewell(connection);
             }
             return;
         }
@@ -360,6 +378,7 @@ impl World {
     /// Forgets the server's end; its exchanges have no server any more.
     pub(super) fn close_server(&mut self, connection: u32) {
         self.disarm_server(connection);
+        self.stop_flow((connection, true));
         self.connections[connection].server_end = ServerEnd::Closed;
         self.loose_connections.push(connection);
         let mut next = self.connections[connection].exchanges;
@@ -388,7 +407,11 @@ impl World {
         if self.connections[connection].datagrams {
             return self.send_answer(exchange, connection);
         }
-        let sending = self.sending_time(self.paths[source as usize].response_train);
+        let train = self.paths[source as usize].response_train;
+        if self.may_exceed_window(train) && server_attempt == 0 && self.flows_on(exchange, true, train) {
+            return;
+        }
+        let sending = self.sending_time(train);
         let base = self.connections[connection].base_timeout;
         let wait = retransmission::timeout(base, u32::from(server_attempt)) + sending;
         let timer = self.agenda.arm(wait, EventClass::Transport, Timer::ResponseData { exchange });

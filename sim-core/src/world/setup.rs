@@ -102,6 +102,8 @@ impl World {
             exchanges: Slab::new(),
             proxied: ProxiedRequests::new(&model),
             connections: Slab::new(),
+            flows: BTreeMap::new(),
+            parts: Slab::new(),
             frames: Slab::new(),
             ended_calls: VecDeque::new(),
             loose_exchanges: Vec::new(),

@@ -295,6 +295,9 @@ pub(super) enum ServerEnd {
     Closed,
 }
 
+/// Kinds of segments whose transmissions a connection counts: all but those of flows, which come last.
+pub(super) const COUNTED: usize = SegmentKind::Data as usize;
+
 /// A TCP connection, or one exchange of UDP datagrams: both ends and what is between them.
 #[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a connection")]
 #[derive(Clone, Debug)]
@@ -354,7 +357,7 @@ pub(super) struct Connection {
     /// Requests it was given.
     pub requests: u32,
     /// How often each kind of segment was sent: the index of its loss draws.
-    pub transmissions: [u16; SegmentKind::ALL.len()],
+    pub transmissions: [u16; COUNTED],
     /// Packets of its own on their way.
     pub in_flight: u16,
     pub local_port: u16,

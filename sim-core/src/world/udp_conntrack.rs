@@ -141,7 +141,7 @@ impl World {
     }
 
     /// A machine that stops loses its tables.
-    pub(super) fn forget_flows(&mut self, node: NodeId) {
+    pub(super) fn forget_udp_entries(&mut self, node: NodeId) {
         self.udp.flows.flows.retain(|key, _| key.node != node);
     }
 }

@@ -208,6 +208,7 @@ impl World {
 
     /// Frees a connection once both ends are closed and nothing of it is under way.
     fn free_connection_if_done(&mut self, connection: u32) {
+        self.release_stopped_flows(connection);
         let state = &self.connections[connection];
         let server_done = matches!(state.server_end, ServerEnd::None | ServerEnd::Closed);
         let done = state.client_end == ClientEnd::Closed && server_done && state.in_flight == 0;
@@ -221,6 +222,7 @@ impl World {
             self.agenda.cancel(event);
         }
         self.leave_entries(connection);
+        self.forget_flows(connection);
         self.connections[connection].freed = true;
         self.connections.remove(connection);
     }

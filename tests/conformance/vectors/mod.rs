@@ -6,6 +6,7 @@ mod endpoint_categories;
 mod kernel;
 mod ports;
 mod service_packets;
+mod transfers;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ const SCHEMAS: &[(&str, Check)] = &[
     ("kernel-udp", |file| Ok(kernel::each(file, kernel::connect))),
     ("kernel-established", |file| Ok(kernel::each(file, kernel::established))),
     ("kernel-ports", |file| Ok(kernel::each(file, ports::check))),
+    ("transfers", transfers::check),
     // `tests/curl.rs` asks podwire for each of its rows.
     ("kernel-addresses", |file| Ok(list(file, "rows").len())),
 ];
