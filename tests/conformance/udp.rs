@@ -303,3 +303,12 @@ fn datagrams_move_no_draw_of_others() {
     assert_eq!(of_tcp(&alone), of_tcp(&both));
     assert_eq!(both, records(udp), "twice the same");
 }
+
+#[test]
+fn front_proxies_pass_no_datagrams_so_clients_have_fixed_addresses() {
+    let rest =
+        format!("  duration: 10s\n{ONE}{}", questions(&constant("1/s"), "")) + "  frontProxy: {nodes: [node-1]}\n";
+    let records = run("{name: proxied, discovery: front-proxy}", &rest);
+    assert!(outcomes(&records).len() > 5);
+    assert!(outcomes(&records).iter().all(|(outcome, _)| *outcome == Outcome::Ok));
+}

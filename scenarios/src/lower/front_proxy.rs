@@ -93,7 +93,8 @@ fn redirect(
     inserted: &mut Inserted<'_>,
 ) {
     let Target::Service(port) = call.to else { return };
-    if call.upstreams.is_some() {
+    // What goes by UDP passes no proxy: its clients have fixed addresses.
+    if call.upstreams.is_some() || call.datagrams.is_some() {
         return;
     }
     let listener = (port, call.request_bytes, call.response_bytes);
