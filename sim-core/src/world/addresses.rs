@@ -95,17 +95,7 @@ impl World {
             (false, false) => Way::Direct,
         };
         let via = service_port.map(|_| node);
-        Dial {
-            dialled,
-            target: dialled,
-            pod: None,
-            server_node: node,
-            via,
-            way,
-            because: 0,
-            unowned: None,
-            undecided: false,
-        }
+        Dial { via, ..Dial::to(dialled, node, way) }
     }
 
     /// An address of a node's podCIDR: the node itself, a pod, or nobody.
@@ -119,17 +109,7 @@ impl World {
         }
         let own = home == self.clients[client as usize].node;
         let (way, unowned) = if own { (Way::Unowned, Some(0)) } else { (Way::Direct, None) };
-        Dial {
-            dialled,
-            target: dialled,
-            pod: None,
-            server_node: home,
-            via: None,
-            way,
-            because: 0,
-            unowned,
-            undecided: false,
-        }
+        Dial { unowned, ..Dial::to(dialled, home, way) }
     }
 
     fn resolve_mapped(&self, client: u32, dialled: (IpAddr, u16)) -> Resolution {
@@ -141,19 +121,7 @@ impl World {
         let host = if own { Some(state.node) } else { self.node_at(address) };
         if let Some(host) = host {
             let way = self.way_to_published(state, host, dialled);
-            let (target, because) = (dialled, 0);
-            let dial = Dial {
-                dialled,
-                target,
-                pod: None,
-                server_node: host,
-                via: None,
-                way,
-                because,
-                unowned: None,
-                undecided: false,
-            };
-            return Resolution::Dial(dial);
+            return Resolution::Dial(Dial::to(dialled, host, way));
         }
         if outside || self.model.docker.holding(address).is_none() {
             return NO_ROUTE;

@@ -33,8 +33,7 @@ impl World {
             self.lead_from_front(connection, backend);
             if self.connections[connection].datagrams {
                 self.open_flow(node, connection, Some(backend), port, because);
-            }
-            if self.ipvs.is_some() {
+            } else if self.ipvs.is_some() {
                 self.lead_by_virtual_server(connection);
             }
         } else {

@@ -43,6 +43,14 @@ pub(super) struct Dial {
     pub undecided: bool,
 }
 
+impl Dial {
+    /// To whoever has an address, as it is, on a node.
+    pub(super) fn to(dialled: (IpAddr, u16), server_node: NodeId, way: Way) -> Self {
+        let target = dialled;
+        Self { dialled, target, pod: None, server_node, via: None, way, because: 0, unowned: None, undecided: false }
+    }
+}
+
 /// Where an address leads that is dialled as such.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Resolution {
@@ -237,17 +245,7 @@ impl World {
     pub(super) fn dial_of_pod(&self, backend: Backend, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
         let server_node = self.pods[backend.pod.index()].node.expect("a dialled pod has a node");
         let target = (backend.address, backend.port);
-        Dial {
-            dialled,
-            target,
-            pod: Some(backend.pod),
-            server_node,
-            via: None,
-            way,
-            because,
-            unowned: None,
-            undecided: false,
-        }
+        Dial { target, pod: Some(backend.pod), because, ..Dial::to(dialled, server_node, way) }
     }
 
     /// A published port on the pod's host; or a private address, which means something on the client's own host only.
@@ -260,17 +258,7 @@ impl World {
         }
         let dialled = (address, port);
         let way = self.way_to_published(client, host, dialled);
-        Dial {
-            dialled,
-            target: dialled,
-            pod: None,
-            server_node: host,
-            via: None,
-            way,
-            because,
-            unowned: None,
-            undecided: false,
-        }
+        Dial { because, ..Dial::to(dialled, host, way) }
     }
 
     /// A host-private address (A3): the container of the client's own host that has it, or nobody; `meant` is the record
@@ -290,17 +278,7 @@ impl World {
         let unowned = local.is_none().then_some(meant);
         let way = if unowned.is_some() { Way::Unowned } else { Way::Direct };
         let dialled = (address, port);
-        Dial {
-            dialled,
-            target: dialled,
-            pod: local,
-            server_node: node,
-            via: None,
-            way,
-            because,
-            unowned,
-            undecided: false,
-        }
+        Dial { pod: local, because, unowned, ..Dial::to(dialled, node, way) }
     }
 
     /// Opens the connection: a local port, the record, the first SYN.
@@ -455,15 +433,5 @@ impl World {
 /// To an address that the client's own node has no rule for: the packet leaves, and nothing comes back. Or to one that it
 /// drops packets to.
 pub(super) fn dial_into_nothing(node: NodeId, dialled: (IpAddr, u16), way: Way, because: RecordId) -> Dial {
-    Dial {
-        dialled,
-        target: dialled,
-        pod: None,
-        server_node: node,
-        via: None,
-        way,
-        because,
-        unowned: None,
-        undecided: false,
-    }
+    Dial { because, ..Dial::to(dialled, node, way) }
 }

@@ -382,17 +382,7 @@ impl World {
             AddressModelKind::FlatPodIp => (Some(node), Way::NodePortBehindBalancer),
             AddressModelKind::PortMapping => (None, Way::PublishedBehindBalancer),
         };
-        let dial = Dial {
-            dialled,
-            target: address,
-            pod: None,
-            server_node: node,
-            via,
-            way,
-            because,
-            unowned: None,
-            undecided: false,
-        };
+        let dial = Dial { target: address, via, because, ..Dial::to(dialled, node, way) };
         self.open(exchange, dial);
     }
 

@@ -49,17 +49,7 @@ impl World {
             return self.rejected(exchange, dialled, Outcome::ConnectionRefused, because);
         }
         let way = Way::ClusterIpFromPod;
-        let dial = Dial {
-            dialled,
-            target: dialled,
-            pod: None,
-            server_node: node,
-            via: None,
-            way,
-            because,
-            unowned: None,
-            undecided: true,
-        };
+        let dial = Dial { because, undecided: true, ..Dial::to(dialled, node, way) };
         self.open(exchange, dial);
     }
 
