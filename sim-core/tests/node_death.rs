@@ -30,7 +30,14 @@ use sim_core::workload::distribution::Distribution;
 use sim_core::world::World;
 
 fn node(name: &str, last: u8, role: NodeRole) -> Node {
-    Node { name: name.to_owned(), zone: name.to_owned(), role, address: [192, 168, 0, last].into(), pod_cidr: None }
+    Node {
+        name: name.to_owned(),
+        zone: name.to_owned(),
+        role,
+        address: [192, 168, 0, last].into(),
+        pod_cidr: None,
+        unschedulable: false,
+    }
 }
 
 fn workload(name: &str, replicas: u32, placement: &[u32], port: Option<u16>) -> Workload {

@@ -300,3 +300,29 @@ fn plain_docker_moves_nothing_off_a_drained_host_and_an_orchestrator_does() {
     let late: Vec<NodeId> = bound(&orchestrated).split_off(5).into_iter().map(|(_, node)| node).collect();
     assert!(late.len() == 2 && !late.contains(&NodeId(1)), "{late:?}");
 }
+
+#[test]
+fn a_node_that_is_unschedulable_from_the_start_gets_nothing_either() {
+    let spec = |nodes: &str, more: &str| {
+        let action = "{name: again, at: 5s, kind: uncordon, node: node-1}";
+        format!("  duration: 1m\n  topology: {nodes}\n  actions: [{action}]\n{more}")
+    };
+    let on_second = |records: &[Record]| {
+        let placed = records.iter().filter_map(|record| match record.body {
+            Body::PodScheduled { node, .. } => Some(node),
+            _ => None,
+        });
+        placed.collect::<Vec<NodeId>>().iter().all(|node| *node == NodeId(2))
+    };
+    let listed = spec("{nodes: [{name: node-1, unschedulable: true}, {name: node-2}]}", "");
+    let objects = spec(
+        "{}",
+        "---\napiVersion: v1\nkind: Node\nmetadata: {name: node-1}\nspec: {unschedulable: true}\n\
+         ---\napiVersion: v1\nkind: Node\nmetadata: {name: node-2}\n",
+    );
+    for text in [listed, objects] {
+        let records = run_manifest("web.yaml", "service", &text);
+        assert!(on_second(&records));
+        assert_eq!((times(&records, "node-cordoned"), times(&records, "node-uncordoned")), (vec![0], vec![5_000]));
+    }
+}

@@ -37,8 +37,10 @@ fn worker(node: &DraftNode) -> String {
         parts.push(format!("zone: {}", names::scalar(&node.zone)));
     }
     parts.extend(node.pod_cidr.map(|block| format!("podCIDR: {block}")));
-    let cordoned = if node.unschedulable { " # cordoned, but podwire's scheduler will use it" } else { "" };
-    format!("      - {{{}}}{cordoned}", parts.join(", "))
+    if node.unschedulable {
+        parts.push("unschedulable: true".to_owned());
+    }
+    format!("      - {{{}}}", parts.join(", "))
 }
 
 fn nodes_of_pods(draft: &Draft) -> BTreeSet<&str> {

@@ -15,7 +15,7 @@ use crate::diagnostics::codes::{
 use crate::draft::DraftNode;
 use crate::nearest::did_you_mean;
 use crate::schema::settings::Setting;
-use crate::schema::values::{BandwidthText, DurationText, PercentText, Short, SubnetText};
+use crate::schema::values::{BandwidthText, DurationText, Flag, PercentText, Short, SubnetText};
 use crate::schema::{CableSpec, GeneratorSpec, LinkProfileSpec, LinksSpec, NodeSpec, NodesSpec, TopologySpec};
 use crate::units;
 
@@ -38,11 +38,7 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, cluster: &ClusterSettings) -> Option
     number(&mut nodes);
     check_pod_blocks(ctx, &nodes, &place);
     check_pod_space(ctx, nodes.iter().filter(|node| node.pod_cidr.is_none()).count(), cluster);
-    if let Some(flag) = spec.external.filter(|flag| flag.lenient) {
-        let message = format!("read as {}, as YAML 1.1 does", flag.value);
-        ctx.sink.help(LENIENT_BOOLEAN, &place.at("external"), message, "write true or false");
-    }
-    let outside = spec.external.is_some_and(|flag| flag.value);
+    let outside = is_set(ctx, spec.external, &place.at("external"));
     if outside || ctx.spec.traffic.iter().any(|(_, traffic)| traffic.from.as_deref() == Some("external")) {
         nodes.push(Node {
             name: "external".to_owned(),
@@ -50,6 +46,7 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, cluster: &ClusterSettings) -> Option
             role: NodeRole::External,
             address: IpAddr::V4(EXTERNAL_ADDRESS),
             pod_cidr: None,
+            unschedulable: false,
         });
     }
     let fabric = fabric(ctx, spec, &place);
@@ -126,6 +123,12 @@ fn workers(ctx: &mut Lowering<'_>, spec: &TopologySpec, place: &Place) -> Vec<No
     (0..count).map(|index| node(&format!("node-{}", index + 1), zone(index), NodeRole::Worker)).collect()
 }
 
+/// Whether a switch is on; one that YAML 1.1 alone takes for a switch is told.
+fn is_set(ctx: &mut Lowering<'_>, flag: Option<Flag>, place: &Place) -> bool {
+    let tell = |message| ctx.sink.help(LENIENT_BOOLEAN, place, message, "write true or false");
+    flag.is_some_and(|flag| flag.read(tell))
+}
+
 fn named_worker(ctx: &mut Lowering<'_>, given: &NodeSpec, place: &Place) -> Option<Node> {
     let Some(name) = &given.name else {
         ctx.sink.report(MISSING_KEY, place, "a node needs a `name`");
@@ -135,16 +138,17 @@ fn named_worker(ctx: &mut Lowering<'_>, given: &NodeSpec, place: &Place) -> Opti
         let read = <Subnet as Setting<SubnetText>>::read(text);
         read.map_err(|message| ctx.sink.report(BAD_VALUE, &place.at("podCIDR"), message)).ok()
     });
-    Some(Node { pod_cidr, ..node(name, given.zone.as_deref().unwrap_or_default(), NodeRole::Worker) })
+    let unschedulable = is_set(ctx, given.unschedulable, &place.at("unschedulable"));
+    Some(Node { pod_cidr, unschedulable, ..node(name, given.zone.as_deref().unwrap_or_default(), NodeRole::Worker) })
 }
 
 fn of_draft(given: &DraftNode, role: NodeRole) -> Node {
-    Node { pod_cidr: given.pod_cidr, ..node(&given.name, &given.zone, role) }
+    Node { pod_cidr: given.pod_cidr, unschedulable: given.unschedulable, ..node(&given.name, &given.zone, role) }
 }
 
 fn node(name: &str, zone: &str, role: NodeRole) -> Node {
     let (name, zone) = (name.to_owned(), zone.to_owned());
-    Node { name, zone, role, address: IpAddr::V4(FIRST_ADDRESS), pod_cidr: None }
+    Node { name, zone, role, address: IpAddr::V4(FIRST_ADDRESS), pod_cidr: None, unschedulable: false }
 }
 
 /// Blocks that nodes have already must have room, and be theirs alone.

@@ -212,6 +212,8 @@ pub struct NodeSpec {
     /// Its block of pod addresses (the next one of `cluster.clusterCIDR` that no other node has).
     #[serde(rename = "podCIDR")]
     pub pod_cidr: Option<SubnetText>,
+    /// It takes no new pods: cordoned from the start (false).
+    pub unschedulable: Option<Flag>,
 }
 
 /// How the network is made.

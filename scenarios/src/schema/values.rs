@@ -349,6 +349,16 @@ pub struct Flag {
     pub lenient: bool,
 }
 
+impl Flag {
+    /// Its value; `tell` gets the words for one that only YAML 1.1 takes for a boolean.
+    pub(crate) fn read(self, tell: impl FnOnce(String)) -> bool {
+        if self.lenient {
+            tell(format!("read as {}, as YAML 1.1 does", self.value));
+        }
+        self.value
+    }
+}
+
 struct FlagVisitor;
 
 impl Visitor<'_> for FlagVisitor {

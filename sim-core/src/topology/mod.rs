@@ -36,6 +36,8 @@ pub struct Node {
     pub address: IpAddr,
     /// Its block of pod addresses, if the scenario says one; else it gets one from the cluster's (B2).
     pub pod_cidr: Option<Subnet>,
+    /// It takes no new pods from the start: cordoned.
+    pub unschedulable: bool,
 }
 
 /// A duplex link; each direction has its own queue and its own serialisation.

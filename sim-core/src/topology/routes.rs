@@ -175,6 +175,7 @@ mod tests {
             role: NodeRole::Worker,
             address: IpAddr::V4(Ipv4Addr::new(192, 168, 0, number)),
             pod_cidr: None,
+            unschedulable: false,
         };
         (1..=count).map(node).collect()
     }

@@ -105,7 +105,8 @@ impl World {
         if self.model.address_model == AddressModelKind::PortMapping {
             return Ok(node);
         }
-        choose(&[self.candidate(pod, node)], self.model.cluster.max_pods)
+        // A pod that is there from the start was there before its node was cordoned.
+        choose(&[Candidate { ready: true, ..self.candidate(pod, node) }], self.model.cluster.max_pods)
     }
 
     /// What the scheduler sees of a node for a pod.

@@ -33,7 +33,7 @@ use crate::model::call_graph::behind;
 use crate::model::ids::{NodeId, PodId, WorkloadId};
 use crate::model::settings::{AddressModelKind, Subnet};
 use crate::topology::routes::Routes;
-use crate::topology::{Link, NodeRole};
+use crate::topology::{Link, Node, NodeRole};
 use crate::trace::{Body, Level, RecordId};
 use crate::transport::segment::train;
 use crate::workload::arrivals::Pacing;
@@ -57,7 +57,7 @@ impl World {
     pub fn new(model: Arc<Model>, level: Level) -> Self {
         let mut draws = Draws::new(model.seed);
         let (monitor, taint_phase) = control_loops(&model, &mut draws);
-        let nodes = model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, &node.name)).collect();
+        let nodes = model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, node)).collect();
         let mut world = Self {
             agenda: Agenda::default(),
             journal: Journal::new(level),
@@ -157,6 +157,9 @@ impl World {
             let own = Subnet { address: definition.address, prefix: 32 };
             let body = Body::NodeRegistered { node, address: definition.address, subnet: subnet.unwrap_or(own) };
             self.journal.write(SimTime::ZERO, plan, 0, body);
+            if self.nodes[index].cordoned {
+                self.journal.write(SimTime::ZERO, plan, 0, Body::NodeCordoned { node });
+            }
         }
     }
 
@@ -252,8 +255,8 @@ fn phase(draws: &mut Draws, key: EntityKey, purpose: &str, period: SimDuration) 
     SimDuration::from_nanos(below(draws.once(key, purpose, 0), period.as_nanos()))
 }
 
-fn node_state(model: &Model, draws: &mut Draws, name: &str) -> NodeState {
-    let key = EntityKey::of("node").part(name, 0);
+fn node_state(model: &Model, draws: &mut Draws, node: &Node) -> NodeState {
+    let key = EntityKey::of("node").part(&node.name, 0);
     let cluster = &model.cluster;
     let first = SimTime::ZERO + phase(draws, key, "lease-phase", cluster.node_lease_renew_interval);
     NodeState {
@@ -267,7 +270,7 @@ fn node_state(model: &Model, draws: &mut Draws, name: &str) -> NodeState {
         ready: true,
         heard_record: 0,
         not_ready_record: 0,
-        cordoned: false,
+        cordoned: node.unschedulable,
         tainted: false,
         lease: Lease::starting(key, cluster.node_lease_renew_interval, cluster.node_lease_renew_jitter_percent, first),
         rejoined: None,

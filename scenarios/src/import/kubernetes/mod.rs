@@ -129,9 +129,5 @@ fn protocol(text: Option<&str>, place: &Place, sink: &mut Sink) -> Protocol {
 
 /// Warns of a boolean that only YAML 1.1 takes for one.
 fn boolean(flag: Flag, place: &Place, sink: &mut Sink) -> bool {
-    if flag.lenient {
-        let message = format!("read as {}, as YAML 1.1 does", flag.value);
-        sink.help(LENIENT_BOOLEAN, place, message, "write true or false");
-    }
-    flag.value
+    flag.read(|message| sink.help(LENIENT_BOOLEAN, place, message, "write true or false"))
 }
