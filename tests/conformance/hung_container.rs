@@ -5,7 +5,7 @@ use sim_core::trace::words::{ExitReason, Outcome, ProbeKind, SegmentKind};
 use sim_core::trace::{Body, Level, Record};
 
 use crate::faults::assert_rooted;
-use crate::lab::{ONE_SERVER, count, outcomes, records_of, run, seconds_of, times, world_of};
+use crate::lab::{ONE_SERVER, count, outcomes, records_of, run, seconds_of, times, web_with, world_of};
 
 /// One server on node-1, a request each second but at 0 s, and these faults; records of every level.
 fn served(arm: &str, behaviour: &str, faults: &str, rest: &str) -> Vec<Record> {
@@ -28,21 +28,8 @@ fn probed(probes: &str) -> Vec<Record> {
   traffic:
     - {{name: curl, from: deployment/curl, to: 'service/web:80', arrivals: {{kind: constant, rate: 2/s}}}}
   faults: [{{name: hang, at: 60s, for: 120s, kind: container-hang, pod: {{of: deployment/web, index: 0}}}}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: web}}
-spec:
-  selector: {{matchLabels: {{app: web}}}}
-  template:
-    metadata: {{labels: {{app: web}}}}
-    spec: {{containers: [{{name: web, ports: [{{name: http, containerPort: 80}}], {probes}}}]}}
----
-apiVersion: v1
-kind: Service
-metadata: {{name: web}}
-spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}
-"
+{}",
+        web_with(probes)
     );
     records_of(&world_of(&["curl.yaml"], "service", &rest, Level::Request))
 }

@@ -26,6 +26,27 @@ pub(crate) fn run_manifest(file: &str, arm: &str, rest: &str) -> Vec<Record> {
     records_of(&world_of(&[&file, "curl.yaml"], arm, rest, Level::Segment))
 }
 
+/// A Deployment `web` of one container with these probes, and its Service, as documents behind a scenario.
+pub(crate) fn web_with(probes: &str) -> String {
+    format!(
+        "---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec: {{containers: [{{name: web, ports: [{{name: http, containerPort: 80}}], {probes}}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}
+"
+    )
+}
+
 /// The world of one arm at its first instant.
 pub(crate) fn world_of(manifests: &[&str], arm: &str, rest: &str, level: Level) -> World {
     let include: Vec<String> = manifests.iter().map(|name| format!("kubernetes/{name}")).collect();

@@ -4,7 +4,7 @@ use sim_core::kernel::draws::{Draws, EntityKey, below};
 use sim_core::trace::words::{ExitReason, Outcome, ProbeKind};
 use sim_core::trace::{Body, Level, Record};
 
-use crate::lab::{count, outcomes, records_of, times, world_of};
+use crate::lab::{count, outcomes, records_of, times, web_with, world_of};
 
 const KILL: &str = "{name: kill, at: 10s, kind: container-kill, pod: {of: deployment/web, index: 0}}";
 
@@ -18,21 +18,8 @@ fn probed(probes: &str, behaviour: &str, faults: &str) -> Vec<Record> {
   traffic:
     - {{name: curl, from: deployment/curl, to: 'service/web:80', arrivals: {{kind: constant, rate: 2/s}}}}
   faults: [{faults}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: web}}
-spec:
-  selector: {{matchLabels: {{app: web}}}}
-  template:
-    metadata: {{labels: {{app: web}}}}
-    spec: {{containers: [{{name: web, ports: [{{name: http, containerPort: 80}}], {probes}}}]}}
----
-apiVersion: v1
-kind: Service
-metadata: {{name: web}}
-spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}
-"
+{}",
+        web_with(probes)
     );
     records_of(&world_of(&["curl.yaml"], "service", &rest, Level::Request))
 }

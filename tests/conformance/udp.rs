@@ -312,3 +312,28 @@ fn front_proxies_pass_no_datagrams_so_clients_have_fixed_addresses() {
     assert!(outcomes(&records).len() > 5);
     assert!(outcomes(&records).iter().all(|(outcome, _)| *outcome == Outcome::Ok));
 }
+
+#[test]
+fn an_entry_from_before_the_rules_goes_with_the_sync_that_brings_them() {
+    // The Service's new clusterIP reaches the client 5 s before its node's rules, so the kept socket's first datagram to it
+    // passes untranslated, and its entry would lead the others the same way for 30 s (C.8).
+    let rest = "  cluster: {kubeProxy: {syncDelay: 5s}}
+  actions: [{name: again, at: 10s, kind: recreate-service, service: resolver}]\n";
+    let more = "socket: kept, start: 4500ms, stop: 24s";
+    let records = run("service", &format!("  duration: 30s\n{ONE}{rest}{}", questions(&constant("1/s"), more)));
+    let untaken = records.iter().find_map(|record| match record.body {
+        Body::FlowOpened { pod: None, .. } => Some(record.time.as_nanos() / 1_000_000),
+        _ => None,
+    });
+    // The first sync takes the old Service away, the next one, a second later, brings the new one.
+    let emptied = synced_after(&records, NodeId(2), 10_000);
+    let synced = synced_after(&records, NodeId(2), emptied);
+    let deleted = records.iter().find_map(|record| match record.body {
+        Body::ConntrackDeleted { pod: None, .. } => Some(record.time.as_nanos() / 1_000_000),
+        _ => None,
+    });
+    assert_eq!((untaken, deleted), (Some(10_500), Some(synced)), "{:?}", failed(&records));
+    assert!((15_001..=15_060).contains(&emptied) && synced == emptied + 1_000, "{emptied} {synced}");
+    let expected: Vec<u64> = (10..30).map(|second| second * 1_000 + 500).take_while(|at| *at < synced).collect();
+    assert_eq!(failed(&records), expected);
+}
