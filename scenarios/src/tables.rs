@@ -29,7 +29,7 @@ pub fn format_tables() -> Vec<Table> {
         Table { name: "presets", markdown: presets() },
         Table { name: "arrivals", markdown: registry(ARRIVALS) },
         Table { name: "distributions", markdown: registry(DISTRIBUTIONS) },
-        Table { name: "balancers", markdown: registry(BALANCERS) },
+        Table { name: "balancers", markdown: registry(BALANCERS.iter().map(|algorithm| &algorithm.spec)) },
         Table { name: "faults", markdown: registry(FAULTS) },
         Table { name: "actions", markdown: registry(ACTIONS) },
         Table { name: "kubernetes", markdown: pairs("object", "keys that are modelled", types::SUPPORTED) },
@@ -60,7 +60,7 @@ fn presets() -> String {
     out
 }
 
-fn registry<T>(specs: &[Spec<T>]) -> String {
+fn registry<T: 'static>(specs: impl IntoIterator<Item = &'static Spec<T>>) -> String {
     let mut out = head(&["kind", "what it does", "parameters", "source"]);
     for spec in specs {
         let parameters: Vec<String> = spec
@@ -81,10 +81,11 @@ fn kind_name(kind: ParameterKind) -> String {
         ParameterKind::Duration => "duration".to_owned(),
         ParameterKind::Rate => "rate".to_owned(),
         ParameterKind::RateOrZero => "rate or 0/s".to_owned(),
-        ParameterKind::Choice { .. } => "name".to_owned(),
+        ParameterKind::Choice { names } => names.join(" or "),
         ParameterKind::Steps => "list".to_owned(),
         ParameterKind::ArrivalFile => "path".to_owned(),
         ParameterKind::Count { min } => format!("number from {min}"),
+        ParameterKind::Within { min, max, default } => format!("number from {min} to {max}, default {default}"),
         ParameterKind::Distribution => "distribution".to_owned(),
         ParameterKind::Node => "node name, or {hosting, index}".to_owned(),
         ParameterKind::Pod => "pod name, or {of, index}".to_owned(),

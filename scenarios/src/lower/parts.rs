@@ -102,6 +102,13 @@ fn argument(
             }
             count.map(Argument::Count)
         }
+        ParameterKind::Within { min, max, .. } => {
+            let count = value.as_u64().filter(|count| (min..=max).contains(count));
+            if count.is_none() {
+                ctx.sink.report(BAD_VALUE, place, format!("`{value}` is no whole number from {min} to {max}"));
+            }
+            count.map(Argument::Count)
+        }
         ParameterKind::Distribution => {
             let Value::Object(part) = value else {
                 ctx.sink.report(WRONG_TYPE, place, "a distribution is a mapping: {kind: ..., ...}");

@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use sim_core::balancing::BALANCERS;
+use sim_core::balancing;
 use sim_core::model::application::{
     ContainerPort, HostPort, Protocol, Publish, Service, ServiceKind, ServicePort, Workload,
 };
 use sim_core::model::ids::{ServiceId, WorkloadId};
-use sim_core::model::parameters::find;
 use sim_core::model::settings::ClusterSettings;
 
 use super::{Lowering, refs};
@@ -158,8 +157,8 @@ fn algorithms(ctx: &mut Lowering<'_>, services: &mut [Service]) {
         let at = place.at(reference);
         let service = refs::service(reference, ctx.draft, &at.key(), ctx.sink);
         let Some(algorithm) = &given.algorithm else { continue };
-        if find(BALANCERS, &algorithm.0).is_none() {
-            let help = did_you_mean(&algorithm.0, BALANCERS.iter().map(|spec| spec.name));
+        if balancing::find(&algorithm.0).is_none() {
+            let help = did_you_mean(&algorithm.0, balancing::BALANCERS.iter().map(|algorithm| algorithm.spec.name));
             let message = format!("`{}` is no balancing algorithm", algorithm.0);
             ctx.sink.help(UNKNOWN_KIND, &at.at("algorithm"), message, &help);
         } else if let Some(index) = service {

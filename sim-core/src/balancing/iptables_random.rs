@@ -1,12 +1,15 @@
 //! kube-proxy's iptables chain: rule i of n takes the connection with probability "%0.10f" of 1/(n-i),
 //! which the kernel compares as 31 bits; the last rule takes the rest (C.2, balancing.md section 1).
 
-use super::LoadBalancer;
+use super::{Algorithm, Input, LoadBalancer, Request};
+use crate::kernel::draws::RandomBits;
 use crate::model::parameters::Spec;
 
 /// The exact distribution of the chain, as cumulative bounds of a 64-bit draw.
 #[derive(Clone, Debug, Default)]
 struct IptablesRandom {
+    /// Slots in the order of the rules.
+    rules: Vec<usize>,
     /// Draws below `bounds[i]` and not below `bounds[i - 1]` fall to rule i; the last rule has no bound.
     bounds: Vec<u64>,
 }
@@ -18,21 +21,42 @@ fn stored_probability(left: u64) -> u64 {
     (tenth_billionths * (1 << 31) + 5_000_000_000) / 10_000_000_000
 }
 
+/// The bounds of a chain of `backends` rules.
+fn bounds(backends: u64) -> impl Iterator<Item = u64> {
+    let mut rest = u128::from(u64::MAX) + 1;
+    let mut bound = 0_u128;
+    (2..=backends).rev().map(move |left| {
+        let share = (rest * u128::from(stored_probability(left))) >> 31;
+        bound += share;
+        rest -= share;
+        u64::try_from(bound).expect("the shares of all rules but the last stay below one")
+    })
+}
+
+impl IptablesRandom {
+    /// How many rules the draw walks before the one that takes it.
+    fn rules_passed(&self, draw: u64) -> usize {
+        self.bounds.partition_point(|bound| *bound <= draw)
+    }
+}
+
 impl LoadBalancer for IptablesRandom {
-    fn rebuild(&mut self, backends: usize) {
-        self.bounds.clear();
-        let mut rest = u128::from(u64::MAX) + 1;
-        let mut bound = 0_u128;
-        for left in (2..=backends as u64).rev() {
-            let share = (rest * u128::from(stored_probability(left))) >> 31;
-            bound += share;
-            rest -= share;
-            self.bounds.push(u64::try_from(bound).expect("the shares of all rules but the last stay below one"));
+    fn settle(&mut self, order: &[usize]) {
+        if order.len() != self.rules.len() {
+            self.bounds.clear();
+            self.bounds.extend(bounds(order.len() as u64));
         }
+        self.rules.clear();
+        self.rules.extend_from_slice(order);
     }
 
-    fn pick(&mut self, draw: u64) -> usize {
-        self.bounds.partition_point(|bound| *bound <= draw)
+    fn pick(&mut self, _request: &Request, bits: &mut dyn RandomBits) -> Option<usize> {
+        let passed = self.rules_passed(bits.next_u64());
+        self.rules.get(passed).copied()
+    }
+
+    fn table_bytes(&self) -> usize {
+        (self.rules.len() + self.bounds.len()) * 8
     }
 
     fn boxed_clone(&self) -> Box<dyn LoadBalancer> {
@@ -40,12 +64,18 @@ impl LoadBalancer for IptablesRandom {
     }
 }
 
-pub(super) const SPEC: Spec<Box<dyn LoadBalancer>> = Spec {
-    name: "iptables-random",
-    summary: "kube-proxy iptables: a chain of rules, each taking its share of what is left",
-    source: "kube-proxy pkg/proxy/iptables (C.2)",
-    parameters: &[],
-    build: |_| Some(Box::new(IptablesRandom::default())),
+pub(super) const SPEC: Algorithm = Algorithm {
+    spec: Spec {
+        name: "iptables-random",
+        summary: "kube-proxy iptables: a chain of rules, each taking its share of what is left",
+        source: "kube-proxy pkg/proxy/iptables (C.2)",
+        parameters: &[],
+        build: |_| Some(Box::new(IptablesRandom::default())),
+    },
+    reads: &[Input::Bits],
+    state: "none; n rules",
+    cost: "the kernel walks (n+1)/2 rules on average; podwire draws once, O(log n)",
+    use_when: "what a cluster does by default; even over many connections, uneven over few long ones",
 };
 
 #[cfg(test)]
@@ -61,8 +91,7 @@ mod tests {
 
     #[test]
     fn bounds_are_the_literal_chains_distribution() {
-        let mut balancer = IptablesRandom::default();
-        balancer.rebuild(7);
+        let bounds: Vec<u64> = bounds(7).collect();
         // The literal chain, in exact rational steps of 2^-31 per rule.
         let mut rest = 1.0_f64;
         let mut below = 0.0;
@@ -72,7 +101,7 @@ mod tests {
             below += rest * probability;
             rest *= 1.0 - probability;
             #[allow(clippy::cast_precision_loss)]
-            let bound = balancer.bounds[index] as f64 / 18_446_744_073_709_551_616.0;
+            let bound = bounds[index] as f64 / 18_446_744_073_709_551_616.0;
             assert!((bound - below).abs() < 1e-15, "rule {index}");
         }
     }
@@ -80,10 +109,9 @@ mod tests {
     #[test]
     fn the_ends_of_the_draw_reach_the_first_and_last_rule() {
         let mut balancer = IptablesRandom::default();
-        balancer.rebuild(3);
-        assert_eq!(balancer.pick(0), 0);
-        assert_eq!(balancer.pick(u64::MAX), 2);
-        balancer.rebuild(1);
-        assert_eq!(balancer.pick(u64::MAX), 0);
+        balancer.settle(&[0, 1, 2]);
+        assert_eq!([0, u64::MAX].map(|draw| balancer.rules_passed(draw)), [0, 2]);
+        balancer.settle(&[0]);
+        assert_eq!(balancer.rules_passed(u64::MAX), 0);
     }
 }

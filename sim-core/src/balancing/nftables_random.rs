@@ -1,21 +1,33 @@
 //! kube-proxy's nftables mode: `numgen random mod n` over a verdict map, (u32 * n) >> 32 (C.4).
 
-use super::LoadBalancer;
+use super::{Algorithm, Input, LoadBalancer, Request};
+use crate::kernel::draws::RandomBits;
 use crate::model::parameters::Spec;
 
 #[derive(Clone, Debug, Default)]
 struct NftablesRandom {
-    backends: u64,
+    /// The verdict map: slots in the list's order.
+    map: Vec<usize>,
+}
+
+/// `reciprocal_scale` of the draw's upper 32 bits.
+fn scaled(draw: u64, backends: usize) -> usize {
+    let index = ((draw >> 32) * backends as u64) >> 32;
+    usize::try_from(index).expect("below the number of backends")
 }
 
 impl LoadBalancer for NftablesRandom {
-    fn rebuild(&mut self, backends: usize) {
-        self.backends = backends as u64;
+    fn settle(&mut self, order: &[usize]) {
+        self.map.clear();
+        self.map.extend_from_slice(order);
     }
 
-    fn pick(&mut self, draw: u64) -> usize {
-        let index = ((draw >> 32) * self.backends) >> 32;
-        usize::try_from(index).expect("below the number of backends")
+    fn pick(&mut self, _request: &Request, bits: &mut dyn RandomBits) -> Option<usize> {
+        self.map.get(scaled(bits.next_u64(), self.map.len())).copied()
+    }
+
+    fn table_bytes(&self) -> usize {
+        self.map.len() * 8
     }
 
     fn boxed_clone(&self) -> Box<dyn LoadBalancer> {
@@ -23,12 +35,18 @@ impl LoadBalancer for NftablesRandom {
     }
 }
 
-pub(super) const SPEC: Spec<Box<dyn LoadBalancer>> = Spec {
-    name: "nftables-random",
-    summary: "kube-proxy nftables: one random number over a verdict map",
-    source: "kube-proxy pkg/proxy/nftables (C.4)",
-    parameters: &[],
-    build: |_| Some(Box::new(NftablesRandom::default())),
+pub(super) const SPEC: Algorithm = Algorithm {
+    spec: Spec {
+        name: "nftables-random",
+        summary: "kube-proxy nftables: one random number over a verdict map",
+        source: "kube-proxy pkg/proxy/nftables (C.4)",
+        parameters: &[],
+        build: |_| Some(Box::new(NftablesRandom::default())),
+    },
+    reads: &[Input::Bits],
+    state: "none; a map of n",
+    cost: "O(1): one draw, one look-up",
+    use_when: "as iptables-random, without the walk: what a cluster in nftables mode does",
 };
 
 #[cfg(test)]
@@ -37,12 +55,7 @@ mod tests {
 
     #[test]
     fn reciprocal_scale_of_the_upper_half() {
-        let mut balancer = NftablesRandom::default();
-        balancer.rebuild(3);
-        let pick = |balancer: &mut NftablesRandom, upper: u64| balancer.pick(upper << 32);
-        assert_eq!(pick(&mut balancer, 0), 0);
-        assert_eq!(pick(&mut balancer, 0x5555_5555), 0);
-        assert_eq!(pick(&mut balancer, 0x5555_5556), 1);
-        assert_eq!(pick(&mut balancer, 0xffff_ffff), 2);
+        let picks = [0, 0x5555_5555, 0x5555_5556, 0xffff_ffff].map(|upper: u64| scaled(upper << 32, 3));
+        assert_eq!(picks, [0, 0, 1, 2]);
     }
 }

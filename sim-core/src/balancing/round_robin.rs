@@ -1,24 +1,30 @@
 //! Round robin: each backend in turn, in the list's order, from the first again when the list changes.
 
-use super::LoadBalancer;
+use super::{Algorithm, Input, LoadBalancer, Request};
+use crate::kernel::draws::RandomBits;
 use crate::model::parameters::Spec;
 
 #[derive(Clone, Debug, Default)]
 struct RoundRobin {
-    backends: usize,
+    order: Vec<usize>,
     next: usize,
 }
 
 impl LoadBalancer for RoundRobin {
-    fn rebuild(&mut self, backends: usize) {
-        self.backends = backends;
+    fn settle(&mut self, order: &[usize]) {
+        self.order.clear();
+        self.order.extend_from_slice(order);
         self.next = 0;
     }
 
-    fn pick(&mut self, _draw: u64) -> usize {
-        let picked = self.next;
-        self.next = (picked + 1) % self.backends;
-        picked
+    fn pick(&mut self, _request: &Request, _bits: &mut dyn RandomBits) -> Option<usize> {
+        let picked = self.order.get(self.next).copied()?;
+        self.next = (self.next + 1) % self.order.len();
+        Some(picked)
+    }
+
+    fn table_bytes(&self) -> usize {
+        (self.order.len() + 1) * 8
     }
 
     fn boxed_clone(&self) -> Box<dyn LoadBalancer> {
@@ -26,25 +32,33 @@ impl LoadBalancer for RoundRobin {
     }
 }
 
-pub(super) const SPEC: Spec<Box<dyn LoadBalancer>> = Spec {
-    name: "round-robin",
-    summary: "each backend in turn",
-    source: "textbook round robin, one position per list holder",
-    parameters: &[],
-    build: |_| Some(Box::new(RoundRobin::default())),
+pub(super) const SPEC: Algorithm = Algorithm {
+    spec: Spec {
+        name: "round-robin",
+        summary: "each backend in turn",
+        source: "textbook round robin, one position per list holder",
+        parameters: &[],
+        build: |_| Some(Box::new(RoundRobin::default())),
+    },
+    reads: &[Input::History],
+    state: "a position",
+    cost: "O(1)",
+    use_when: "equal backends and equal requests; many holders in step herd on the same backend",
 };
 
 #[cfg(test)]
 mod tests {
+    use super::super::parts::testing::picks;
     use super::*;
 
     #[test]
     fn takes_turns_and_starts_again_after_a_change() {
         let mut balancer = RoundRobin::default();
-        balancer.rebuild(3);
-        let picks: Vec<usize> = (0..4).map(|_| balancer.pick(0)).collect();
-        assert_eq!(picks, [0, 1, 2, 0]);
-        balancer.rebuild(2);
-        assert_eq!(balancer.pick(0), 0);
+        balancer.settle(&[0, 1, 2]);
+        assert_eq!(picks(&mut balancer, 4), [0, 1, 2, 0].map(Some));
+        balancer.settle(&[0, 2]);
+        assert_eq!(picks(&mut balancer, 2), [0, 2].map(Some));
+        balancer.settle(&[]);
+        assert_eq!(picks(&mut balancer, 1), [None]);
     }
 }

@@ -111,6 +111,59 @@ impl Draws {
     }
 }
 
+/// Where a decision's random bits come from, 64 after 64. A function that returns 64 bits is one.
+pub trait RandomBits {
+    /// The next 64 bits.
+    fn next_u64(&mut self) -> u64;
+
+    /// A number in 0 .. `bound`, all equally likely (Lemire, "Fast random integer generation in an interval", 2019);
+    /// 0 for a bound of 0.
+    fn below(&mut self, bound: u64) -> u64 {
+        let scaled = |draw: u64| u128::from(draw) * u128::from(bound);
+        let low = |product: u128| u64::try_from(product & u128::from(u64::MAX)).expect("64 bits");
+        let mut product = scaled(self.next_u64());
+        if low(product) < bound {
+            let threshold = bound.wrapping_neg() % bound;
+            while low(product) < threshold {
+                product = scaled(self.next_u64());
+            }
+        }
+        u64::try_from(product >> 64).expect("a 64-bit draw scaled by a 64-bit bound fits 64 bits")
+    }
+}
+
+/// The random bits of one decision: its own draw first, then others that follow from it.
+#[derive(Debug)]
+pub struct Decision<'a> {
+    draws: &'a mut Draws,
+    first: u64,
+    given: u64,
+}
+
+impl<'a> Decision<'a> {
+    /// The decision whose own draw is `first`.
+    pub fn new(draws: &'a mut Draws, first: u64) -> Self {
+        Self { draws, first, given: 0 }
+    }
+}
+
+impl RandomBits for Decision<'_> {
+    fn next_u64(&mut self) -> u64 {
+        let number = self.given;
+        self.given += 1;
+        match number.checked_sub(1) {
+            None => self.first,
+            Some(further) => self.draws.once(EntityKey(self.first), "decision", further),
+        }
+    }
+}
+
+impl<F: FnMut() -> u64> RandomBits for F {
+    fn next_u64(&mut self) -> u64 {
+        self()
+    }
+}
+
 /// A draw as a fraction in [0, 1), with 53 bits.
 #[allow(clippy::cast_precision_loss)]
 pub fn unit(draw: u64) -> f64 {

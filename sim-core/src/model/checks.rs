@@ -5,7 +5,7 @@ use super::application::{Origin, Source, Target, Workload};
 use super::call::{Call, MOST_ATTEMPTS, PlannedCall, Step, WHOLE_PPM};
 use super::front_proxy::FrontProxies;
 use super::ids::NodeId;
-use super::parameters::{self, Side, Victim};
+use super::parameters::{Side, Victim};
 use super::settings::{Discovery, Front, Rescheduler};
 use super::{Begin, LARGEST_MESSAGE, ModelError, ModelParts};
 use crate::actions::Change;
@@ -230,8 +230,7 @@ fn check_services(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         }
     }
     for service in &parts.services {
-        let known =
-            service.algorithm.is_empty() || parameters::find(crate::balancing::BALANCERS, &service.algorithm).is_some();
+        let known = service.algorithm.is_empty() || crate::balancing::find(&service.algorithm).is_some();
         if !known {
             complain(problems, format!("Service {} names the unknown algorithm {}", service.name, service.algorithm));
         }

@@ -31,6 +31,15 @@ pub enum ParameterKind {
         /// The least value allowed.
         min: u64,
     },
+    /// A whole number within bounds.
+    Within {
+        /// The least value allowed.
+        min: u64,
+        /// The greatest.
+        max: u64,
+        /// What it is when it is not given.
+        default: u64,
+    },
     /// A distribution of durations: `{kind: ..., ...}` from the registry of distributions.
     Distribution,
     /// A node, by name or by role.

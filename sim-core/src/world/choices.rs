@@ -1,15 +1,18 @@
 //! Which backend takes a connection: a node's kube-proxy chooses among the endpoints that its rules hold now.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::World;
 use super::node_rules::{Approach, Choice};
 use super::path_draws::Purpose;
 use super::traffic::Connection;
-use crate::balancing::BALANCERS;
+use crate::balancing::{self, Group, Request};
 use crate::control::versions::Backend;
+use crate::kernel::draws::Decision;
 use crate::model::Model;
 use crate::model::application::Target;
 use crate::model::ids::{NodeId, ServicePortId};
-use crate::model::parameters::{Arguments, find};
+use crate::model::parameters::Arguments;
 use crate::model::settings::ProxyMode;
 use crate::trace::RecordId;
 
@@ -60,9 +63,12 @@ impl World {
         (source, number, attempt): (u32, u64, u8),
     ) -> (Choice, RecordId) {
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
+        let destination = self.cluster_ips[self.model.service_port(port).service.index()];
+        let of = (source, number, attempt);
+        let asked = self.asked(of, approach.address, destination.unwrap_or(approach.address));
         let plain = self.model.service(self.model.service_port(port).service).traffic.is_plain();
         if !plain || self.ipvs.is_some() {
-            return self.choose_by_policy(node, port, approach, draw);
+            return self.choose_by_policy(node, port, approach, (draw, asked));
         }
         let version = self.proxy_mark(node);
         let snapshot = self.endpoints.at(port, version);
@@ -70,14 +76,23 @@ impl World {
         if backends.is_empty() {
             return (Choice::Rejected, snapshot.record);
         }
-        let made = || (u64::MAX, new_balancer(algorithm_of(&self.model, port)));
-        let entry = self.proxy_balancers.entry((node, port)).or_insert_with(made);
-        if entry.0 != snapshot.version {
-            entry.0 = snapshot.version;
-            entry.1.rebuild(backends.len());
+        let made = || (u64::MAX, new_group(algorithm_of(&self.model, port)));
+        let (version, group) = self.proxy_balancers.entry((node, port)).or_insert_with(made);
+        if *version != snapshot.version {
+            *version = snapshot.version;
+            group.sync(&balanced(backends));
         }
-        let place = entry.1.pick(draw);
-        (Choice::Endpoint(backends[place]), snapshot.record)
+        let picked = group.pick(&asked, &mut Decision::new(&mut self.draws, draw));
+        (picked.map_or(Choice::Dropped, |place| Choice::Endpoint(backends[place])), snapshot.record)
+    }
+
+    /// What is asked of a balancer for an attempt of a request, from one address to another. The connection has no local
+    /// port yet, so its key is made of the request's name.
+    pub(super) fn asked(&self, of: (u32, u64, u8), from: IpAddr, destination: IpAddr) -> Request {
+        let (source, number, attempt) = of;
+        let path = self.paths[source as usize].key;
+        let path = if attempt == 0 { path } else { path.part("attempt", u64::from(attempt)) };
+        Request { key: path.spread(number), client: SocketAddr::new(from, 0), destination, now: self.agenda.now() }
     }
 
     /// What a client picks from its own list with: no proxy stands before a Service that is names only.
@@ -90,19 +105,25 @@ impl World {
 /// The Service's algorithm, or what the proxy mode does by itself.
 pub(super) fn algorithm_of(model: &Model, port: ServicePortId) -> &'static str {
     let service = model.service(model.service_port(port).service);
-    find(BALANCERS, &service.algorithm).map_or(
+    balancing::find(&service.algorithm).map_or(
         match model.cluster.proxy_mode {
             ProxyMode::Iptables => "iptables-random",
             ProxyMode::Nftables => "nftables-random",
             // A client that holds a list of its own; virtual servers have schedulers of theirs.
             ProxyMode::Ipvs => "round-robin",
         },
-        |spec| spec.name,
+        |algorithm| algorithm.spec.name,
     )
 }
 
 /// A balancer of this name, before its first list.
-pub(super) fn new_balancer(name: &str) -> Box<dyn crate::balancing::LoadBalancer> {
-    let spec = find(BALANCERS, name).expect("a valid model names registered algorithms only");
-    (spec.build)(&Arguments::default()).expect("algorithms of today have no required parameter")
+pub(super) fn new_group(name: &str) -> Group {
+    let algorithm = balancing::find(name).expect("a valid model names registered algorithms only");
+    let balancer = algorithm.build(&Arguments::default());
+    Group::new(algorithm, balancer.expect("no algorithm has a required parameter"))
+}
+
+/// A list as an algorithm knows it.
+pub(super) fn balanced(backends: &[Backend]) -> Vec<balancing::Backend> {
+    backends.iter().map(|it| balancing::Backend::new(SocketAddr::new(it.address, it.port))).collect()
 }

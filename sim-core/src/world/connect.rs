@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::World;
-use super::choices::new_balancer;
+use super::choices::{balanced, new_group};
 use super::node_rules::Choice;
 use super::path_draws::Purpose;
 use super::traffic::{Aim, COUNTED, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
 use crate::control::versions::Backend;
 use crate::dataplane::ephemeral_ports::EphemeralPorts;
 use crate::dataplane::translation::{Way, translations};
-use crate::kernel::draws::{EntityKey, below};
+use crate::kernel::draws::{Decision, EntityKey, below};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::application::Target;
 use crate::model::call::Connections;
@@ -152,17 +152,20 @@ impl World {
             Target::Service(port) => self.algorithm_of_list(port),
             Target::Pod { .. } | Target::Address { .. } => "round-robin",
         };
+        let address = self.clients[client as usize].address;
+        let asked = self.asked((source, number, attempt), address, address);
         let state = &mut self.clients[client as usize];
         let because = state.list_record;
         if state.list.is_empty() {
             return Err((Outcome::NoAddress, because));
         }
         let balancer = state.balancer.get_or_insert_with(|| {
-            let mut balancer = new_balancer(algorithm);
-            balancer.rebuild(state.list.len());
-            balancer
+            let mut group = new_group(algorithm);
+            group.sync(&balanced(&state.list));
+            group
         });
-        let place = balancer.pick(draw);
+        let picked = balancer.pick(&asked, &mut Decision::new(&mut self.draws, draw));
+        let Some(place) = picked else { return Err((Outcome::NoAddress, because)) };
         let list = Arc::clone(&state.list);
         let from_there = list[place..].iter().chain(&list[..place]);
         let healthy = from_there.copied().find(|it| !self.is_ejected(client, (it.address, it.port)));

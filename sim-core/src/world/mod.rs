@@ -73,7 +73,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::addressing::flat_pod_ip::FlatPodIp;
-use crate::balancing::LoadBalancer;
+use crate::balancing::Group;
 use crate::control::node_lifecycle::MonitorPasses;
 use crate::control::taint_queue::TokenBucket;
 use crate::control::versions::{Backend, VersionedLists};
@@ -167,7 +167,7 @@ pub struct World {
     replaced_because: Vec<RecordId>,
 
     endpoints: VersionedLists,
-    proxy_balancers: BTreeMap<(NodeId, ServicePortId), (u64, Box<dyn LoadBalancer>)>,
+    proxy_balancers: BTreeMap<(NodeId, ServicePortId), (u64, Group)>,
     /// What nodes have made of the lists of Services that they treat each in their own way.
     node_rules: BTreeMap<(NodeId, ServicePortId), NodeRules>,
     registry: Vec<RegistryEntry>,

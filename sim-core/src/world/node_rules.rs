@@ -5,15 +5,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::World;
-use super::choices::{algorithm_of, new_balancer};
+use super::choices::{algorithm_of, balanced, new_group};
 use super::conntrack::Place;
 use super::network::{Packet, TO_CLIENT};
 use super::traffic::Connection;
-use crate::balancing::LoadBalancer;
+use crate::balancing::{Group, Request};
 use crate::control::affinity::{Affinity, RECENT_CLIENTS};
 use crate::control::endpoint_categories::{Endpoint, Policies, Viewer, categorise_endpoints};
 use crate::control::versions::{Backend, Snapshot};
 use crate::dataplane::service_rules::{EndpointSet, Entry, Sender, Usable, Verdict, decide};
+use crate::kernel::draws::Decision;
 use crate::model::application::ServiceKind;
 use crate::model::ids::{NodeId, ServicePortId};
 use crate::model::service_traffic::{TrafficDistribution, TrafficPolicy};
@@ -58,15 +59,15 @@ pub(super) struct NodeRules {
 struct Candidates {
     backends: Arc<[Backend]>,
     addresses: Arc<[(IpAddr, u16)]>,
-    balancer: Box<dyn LoadBalancer>,
+    group: Group,
 }
 
 impl Candidates {
     fn new(backends: Vec<Backend>, algorithm: &str) -> Self {
-        let mut balancer = new_balancer(algorithm);
-        balancer.rebuild(backends.len());
+        let mut group = new_group(algorithm);
+        group.sync(&balanced(&backends));
         let addresses = backends.iter().map(|it| (it.address, it.port)).collect();
-        Self { backends: Arc::from(backends), addresses, balancer }
+        Self { backends: Arc::from(backends), addresses, group }
     }
 }
 
@@ -98,9 +99,9 @@ impl World {
         node: NodeId,
         port: ServicePortId,
         approach: Approach,
-        draw: u64,
+        (draw, asked): (u64, Request),
     ) -> (Choice, RecordId) {
-        let (now, because) = (self.agenda.now(), self.refresh_rules(node, port));
+        let (now, because) = (asked.now, self.refresh_rules(node, port));
         let verdict = self.verdict(node, port, approach);
         let by_ipvs = self.is_balanced_by_ipvs(port);
         let Some(rules) = self.node_rules.get_mut(&(node, port)) else { return (Choice::Rejected, because) };
@@ -120,7 +121,12 @@ impl World {
             }
             Some(_) | None => None,
         };
-        let place = known.or(of_ipvs).unwrap_or_else(|| candidates.balancer.pick(draw));
+        let bits = &mut Decision::new(&mut self.draws, draw);
+        let place = known.or(of_ipvs).or_else(|| candidates.group.pick(&asked, bits));
+        let Some(place) = place else {
+            rules.affinity = affinity;
+            return (Choice::Dropped, because);
+        };
         if let Some(affinity) = &mut affinity {
             affinity.note(candidates.addresses[place], approach.address, now);
         }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::names::NameCache;
-use crate::balancing::LoadBalancer;
+use crate::balancing::Group;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::Way;
 use crate::kernel::draws::{EntityKey, Stream};
@@ -80,7 +80,7 @@ pub(super) struct ClientState {
     pub list_record: RecordId,
     /// The registry's version of the list.
     pub version: u64,
-    pub balancer: Option<Box<dyn LoadBalancer>>,
+    pub balancer: Option<Group>,
     /// What it has heard of the name that it dials, if it dials one.
     pub names: NameCache,
     /// Port tables by dialled address.

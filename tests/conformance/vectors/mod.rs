@@ -2,6 +2,7 @@
 //! how it is read, so a new file is a new test.
 
 mod affinity;
+mod balancing;
 mod endpoint_categories;
 mod kernel;
 mod ports;
@@ -17,6 +18,7 @@ type Check = fn(&Value) -> Result<usize, Vec<String>>;
 
 /// Every kind of file.
 const SCHEMAS: &[(&str, Check)] = &[
+    ("balancing", balancing::check),
     ("endpoint-categories", endpoint_categories::check),
     ("service-packets", service_packets::check),
     ("kernel-affinity", affinity::check),

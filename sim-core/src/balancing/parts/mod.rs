@@ -1,0 +1,4 @@
+//! What several algorithms are made of.
+
+#[cfg(test)]
+pub(super) mod testing;
