@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use super::World;
 use super::connect::Dial;
+use super::loads::ruling_node;
 use super::traffic::{ClientEnd, Connection, Exchange};
 use crate::control::versions::Backend;
 use crate::dataplane::ipvs::{CLOSE, Endpoint, TIME_WAIT, VirtualServer};
 use crate::dataplane::service_rules::Entry;
 use crate::dataplane::translation::Way;
-use crate::kernel::time::SimTime;
+use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
 use crate::model::ids::{NodeId, ServicePortId};
 use crate::model::settings::{AddressModelKind, IpvsSettings, ProxyMode};
@@ -62,7 +63,7 @@ impl Ipvs {
 impl World {
     /// Whether virtual servers choose among a Service's endpoints: not when it names an algorithm of its own.
     pub(super) fn is_balanced_by_ipvs(&self, port: ServicePortId) -> bool {
-        self.ipvs.is_some() && self.model.service(self.model.service_port(port).service).algorithm.is_empty()
+        self.ipvs.is_some() && self.model.service(self.model.service_port(port).service).balancing.is_left_open()
     }
 
     /// A connection through a clusterIP gets its local port: where it goes in fact.
@@ -118,11 +119,7 @@ impl World {
         let (client, now) = (self.virtual_client(connection), self.agenda.now());
         let was = self.connections[connection].client_end;
         let Some(ipvs) = &mut self.ipvs else { return };
-        let (rest, silently) = match (was, outcome) {
-            (_, Outcome::ConnectionRefused | Outcome::ConnectionReset | Outcome::NoClient) => (CLOSE, false),
-            (ClientEnd::Established, Outcome::TimedOut | Outcome::HostUnreachable) => (ipvs.settings.tcp_timeout, true),
-            (_, _) => (TIME_WAIT, false),
-        };
+        let (rest, silently) = remembered_for(was, outcome, ipvs.settings.tcp_timeout);
         if let Some(server) = ipvs.servers.get_mut(&key) {
             server.closed(client, now + rest, silently);
         }
@@ -146,25 +143,7 @@ impl World {
     }
 
     fn virtual_server(&self, source: u32, client_node: NodeId, via: Option<NodeId>, way: Way) -> Option<Key> {
-        let node = match way {
-            Way::ClusterIpFromPod | Way::ClusterIpToItself | Way::ClusterIpFromNode => client_node,
-            Way::NodePort
-            | Way::NodePortBehindBalancer
-            | Way::NodePortFromPod
-            | Way::NodePortKept
-            | Way::NodePortKeptBehindBalancer
-            | Way::NodePortKeptFromPod => via?,
-            Way::Direct
-            | Way::Unowned
-            | Way::PodToNode
-            | Way::Dropped
-            | Way::PublishedFromContainer
-            | Way::PublishedFromNode
-            | Way::PublishedBehindBalancer
-            | Way::PublishedHairpin
-            | Way::PublishedHairpinHidden
-            | Way::PublishedOnOwnHost => return None,
-        };
+        let node = ruling_node(client_node, via, way)?;
         let port = self.dialled_service_port(source).filter(|port| self.is_balanced_by_ipvs(*port))?;
         Some((node, port, via.is_some()))
     }
@@ -172,5 +151,15 @@ impl World {
     fn virtual_client(&self, connection: u32) -> Endpoint {
         let Connection { client, local_port, .. } = self.connections[connection];
         (self.clients[client as usize].address, local_port)
+    }
+}
+
+/// How long a connection is remembered when its client has closed, and whether it counts as established until then because
+/// nobody has said anything; `silence` is how long an established one may be silent.
+pub(super) const fn remembered_for(was: ClientEnd, outcome: Outcome, silence: SimDuration) -> (SimDuration, bool) {
+    match (was, outcome) {
+        (_, Outcome::ConnectionRefused | Outcome::ConnectionReset | Outcome::NoClient) => (CLOSE, false),
+        (ClientEnd::Established, Outcome::TimedOut | Outcome::HostUnreachable) => (silence, true),
+        (_, _) => (TIME_WAIT, false),
     }
 }

@@ -1,15 +1,16 @@
 //! Services that nodes treat each in their own way, by traffic policy, hints or remembered clients: what a node has made
 //! of a list, once per version of it, and what its rules do to a connection. Plain Services never come here.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::World;
-use super::choices::{algorithm_of, balanced, new_group};
+use super::choices::balancer_of;
 use super::conntrack::Place;
+use super::loads::Holder;
 use super::network::{Packet, TO_CLIENT};
 use super::traffic::Connection;
-use crate::balancing::{Group, Request};
+use crate::balancing::{self, Group, Load, Request};
 use crate::control::affinity::{Affinity, RECENT_CLIENTS};
 use crate::control::endpoint_categories::{Endpoint, Policies, Viewer, categorise_endpoints};
 use crate::control::versions::{Backend, Snapshot};
@@ -36,7 +37,7 @@ pub(super) struct Approach {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Choice {
     Endpoint(Backend),
-    /// No node has an endpoint.
+    /// No node has an endpoint, or the scheduler has no destination for this connection (`ip_vs_leave`).
     Rejected,
     /// This node has none that the packet may go to.
     Dropped,
@@ -63,9 +64,8 @@ struct Candidates {
 }
 
 impl Candidates {
-    fn new(backends: Vec<Backend>, algorithm: &str) -> Self {
-        let mut group = new_group(algorithm);
-        group.sync(&balanced(&backends));
+    fn new(backends: Vec<Backend>, mut group: Group, listed: &[balancing::Backend]) -> Self {
+        group.sync(listed);
         let addresses = backends.iter().map(|it| (it.address, it.port)).collect();
         Self { backends: Arc::from(backends), addresses, group }
     }
@@ -77,6 +77,12 @@ impl NodeRules {
             EndpointSet::Cluster => &mut self.cluster,
             EndpointSet::Local => &mut self.local,
         }
+    }
+
+    /// The node counts connections of a backend, whichever of the sets it was chosen from.
+    pub(super) fn set_load(&mut self, at: SocketAddr, load: Load) {
+        self.cluster.group.set_load(at, load);
+        self.local.group.set_load(at, load);
     }
 }
 
@@ -125,7 +131,7 @@ impl World {
         let place = known.or(of_ipvs).or_else(|| candidates.group.pick(&asked, bits));
         let Some(place) = place else {
             rules.affinity = affinity;
-            return (Choice::Dropped, because);
+            return (Choice::Rejected, because);
         };
         if let Some(affinity) = &mut affinity {
             affinity.note(candidates.addresses[place], approach.address, now);
@@ -167,19 +173,17 @@ impl World {
         let record = snapshot.record;
         if self.node_rules.get(&(node, port)).is_none_or(|rules| rules.version != snapshot.version) {
             let old = self.node_rules.remove(&(node, port));
-            let rules = self.rules_for(node, port, &snapshot, old.and_then(|rules| rules.affinity));
+            let mut rules = self.rules_for(node, port, &snapshot, old);
+            if let Some(loads) = &self.loads {
+                loads.recall(Holder::Node(node, port), &mut rules.cluster.group);
+                loads.recall(Holder::Node(node, port), &mut rules.local.group);
+            }
             self.node_rules.insert((node, port), rules);
         }
         record
     }
 
-    fn rules_for(
-        &self,
-        node: NodeId,
-        port: ServicePortId,
-        snapshot: &Snapshot,
-        affinity: Option<Affinity>,
-    ) -> NodeRules {
+    fn rules_for(&self, node: NodeId, port: ServicePortId, snapshot: &Snapshot, old: Option<NodeRules>) -> NodeRules {
         let definition = self.model.service_port(port);
         let service = self.model.service(definition.service);
         let listed = snapshot.distinct();
@@ -218,9 +222,16 @@ impl World {
         let here = topology.node(node);
         let viewer = Viewer { name: &here.name, zone: &here.zone, heeds_node_hints: true };
         let found = categorise_endpoints(&endpoints, policies, viewer);
-        let algorithm = algorithm_of(&self.model, port);
-        let candidates =
-            |places: &[usize]| Candidates::new(places.iter().map(|place| listed[*place].0).collect(), algorithm);
+        let (affinity, groups) = match old {
+            Some(NodeRules { affinity, cluster, local, .. }) => (affinity, [cluster.group, local.group]),
+            None => (None, [(); 2].map(|()| balancer_of(&self.model, port))),
+        };
+        let [of_cluster, of_local] = groups;
+        let candidates = |places: &[usize], group: Group| {
+            let backends: Vec<Backend> = places.iter().map(|place| listed[*place].0).collect();
+            let weighed = self.weighed(port, &backends);
+            Candidates::new(backends, group, &weighed)
+        };
         let mut affinity =
             affinity.or_else(|| Some(Affinity::new(service.traffic.affinity?, self.clients_remembered())));
         if let Some(affinity) = &mut affinity {
@@ -229,8 +240,8 @@ impl World {
         }
         NodeRules {
             version: snapshot.version,
-            cluster: candidates(&found.cluster),
-            local: candidates(&found.local),
+            cluster: candidates(&found.cluster, of_cluster),
+            local: candidates(&found.local, of_local),
             any: found.any,
             affinity,
             recalled: false,
@@ -319,6 +330,9 @@ impl World {
         state.server_node = server_node;
         if self.ipvs.is_some() {
             self.lead_by_virtual_server(connection);
+        }
+        if self.loads.is_some() {
+            self.count_connection(connection);
         }
     }
 
