@@ -29,6 +29,7 @@ mod names;
 mod orchestrators;
 mod probes;
 mod rollout;
+mod schedulers;
 mod services;
 mod stateful;
 mod termination;

@@ -4,11 +4,25 @@
 //! A [`Group`] joins an algorithm with its list. `docs/your-own-balancer.md` shows how to write an algorithm and how to use
 //! this room alone.
 
+mod dh;
+mod fo;
 mod group;
 mod iptables_random;
+mod lblc;
+mod lblcr;
+pub mod lc;
+mod mh;
 mod nftables_random;
+mod nq;
+mod ovf;
 pub mod parts;
 mod round_robin;
+mod rr;
+pub mod sed;
+mod sh;
+mod twos;
+pub mod wlc;
+mod wrr;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -115,6 +129,9 @@ pub enum Input {
     Weights,
     /// Their connections: the holder counts them.
     Loads,
+    /// Their thresholds, which make them overloaded: IPVS's schedulers have these, and nobody else. A holder whose backends
+    /// have some counts connections for them.
+    Thresholds,
     /// How long they took to answer: the holder tells.
     Latencies,
     /// The connection's key.
@@ -149,6 +166,11 @@ impl Algorithm {
         self.reads.contains(&input)
     }
 
+    /// Whether the kernel's own balancer has it: kube-proxy's ipvs mode can name it.
+    pub fn is_ipvs_scheduler(&self) -> bool {
+        self.reads(Input::Thresholds)
+    }
+
     /// A balancer with these arguments, or `None` when one does not do.
     pub fn build(&self, arguments: &Arguments) -> Option<Box<dyn LoadBalancer>> {
         (self.spec.build)(arguments)
@@ -156,7 +178,25 @@ impl Algorithm {
 }
 
 /// Every algorithm that scenario files and the command line can name.
-pub const BALANCERS: &[Algorithm] = &[iptables_random::SPEC, nftables_random::SPEC, round_robin::SPEC];
+pub const BALANCERS: &[Algorithm] = &[
+    iptables_random::SPEC,
+    nftables_random::SPEC,
+    rr::SPEC,
+    wrr::SPEC,
+    lc::SPEC,
+    wlc::SPEC,
+    lblc::SPEC,
+    lblcr::SPEC,
+    sed::SPEC,
+    nq::SPEC,
+    dh::SPEC,
+    sh::SPEC,
+    mh::SPEC,
+    fo::SPEC,
+    ovf::SPEC,
+    twos::SPEC,
+    round_robin::SPEC,
+];
 
 /// The algorithm of this name.
 pub fn find(name: &str) -> Option<&'static Algorithm> {
