@@ -6,9 +6,15 @@
 
 mod group;
 mod iptables_random;
+mod least_request;
 mod nftables_random;
+mod p2c;
+mod p2c_peak_ewma;
 pub mod parts;
+mod prequal;
+mod random;
 mod round_robin;
+mod smooth_wrr;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -156,7 +162,17 @@ impl Algorithm {
 }
 
 /// Every algorithm that scenario files and the command line can name.
-pub const BALANCERS: &[Algorithm] = &[iptables_random::SPEC, nftables_random::SPEC, round_robin::SPEC];
+pub const BALANCERS: &[Algorithm] = &[
+    iptables_random::SPEC,
+    nftables_random::SPEC,
+    round_robin::SPEC,
+    smooth_wrr::SPEC,
+    least_request::SPEC,
+    p2c::SPEC,
+    p2c_peak_ewma::SPEC,
+    prequal::SPEC,
+    random::SPEC,
+];
 
 /// The algorithm of this name.
 pub fn find(name: &str) -> Option<&'static Algorithm> {
