@@ -11,15 +11,21 @@ mod iptables_random;
 mod lblc;
 mod lblcr;
 pub mod lc;
+mod least_request;
 mod mh;
 mod nftables_random;
 mod nq;
 mod ovf;
+mod p2c;
+mod p2c_peak_ewma;
 pub mod parts;
+mod prequal;
+mod random;
 mod round_robin;
 mod rr;
 pub mod sed;
 mod sh;
+mod smooth_wrr;
 mod twos;
 pub mod wlc;
 mod wrr;
@@ -196,6 +202,12 @@ pub const BALANCERS: &[Algorithm] = &[
     ovf::SPEC,
     twos::SPEC,
     round_robin::SPEC,
+    smooth_wrr::SPEC,
+    least_request::SPEC,
+    p2c::SPEC,
+    p2c_peak_ewma::SPEC,
+    prequal::SPEC,
+    random::SPEC,
 ];
 
 /// The algorithm of this name.

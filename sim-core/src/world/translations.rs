@@ -194,7 +194,7 @@ impl World {
         let key = self.paths[source as usize].key.part("masquerade", number);
         let ephemeral = self.model.transport.ip_local_port_range;
         let masquerade = self.model.transport.masquerade_ports;
-        let mut port = |index, range: PortRange| {
+        let port = |index, range: PortRange| {
             let offset = below(self.draws.once(key, "port", index), u64::from(range.len()));
             range.first + u16::try_from(offset).expect("an offset within a range of ports")
         };

@@ -4,8 +4,11 @@ pub mod address_hash;
 pub mod buckets;
 pub mod destinations;
 pub mod divisors;
+pub(super) mod in_flight;
 pub mod locality;
+pub(super) mod probes;
 pub mod ranking;
+pub(super) mod sampling;
 pub mod sums;
 #[cfg(test)]
 pub(super) mod testing;
