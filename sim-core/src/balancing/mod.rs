@@ -4,10 +4,15 @@
 //! A [`Group`] joins an algorithm with its list. `docs/your-own-balancer.md` shows how to write an algorithm and how to use
 //! this room alone.
 
+pub mod anchor;
 mod group;
 mod iptables_random;
+pub mod jump;
+pub mod maglev;
 mod nftables_random;
 pub mod parts;
+pub mod rendezvous;
+pub mod ring_hash;
 mod round_robin;
 
 use std::net::{IpAddr, SocketAddr};
@@ -156,7 +161,16 @@ impl Algorithm {
 }
 
 /// Every algorithm that scenario files and the command line can name.
-pub const BALANCERS: &[Algorithm] = &[iptables_random::SPEC, nftables_random::SPEC, round_robin::SPEC];
+pub const BALANCERS: &[Algorithm] = &[
+    iptables_random::SPEC,
+    nftables_random::SPEC,
+    round_robin::SPEC,
+    maglev::SPEC,
+    ring_hash::SPEC,
+    rendezvous::SPEC,
+    jump::SPEC,
+    anchor::SPEC,
+];
 
 /// The algorithm of this name.
 pub fn find(name: &str) -> Option<&'static Algorithm> {
