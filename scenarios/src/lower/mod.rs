@@ -9,6 +9,7 @@ mod datagrams;
 mod faults;
 mod front;
 mod front_proxy;
+pub(crate) mod holders;
 mod names;
 mod networks;
 mod parts;

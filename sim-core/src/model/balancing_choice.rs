@@ -1,8 +1,10 @@
 //! Who takes connections to a Service, as the scenario says it: an algorithm of the registry with its arguments, and the
 //! weights of the Service's workloads. Kubernetes has no word for either; front proxies and IPVS have both.
 
-use super::ids::WorkloadId;
+use super::Model;
+use super::ids::{ServicePortId, WorkloadId};
 use super::parameters::Arguments;
+use super::settings::ProxyMode;
 use crate::balancing::{self, Algorithm, Input, LoadBalancer};
 
 /// The algorithm that whoever holds a Service's list chooses with: each node's rules, each client, each front proxy.
@@ -47,4 +49,18 @@ impl BalancingChoice {
     pub fn weight_of(&self, workload: WorkloadId) -> u32 {
         self.weights.iter().find(|(of, _)| *of == workload).map_or(1, |(_, weight)| *weight)
     }
+}
+
+/// What nodes and clients choose with for a Service port: its algorithm, or what the proxy mode does by itself.
+pub fn algorithm_of(model: &Model, port: ServicePortId) -> &'static str {
+    let service = model.service(model.service_port(port).service);
+    service.balancing.named().map_or(
+        match model.cluster.proxy_mode {
+            ProxyMode::Iptables => "iptables-random",
+            ProxyMode::Nftables => "nftables-random",
+            // A client that holds a list of its own; virtual servers have schedulers of theirs.
+            ProxyMode::Ipvs => "round-robin",
+        },
+        |algorithm| algorithm.spec.name,
+    )
 }

@@ -13,9 +13,8 @@ use crate::control::versions::Backend;
 use crate::kernel::draws::Decision;
 use crate::model::Model;
 use crate::model::application::Target;
-use crate::model::balancing_choice::BalancingChoice;
+use crate::model::balancing_choice::{BalancingChoice, algorithm_of};
 use crate::model::ids::{NodeId, ServicePortId};
-use crate::model::settings::ProxyMode;
 use crate::trace::RecordId;
 
 impl World {
@@ -160,20 +159,6 @@ impl World {
     pub(super) fn weighed(&self, port: ServicePortId, backends: &[Backend]) -> Vec<balancing::Backend> {
         weighed(&self.model, &self.pods, port, backends)
     }
-}
-
-/// The Service's algorithm, or what the proxy mode does by itself.
-pub(super) fn algorithm_of(model: &Model, port: ServicePortId) -> &'static str {
-    let service = model.service(model.service_port(port).service);
-    service.balancing.named().map_or(
-        match model.cluster.proxy_mode {
-            ProxyMode::Iptables => "iptables-random",
-            ProxyMode::Nftables => "nftables-random",
-            // A client that holds a list of its own; virtual servers have schedulers of theirs.
-            ProxyMode::Ipvs => "round-robin",
-        },
-        |algorithm| algorithm.spec.name,
-    )
 }
 
 /// A balancer for a Service port, before its first list.
