@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::World;
 use super::event::Timer;
 use super::path_draws::Purpose;
-use super::traffic::{Aim, Connection, Exchange, Health};
+use super::traffic::{Aim, Exchange, Health};
 use crate::balancing::Request;
 use crate::control::versions::Backend;
 use crate::kernel::draws::Decision;
@@ -118,8 +118,7 @@ impl World {
         let served = request.and_then(|request| self.requests[request].frame).map(|frame| self.frames[frame].exchange);
         match served.and_then(|served| self.exchanges[served].connection) {
             Some(connection) => {
-                let Connection { client, flow, .. } = self.connections[connection];
-                self.asked_with_key(flow, self.clients[client as usize].address, destination)
+                self.asked_with_key(self.connections[connection].flow, self.address_seen(connection), destination)
             }
             None => self.asked((source, number, attempt), own, destination),
         }
