@@ -19,7 +19,7 @@ spec:
   selector: {matchLabels: {app: web}}
   template:
     metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, ports: [{containerPort: 80}]}]}
+    spec: {containers: [{name: web, ports: [{name: http, containerPort: 80}]}]}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -72,7 +72,7 @@ fn every_mistake_has_its_code_and_place() {
     let cases = [
         ("{algorithm: round-robbin}", "E0206 scenario.yaml:12:22"),
         ("{algorithm: {kind: least-requests}}", "E0206 scenario.yaml:12:29"),
-        ("{algorithm: {choices: 3}}", "E0203 scenario.yaml:12:22"),
+        ("{algorithm: {choices: 3}}", "E0203 scenario.yaml:12:11"),
         ("{algorithm: {kind: least-request, choice: 3}}", "E0201 scenario.yaml:12:44"),
         ("{algorithm: {kind: least-request, choices: 0}}", "E0205 scenario.yaml:12:53"),
         ("{algorithm: wrr, weights: {deployment/web: 65536}}", "E0205 scenario.yaml:12:53"),

@@ -47,14 +47,16 @@ pub struct Templates {
     timeout: SimDuration,
     made: u64,
     of_clients: BTreeMap<IpAddr, Template>,
-    /// By a connection's client and port: the template that controls it.
-    controlled: BTreeMap<Endpoint, u64>,
+    /// Whom the server has led last: the connection that it remembers next is this client's.
+    led: Option<IpAddr>,
+    /// By a connection's own address and port: its client as the server sees it, and the template that controls it.
+    controlled: BTreeMap<Endpoint, (IpAddr, u64)>,
 }
 
 impl Templates {
     /// None yet; `timeout` is the Service's `timeoutSeconds`.
     pub fn new(timeout: SimDuration) -> Self {
-        Self { timeout, made: 0, of_clients: BTreeMap::new(), controlled: BTreeMap::new() }
+        Self { timeout, made: 0, of_clients: BTreeMap::new(), led: None, controlled: BTreeMap::new() }
     }
 
     /// The place among the destinations that take new connections of the one that a client is led to.
@@ -68,26 +70,33 @@ impl Templates {
         place
     }
 
-    /// A new connection, by its client's address and port, goes to a destination.
-    pub fn opened(&mut self, client: Endpoint, to: Endpoint, now: SimTime) {
-        self.closed(client, now);
+    /// A new connection of a client goes to a destination.
+    pub fn lead(&mut self, client: IpAddr, to: Endpoint, now: SimTime) {
         self.made += 1;
         let fresh =
             Template { number: self.made, to, timeout: self.timeout, ends: now, open: 0, remembered: SimTime::ZERO };
-        let template = self.of_clients.entry(client.0).or_insert(fresh);
+        let template = self.of_clients.entry(client).or_insert(fresh);
         if template.to != to || !template.lasts_until(now) {
             *template = fresh;
         }
-        template.open += 1;
         template.ends = now.saturating_add(template.timeout);
-        self.controlled.insert(client, template.number);
+        self.led = Some(client);
     }
 
-    /// A connection has closed, and is remembered until then.
-    pub fn closed(&mut self, client: Endpoint, until: SimTime) {
-        let Some(number) = self.controlled.remove(&client) else { return };
-        if let Some(template) = self.of_clients.get_mut(&client.0).filter(|template| template.number == number) {
-            // What has run out before this close ran out while the connection was open.
+    /// The server remembers that connection from now on, by the address and port of its client.
+    pub fn opened(&mut self, connection: Endpoint, now: SimTime) {
+        let Some(client) = self.led.take() else { return };
+        self.closed(connection, now);
+        if let Some(template) = self.of_clients.get_mut(&client) {
+            template.open += 1;
+            self.controlled.insert(connection, (client, template.number));
+        }
+    }
+
+    /// A connection has closed, and is remembered until then (at least the present).
+    pub fn closed(&mut self, connection: Endpoint, until: SimTime) {
+        let Some((client, number)) = self.controlled.remove(&connection) else { return };
+        if let Some(template) = self.of_clients.get_mut(&client).filter(|template| template.number == number) {
             template.open -= 1;
             template.remembered = template.remembered.max(until);
         }
@@ -112,10 +121,15 @@ mod tests {
 
     const PODS: [u8; 2] = [2, 3];
 
+    fn open(templates: &mut Templates, port: u16, to: u8, now: u64) {
+        templates.lead(client(0).0, pod(to), at(now));
+        templates.opened(client(port), at(now));
+    }
+
     /// Templates of 100 s, with a connection to the second pod that was opened at 0 s.
     fn templates() -> Templates {
         let mut templates = Templates::new(SimDuration::from_secs(100));
-        templates.opened(client(1), pod(3), at(0));
+        open(&mut templates, 1, 3, 0);
         templates
     }
 
@@ -128,7 +142,7 @@ mod tests {
         let mut templates = templates();
         templates.closed(client(1), at(10));
         assert_eq!(recalled(&mut templates, 99), Some(1));
-        templates.opened(client(2), pod(3), at(99));
+        open(&mut templates, 2, 3, 99);
         templates.closed(client(2), at(150));
         assert_eq!(recalled(&mut templates, 198), Some(1));
         assert_eq!(recalled(&mut templates, 199), None);
@@ -145,12 +159,12 @@ mod tests {
         assert_eq!(recalled(&mut silent, 279), Some(1));
         assert_eq!(recalled(&mut silent, 280), None);
         // A connection of then has a minute, no more.
-        templates.opened(client(2), pod(3), at(270));
+        open(&mut templates, 2, 3, 270);
         templates.closed(client(2), at(271));
         assert_eq!(recalled(&mut templates, 329), Some(1));
         assert_eq!(recalled(&mut templates, 330), None);
         // What comes after that begins with the whole time.
-        templates.opened(client(3), pod(2), at(400));
+        open(&mut templates, 3, 2, 400);
         templates.closed(client(3), at(401));
         assert_eq!((recalled(&mut templates, 499), recalled(&mut templates, 500)), (Some(0), None));
     }
@@ -161,7 +175,7 @@ mod tests {
         assert_eq!(templates.recall(client(0).0, &[pod(2)], at(1)), None);
         // Though it comes back.
         assert_eq!(recalled(&mut templates, 2), None);
-        templates.opened(client(2), pod(2), at(3));
+        open(&mut templates, 2, 2, 3);
         // The close of a connection of the old template does not touch the new one.
         templates.closed(client(1), at(4));
         templates.closed(client(2), at(4));

@@ -9,6 +9,7 @@ use super::loads::ruling_node;
 use super::traffic::{ClientEnd, Connection, Exchange};
 use crate::control::versions::Backend;
 use crate::dataplane::ipvs::{CLOSE, Endpoint, TIME_WAIT, VirtualServer};
+use crate::dataplane::ipvs_persistence::Templates;
 use crate::dataplane::service_rules::Entry;
 use crate::dataplane::translation::Way;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -27,6 +28,8 @@ pub(super) struct Ipvs {
     servers: BTreeMap<Key, VirtualServer>,
     /// The pod that an address meant when it was an endpoint last.
     pods: BTreeMap<Endpoint, Backend>,
+    /// Of Services with session affinity.
+    templates: BTreeMap<Key, Templates>,
 }
 
 impl Ipvs {
@@ -34,12 +37,23 @@ impl Ipvs {
     pub(super) fn new(model: &Model) -> Option<Self> {
         let used = model.address_model == AddressModelKind::FlatPodIp && model.cluster.proxy_mode == ProxyMode::Ipvs;
         let settings = model.cluster.ipvs.clone();
-        used.then(|| Self { settings, servers: BTreeMap::new(), pods: BTreeMap::new() })
+        used.then(|| Self { settings, servers: BTreeMap::new(), pods: BTreeMap::new(), templates: BTreeMap::new() })
     }
 
     /// A node that boots knows nothing of what was before.
     pub(super) fn boot(&mut self, node: NodeId) {
         self.servers.retain(|(of, _, _), _| *of != node);
+        self.templates.retain(|(of, _, _), _| *of != node);
+    }
+
+    /// The persistence templates of a node's virtual server, which last for this time.
+    pub(super) fn templates(
+        &mut self,
+        (node, port, entry): (NodeId, ServicePortId, Entry),
+        timeout: SimDuration,
+    ) -> &mut Templates {
+        let key = (node, port, entry == Entry::External);
+        self.templates.entry(key).or_insert_with(|| Templates::new(timeout))
     }
 
     /// The place of the backend that a node's virtual server picks for a new connection.
@@ -100,6 +114,9 @@ impl World {
         let reuses = ipvs.settings.conn_reuse_mode == 0;
         let Some(server) = ipvs.servers.get_mut(&key) else { return picked };
         let to = server.enter(from, (picked.address, picked.port), reuses, now);
+        if let Some(templates) = ipvs.templates.get_mut(&key) {
+            templates.opened(from, now);
+        }
         let meant = ipvs.pods.get(&to).copied().filter(|it| self.pods[it.pod.index()].node.is_some());
         meant.unwrap_or(picked)
     }
@@ -122,6 +139,9 @@ impl World {
         let (rest, silently) = remembered_for(was, outcome, ipvs.settings.tcp_timeout);
         if let Some(server) = ipvs.servers.get_mut(&key) {
             server.closed(client, now + rest, silently);
+        }
+        if let Some(templates) = ipvs.templates.get_mut(&key) {
+            templates.closed(client, now + rest);
         }
     }
 

@@ -110,6 +110,7 @@ impl World {
         let (now, because) = (asked.now, self.refresh_rules(node, port));
         let verdict = self.verdict(node, port, approach);
         let by_ipvs = self.is_balanced_by_ipvs(port);
+        let persistent = self.model.service(self.model.service_port(port).service).traffic.affinity.filter(|_| by_ipvs);
         let Some(rules) = self.node_rules.get_mut(&(node, port)) else { return (Choice::Rejected, because) };
         let set = match verdict {
             Verdict::Reject => return (Choice::Rejected, because),
@@ -120,11 +121,15 @@ impl World {
         };
         let mut affinity = rules.affinity.take();
         let candidates = rules.set(set);
-        let known = affinity.as_ref().and_then(|it| it.recall(&candidates.addresses, approach.address, now));
-        let of_ipvs = match &mut self.ipvs {
-            Some(ipvs) if by_ipvs && known.is_none() => {
-                ipvs.pick((node, port, approach.entry), &candidates.backends, now)
+        let at = (node, port, approach.entry);
+        let known = match (&mut self.ipvs, persistent) {
+            (Some(ipvs), Some(timeout)) => {
+                ipvs.templates(at, timeout).recall(approach.address, &candidates.addresses, now)
             }
+            _ => affinity.as_ref().and_then(|it| it.recall(&candidates.addresses, approach.address, now)),
+        };
+        let of_ipvs = match &mut self.ipvs {
+            Some(ipvs) if by_ipvs && known.is_none() => ipvs.pick(at, &candidates.backends, now),
             Some(_) | None => None,
         };
         let bits = &mut Decision::new(&mut self.draws, draw);
@@ -135,6 +140,9 @@ impl World {
         };
         if let Some(affinity) = &mut affinity {
             affinity.note(candidates.addresses[place], approach.address, now);
+        }
+        if let (Some(ipvs), Some(timeout)) = (&mut self.ipvs, persistent) {
+            ipvs.templates(at, timeout).lead(approach.address, candidates.addresses[place], now);
         }
         let backend = candidates.backends[place];
         rules.affinity = affinity;
@@ -222,6 +230,8 @@ impl World {
         let here = topology.node(node);
         let viewer = Viewer { name: &here.name, zone: &here.zone, heeds_node_hints: true };
         let found = categorise_endpoints(&endpoints, policies, viewer);
+        // A virtual server has templates in place of tables.
+        let remembered = service.traffic.affinity.filter(|_| !self.is_balanced_by_ipvs(port));
         let (affinity, groups) = match old {
             Some(NodeRules { affinity, cluster, local, .. }) => (affinity, [cluster.group, local.group]),
             None => (None, [(); 2].map(|()| balancer_of(&self.model, port))),
@@ -232,8 +242,7 @@ impl World {
             let weighed = self.weighed(port, &backends);
             Candidates::new(backends, group, &weighed)
         };
-        let mut affinity =
-            affinity.or_else(|| Some(Affinity::new(service.traffic.affinity?, self.clients_remembered())));
+        let mut affinity = affinity.or_else(|| Some(Affinity::new(remembered?, self.clients_remembered())));
         if let Some(affinity) = &mut affinity {
             let all: Vec<_> = found.all.iter().map(|place| (listed[*place].0.address, listed[*place].0.port)).collect();
             affinity.keep_only(&all);
