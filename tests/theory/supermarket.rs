@@ -23,14 +23,10 @@ fn address(server: usize) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], u16::try_from(1 + server).unwrap()))
 }
 
-/// Draws of one kind in one run.
+/// Lengths of one kind in one run.
 struct Exponential(Sequence);
 
 impl Exponential {
-    fn new(seed: u64, purpose: &str) -> Self {
-        Self(Sequence::new(seed, EntityKey::of("supermarket"), purpose))
-    }
-
     fn next(&mut self) -> f64 {
         -(1.0 - unit(self.0.next_u64())).ln()
     }
@@ -79,9 +75,11 @@ impl Market {
 /// geometric. With more the servers start empty, and a fifth more jobs come before those that count.
 fn through_the_core(lambda: f64, choices: u64, jobs: u64, seed: u64) -> f64 {
     let mut market = Market::new(choices);
-    let mut picks = Sequence::new(seed, EntityKey::of("supermarket"), "pick");
+    // Of its own for each load and number of choices, so that they err apart from each other.
+    let key = EntityKey::of("supermarket").part("percent", (lambda * 100.0).round() as u64).part("choices", choices);
+    let mut picks = Sequence::new(seed, key, "pick");
     let [mut arrivals, mut services, mut queues] =
-        ["arrival", "service", "start"].map(|purpose| Exponential::new(seed, purpose));
+        ["arrival", "service", "start"].map(|purpose| Exponential(Sequence::new(seed, key, purpose)));
     if choices == 1 {
         for server in 0..SERVERS {
             let waiting = (queues.next() / -lambda.ln()).floor() as u64;
@@ -123,7 +121,8 @@ impl Plain {
 /// The mean time in system from a chain of queue lengths with as many arrivals: at each step someone comes, with
 /// probability lambda / (1 + lambda), or a server drawn from all ends what it has, if anything.
 fn by_a_plain_chain(lambda: f64, choices: u64, jobs: u64, seed: u64) -> f64 {
-    let mut random = Plain(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let own = lambda.to_bits().wrapping_add(choices << 32).wrapping_add(seed);
+    let mut random = Plain(own.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut queues = [0_u32; SERVERS];
     let (mut present, mut present_sum) = (0_u64, 0_u64);
     let steps = (jobs as f64 * (1.0 + lambda) / lambda) as u64;

@@ -82,7 +82,7 @@ impl World {
             *version = snapshot.version;
             group.sync(&balanced(backends));
         }
-        let picked = group.pick(&asked, &mut Decision::new(&mut self.draws, draw));
+        let picked = group.pick(&asked, &mut Decision::new(&self.draws, draw));
         (picked.map_or(Choice::Dropped, |place| Choice::Endpoint(backends[place])), snapshot.record)
     }
 

@@ -164,7 +164,7 @@ impl World {
             group.sync(&balanced(&state.list));
             group
         });
-        let picked = balancer.pick(&asked, &mut Decision::new(&mut self.draws, draw));
+        let picked = balancer.pick(&asked, &mut Decision::new(&self.draws, draw));
         let Some(place) = picked else { return Err((Outcome::NoAddress, because)) };
         let list = Arc::clone(&state.list);
         let from_there = list[place..].iter().chain(&list[..place]);

@@ -121,7 +121,7 @@ impl World {
             }
             Some(_) | None => None,
         };
-        let bits = &mut Decision::new(&mut self.draws, draw);
+        let bits = &mut Decision::new(&self.draws, draw);
         let place = known.or(of_ipvs).or_else(|| candidates.group.pick(&asked, bits));
         let Some(place) = place else {
             rules.affinity = affinity;
