@@ -60,7 +60,7 @@ fn by_plain_counters(bins: usize, choices: u64, trial: u64) -> u32 {
     loads.into_iter().max().unwrap()
 }
 
-fn trials(count: u64, trial: impl Fn(u64) -> u32 + Sync) -> Greatest {
+fn trials(count: u64, trial: impl Fn(u64) -> u32 + Send + Sync) -> Greatest {
     let greatest: Vec<u32> = (0..count).into_par_iter().map(trial).collect();
     greatest.into_iter().fold(Greatest::new(), |mut counts, greatest| {
         *counts.entry(greatest).or_default() += 1;

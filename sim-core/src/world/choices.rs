@@ -92,7 +92,7 @@ impl World {
                 loads.recall(Holder::Node(node, port), group);
             }
         }
-        let picked = group.pick(&asked, &mut Decision::new(&mut self.draws, draw));
+        let picked = group.pick(&asked, &mut Decision::new(&self.draws, draw));
         (picked.map_or(Choice::Rejected, |place| Choice::Endpoint(backends[place])), snapshot.record)
     }
 

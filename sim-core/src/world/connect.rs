@@ -162,7 +162,7 @@ impl World {
         if state.list.is_empty() {
             return Err((Outcome::NoAddress, because));
         }
-        let bits = &mut Decision::new(&mut self.draws, draw);
+        let bits = &mut Decision::new(&self.draws, draw);
         let picked = state.balancer.as_mut().and_then(|group| group.pick(&asked, bits));
         let Some(place) = picked else { return Err((Outcome::NoAddress, because)) };
         let list = Arc::clone(&state.list);

@@ -132,7 +132,7 @@ impl World {
             Some(ipvs) if by_ipvs && known.is_none() => ipvs.pick(at, &candidates.backends, now),
             Some(_) | None => None,
         };
-        let bits = &mut Decision::new(&mut self.draws, draw);
+        let bits = &mut Decision::new(&self.draws, draw);
         let place = known.or(of_ipvs).or_else(|| candidates.group.pick(&asked, bits));
         let Some(place) = place else {
             rules.affinity = affinity;

@@ -98,7 +98,7 @@ impl World {
                 group.set_weight(SocketAddr::new(*address, *port), weight);
             }
         }
-        let place = group.pick(&asked, &mut Decision::new(&mut self.draws, draw))?;
+        let place = group.pick(&asked, &mut Decision::new(&self.draws, draw))?;
         let tried = request.and_then(|request| self.proxied.tried.get(&request));
         let single = state.list.len() == 1;
         let (health, list) = (&state.health, &state.list);
