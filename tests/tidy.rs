@@ -162,7 +162,7 @@ fn the_arrows_between_the_rooms_of_the_core_are_these() {
         ("model", &["actions", "balancing", "faults", "kernel", "topology", "workload"]),
         ("topology", &["kernel", "model"]),
         ("balancing", &["kernel", "model"]),
-        ("dataplane", &["kernel", "model"]),
+        ("dataplane", &["balancing", "kernel", "model"]),
         ("addressing", &["kernel", "model"]),
         ("transport", &["kernel"]),
         ("workload", &["kernel", "model"]),

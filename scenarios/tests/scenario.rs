@@ -180,6 +180,24 @@ fn a_wrong_value_is_shown_where_it_was_typed() {
 }
 
 #[test]
+fn schedulers_of_ipvs_are_those_that_are_registered() {
+    for name in ["rr", "lblcr", "twos"] {
+        let loaded = load_set(&[("cluster.kubeProxy.mode", "ipvs"), ("cluster.kubeProxy.ipvs.scheduler", name)]);
+        let arm = &loaded.scenario.expect("it loads").arms[1];
+        assert_eq!(arm.model.cluster.ipvs.scheduler.name(), name);
+        assert_eq!(arm.settings["cluster.kubeProxy.ipvs.scheduler"], name);
+    }
+    // `round-robin` is an algorithm, but not the kernel's.
+    for (wrong, told) in [("wlcc", "; did you mean `wlc`?"), ("round-robin", ")")] {
+        let loaded = load_set(&[("cluster.kubeProxy.ipvs.scheduler", wrong)]);
+        assert_eq!(said(&loaded), ["E0205 command line:1:1"]);
+        let message = &loaded.diagnostics[0].message;
+        assert!(message.starts_with(&format!("`{wrong}` is no scheduler of ipvs (rr, wrr, lc, wlc, ")), "{message}");
+        assert!(message.ends_with(told), "{message}");
+    }
+}
+
+#[test]
 fn a_seed_is_overridden_and_stands_in_the_effective_text() {
     let overrides = Overrides { seed: Some(77), ..Overrides::default() };
     let scenario = load_with(SCENARIO, &[("web.yaml", WEB)], &overrides).scenario.expect("it loads");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use sim_core::model::settings::IpvsScheduler;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Record};
 
@@ -58,6 +59,36 @@ fn lc_fills_up_the_one_with_fewest_connections() {
     first[..3].sort_unstable();
     first[3..].sort_unstable();
     assert_eq!(first, [2, 3, 4, 2, 3, 4]);
+}
+
+#[test]
+fn every_scheduler_of_the_kernel_leads_connections_to_where_its_rule_says() {
+    // Each connection is closed before the next one; a virtual server remembers all of them as inactive.
+    let in_turn = [4, 3, 2, 4, 3, 2, 4];
+    for scheduler in IpvsScheduler::names() {
+        let records =
+            run("service", &scenario(&format!("mode: ipvs, ipvs: {{scheduler: {scheduler}}}"), 3, EACH_3S, ""));
+        assert!(outcomes(&records).iter().all(|(outcome, _)| *outcome == Outcome::Ok), "{scheduler}");
+        let found = targets(&records);
+        match scheduler {
+            "rr" | "wrr" | "lc" | "wlc" => assert_eq!(found, in_turn, "{scheduler}"),
+            // Nobody has an active connection, and the newest is the first of equals.
+            "sed" | "nq" | "fo" | "ovf" | "lblc" | "lblcr" => assert_eq!(found, [4; 7], "{scheduler}"),
+            // One client and one address dialled.
+            "sh" | "dh" | "mh" => assert_eq!(found, [found[0]; 7], "{scheduler}"),
+            _ => assert_eq!((scheduler, found.len()), ("twos", 7)),
+        }
+    }
+}
+
+#[test]
+fn ovf_refuses_a_connection_when_all_endpoints_are_over() {
+    // Weight 1 takes two established connections; the requests take 100 s.
+    let slow = "  behaviour: {deployment/my-nginx: {serviceTime: {kind: constant, value: 100s}}}\n";
+    let records = run("service", &scenario("mode: ipvs, ipvs: {scheduler: ovf}", 2, EACH_3S, slow));
+    assert_eq!(targets(&records), [3, 3, 2, 2]);
+    let refused = outcomes(&records).iter().filter(|it| **it == (Outcome::ConnectionRefused, 0)).count();
+    assert_eq!(refused, 3);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use sim_core::model::settings::{
 };
 
 use super::values::{Dict, DurationText, List, NameText, PortRangeText, PublishText, SubnetText};
+use crate::nearest::nearest;
 use crate::units;
 
 /// A setting's value: how it is read from a file and shown.
@@ -121,9 +122,23 @@ words! {
     Measured, "answer here": None = "none" Measured = "measured";
     HairpinMode, "hairpin mode of the kubelet":
         PromiscuousBridge = "promiscuous-bridge" HairpinVeth = "hairpin-veth" None = "none";
-    IpvsScheduler, "scheduler of ipvs that podwire knows": RoundRobin = "rr" LeastConnection = "lc";
     Ipam, "way to give out addresses": HostLocal = "host-local" LowestFree = "lowest-free";
     HealthKind, "kind of health check": Checks = "checks" Gossip = "gossip";
+}
+
+impl Setting<NameText> for IpvsScheduler {
+    fn read(text: &NameText) -> Result<Self, String> {
+        Self::named(&text.0).ok_or_else(|| {
+            let names: Vec<&str> = Self::names().collect();
+            let meant = nearest(&text.0, names.iter().copied()).map(|name| format!("; did you mean `{name}`?"));
+            let (meant, names) = (meant.unwrap_or_default(), names.join(", "));
+            format!("`{}` is no scheduler of ipvs ({names}){meant}", text.0)
+        })
+    }
+
+    fn show(&self) -> String {
+        self.name().to_owned()
+    }
 }
 
 /// A value that could not be read: the key it stands under and why.
@@ -250,7 +265,7 @@ settings! {
 settings! {
     /// Virtual servers of every node, in ipvs mode.
     IpvsSpec for IpvsSettings {
-        /// `ipvs.scheduler`: rr or lc.
+        /// `ipvs.scheduler`: rr, wrr, lc, wlc, ..., a scheduler of IPVS.
         scheduler "scheduler" NameText => scheduler;
         /// `ipvs.tcpTimeout`: an established connection is forgotten after so long a silence.
         tcp_timeout "tcpTimeout" DurationText => tcp_timeout;

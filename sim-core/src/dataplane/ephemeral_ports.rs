@@ -45,15 +45,24 @@ impl EphemeralPorts {
         if self.used_count == self.len {
             return None;
         }
-        let (from, offset) = match self.search(self.next) {
-            Some(offset) => (self.next, offset),
-            None => (self.next ^ 1, self.search(self.next ^ 1)?),
-        };
+        let (from, offset) = self.candidate()?;
         self.used[offset as usize / 64] |= 1 << (offset % 64);
         self.used_count += 1;
         let passed = if offset >= from { offset - from } else { offset + self.len - from };
         let next = (from & !1) + passed.max(self.leap(draws)) + 2;
         self.next = if next < self.len { next } else { next % self.len };
+        u16::try_from(u32::from(self.first) + offset).ok()
+    }
+
+    /// Where the next search begins, and what it finds.
+    fn candidate(&self) -> Option<(u32, u32)> {
+        let found = |from| self.search(from).map(|offset| (from, offset));
+        found(self.next).or_else(|| found(self.next ^ 1))
+    }
+
+    /// The port that would be taken next.
+    pub fn next_free(&self) -> Option<u16> {
+        let (_, offset) = self.candidate()?;
         u16::try_from(u32::from(self.first) + offset).ok()
     }
 

@@ -1,5 +1,6 @@
 //! What can be set of the way from a Service to its pods on each node: kube-proxy, its kernel, the bridge.
 
+use crate::balancing::BALANCERS;
 use crate::kernel::time::SimDuration;
 
 /// What kube-proxy writes its rules with (C.1).
@@ -42,13 +43,26 @@ pub enum HairpinMode {
     None,
 }
 
-/// Who takes a new connection behind a virtual server (balancing.md section 1).
+/// Who takes a new connection behind a virtual server: a registered algorithm that is a scheduler of IPVS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IpvsScheduler {
-    /// `rr`: the next one in the list.
-    RoundRobin,
-    /// `lc`: the one with the fewest connections, established ones counting 256 times.
-    LeastConnection,
+pub struct IpvsScheduler(&'static str);
+
+impl IpvsScheduler {
+    /// The scheduler of this name, if there is one.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::names().find(|known| *known == name).map(Self)
+    }
+
+    /// All schedulers' names.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let schedulers = BALANCERS.iter().filter(|algorithm| algorithm.is_ipvs_scheduler());
+        schedulers.map(|algorithm| algorithm.spec.name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        self.0
+    }
 }
 
 /// kube-proxy's and the kernel's settings of virtual servers.
@@ -65,7 +79,7 @@ pub struct IpvsSettings {
 
 impl Default for IpvsSettings {
     fn default() -> Self {
-        let scheduler = IpvsScheduler::RoundRobin;
+        let scheduler = IpvsScheduler("rr");
         Self { scheduler, tcp_timeout: SimDuration::from_secs(900), conn_reuse_mode: 1 }
     }
 }

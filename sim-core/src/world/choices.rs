@@ -38,7 +38,7 @@ impl World {
             if self.connections[connection].datagrams {
                 self.open_flow(node, connection, Some(backend), port, because);
             } else if self.ipvs.is_some() {
-                self.lead_by_virtual_server(connection);
+                self.enter_virtual_server_of(connection);
             }
             if self.loads.is_some() && !self.connections[connection].datagrams {
                 self.count_connection(connection);

@@ -221,7 +221,8 @@ impl World {
         if let Some(because) = self.rules_unknown_on(node, port) {
             return self.open(exchange, dial_into_nothing(node, address, Way::Direct, because));
         }
-        let approach = self.approach_from_inside(client);
+        let from = if self.sends_datagrams(source) { None } else { self.next_virtual_client(client, address) };
+        let approach = self.approach_from_inside(client, from);
         let (choice, because) = self.choose_endpoint(node, port, approach, (source, number, attempt));
         let dial = match choice {
             Choice::Endpoint(backend) => {
@@ -293,7 +294,9 @@ impl World {
         let Some(local_port) = self.port_tables[table as usize].allocate(&mut self.draws) else {
             return self.attempt_ends(exchange, Outcome::AddressNotAvailable, None, 0);
         };
-        let dial = if self.ipvs.is_some() { self.dial_by_virtual_server(exchange, local_port, dial) } else { dial };
+        if self.ipvs.is_some() {
+            self.enter_from(exchange, local_port, &dial);
+        }
         let opened = self.write_opened((source, number, record), local_port, dial);
         let key = self.paths[source as usize].key;
         let key = if attempt == 0 { key } else { key.part("attempt", u64::from(attempt)) };
@@ -404,7 +407,7 @@ impl World {
         }
     }
 
-    fn port_table(&mut self, client: u32, (address, port): (IpAddr, u16)) -> u32 {
+    pub(super) fn port_table(&mut self, client: u32, (address, port): (IpAddr, u16)) -> u32 {
         let state = &mut self.clients[client as usize];
         if let Some(table) = state.ports.get(&(address, port)) {
             return *table;

@@ -2,16 +2,19 @@
 //! connections that it has given away. In the other modes nothing here is asked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::World;
 use super::connect::Dial;
 use super::loads::ruling_node;
 use super::traffic::{ClientEnd, Connection, Exchange};
+use crate::balancing::Request;
 use crate::control::versions::Backend;
 use crate::dataplane::ipvs::{CLOSE, Endpoint, TIME_WAIT, VirtualServer};
 use crate::dataplane::ipvs_persistence::Templates;
 use crate::dataplane::service_rules::Entry;
 use crate::dataplane::translation::Way;
+use crate::kernel::draws::RandomBits;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
 use crate::model::ids::{NodeId, ServicePortId};
@@ -25,7 +28,8 @@ type Key = (NodeId, ServicePortId, bool);
 #[derive(Clone, Debug)]
 pub(super) struct Ipvs {
     settings: IpvsSettings,
-    servers: BTreeMap<Key, VirtualServer>,
+    /// With the list that each has been brought in line with.
+    servers: BTreeMap<Key, (Arc<[Backend]>, VirtualServer)>,
     /// The pod that an address meant when it was an endpoint last.
     pods: BTreeMap<Endpoint, Backend>,
     /// Of Services with session affinity.
@@ -56,21 +60,52 @@ impl Ipvs {
         self.templates.entry(key).or_insert_with(|| Templates::new(timeout))
     }
 
-    /// The place of the backend that a node's virtual server picks for a new connection.
+    /// Brings a node's virtual server in line with these endpoints.
+    fn server(&mut self, key: Key, backends: &Arc<[Backend]>, now: SimTime) -> &mut VirtualServer {
+        let scheduler = self.settings.scheduler;
+        let fresh = || (Arc::from([]), VirtualServer::new(scheduler));
+        let (synced, server) = self.servers.entry(key).or_insert_with(fresh);
+        if !Arc::ptr_eq(synced, backends) || server.is_waiting() {
+            let endpoints: Vec<Endpoint> = backends.iter().map(|it| (it.address, it.port)).collect();
+            self.pods.extend(backends.iter().map(|it| ((it.address, it.port), *it)));
+            server.sync(&endpoints, now);
+            *synced = Arc::clone(backends);
+        }
+        server
+    }
+
+    /// The backend that a node's virtual server picks for a new connection.
     pub(super) fn pick(
         &mut self,
         (node, port, entry): (NodeId, ServicePortId, Entry),
-        backends: &[Backend],
-        now: SimTime,
-    ) -> Option<usize> {
-        let endpoints: Vec<Endpoint> = backends.iter().map(|it| (it.address, it.port)).collect();
-        self.pods.extend(backends.iter().map(|it| ((it.address, it.port), *it)));
-        let scheduler = self.settings.scheduler;
-        let key = (node, port, entry == Entry::External);
-        let server = self.servers.entry(key).or_insert_with(|| VirtualServer::new(scheduler));
-        server.sync(&endpoints, now);
-        let picked = server.pick()?;
-        endpoints.iter().position(|endpoint| *endpoint == picked)
+        backends: &Arc<[Backend]>,
+        (asked, bits): (&Request, &mut dyn RandomBits),
+    ) -> Option<Backend> {
+        let server = self.server((node, port, entry == Entry::External), backends, asked.now);
+        let picked = server.pick(asked, bits)?;
+        backends.iter().find(|it| (it.address, it.port) == picked).copied()
+    }
+
+    /// With `conn_reuse_mode` 0: the backend of the connection that a client's port had before and is remembered.
+    pub(super) fn reused(
+        &mut self,
+        (node, port, entry): (NodeId, ServicePortId, Entry),
+        backends: &Arc<[Backend]>,
+        (client, now): (Option<Endpoint>, SimTime),
+    ) -> Option<Backend> {
+        let client = client.filter(|_| self.follows_remembered())?;
+        let server = self.server((node, port, entry == Entry::External), backends, now);
+        let to = server.remembered(client, now)?;
+        self.pods.get(&to).copied()
+    }
+
+    /// Whether a connection from a remembered port goes where the earlier one went.
+    pub(super) fn follows_remembered(&self) -> bool {
+        self.settings.conn_reuse_mode == 0
+    }
+
+    fn server_of(&mut self, key: &Key) -> Option<&mut VirtualServer> {
+        self.servers.get_mut(key).map(|(_, server)| server)
     }
 }
 
@@ -80,52 +115,53 @@ impl World {
         self.ipvs.is_some() && self.model.service(self.model.service_port(port).service).balancing.is_left_open()
     }
 
-    /// A connection through a clusterIP gets its local port: where it goes in fact.
-    pub(super) fn dial_by_virtual_server(&mut self, exchange: u32, local_port: u16, dial: Dial) -> Dial {
+    /// A connection through a clusterIP gets its local port: its virtual server remembers where it goes.
+    pub(super) fn enter_from(&mut self, exchange: u32, local_port: u16, dial: &Dial) {
         let Exchange { source, client, .. } = self.exchanges[exchange];
-        let Some(pod) = dial.pod.filter(|_| !dial.undecided) else { return dial };
+        if dial.pod.is_none() || dial.undecided {
+            return;
+        }
         let state = &self.clients[client as usize];
         let from = (state.address, local_port);
-        let Some(key) = self.virtual_server(source, state.node, dial.via, dial.way) else { return dial };
-        let (address, port) = dial.target;
-        let to = self.enter_virtual_server(key, from, Backend { pod, address, port });
-        let way = self.way_through_cluster_ip(client, to);
-        if to.pod == pod { dial } else { self.dial_of_pod(to, dial.dialled, way, dial.because) }
+        if let Some(key) = self.virtual_server(source, state.node, dial.via, dial.way) {
+            self.enter_virtual_server(key, from, dial.target);
+        }
     }
 
     /// The same for a connection whose first packet meets rules later, or again.
-    pub(super) fn lead_by_virtual_server(&mut self, connection: u32) {
+    pub(super) fn enter_virtual_server_of(&mut self, connection: u32) {
         let Some(key) = self.virtual_server_of(connection) else { return };
-        let Connection { pod, target, target_port, .. } = self.connections[connection];
-        let Some(pod) = pod else { return };
+        let Connection { target, target_port, .. } = self.connections[connection];
         let from = self.virtual_client(connection);
-        let to = self.enter_virtual_server(key, from, Backend { pod, address: target, port: target_port });
-        let home = self.pods[to.pod.index()].node;
-        let state = &mut self.connections[connection];
-        (state.pod, state.target, state.target_port) = (Some(to.pod), to.address, to.port);
-        state.server_node = home.unwrap_or(state.server_node);
+        self.enter_virtual_server(key, from, (target, target_port));
     }
 
-    /// A new connection that a virtual server has given to a backend: the one that it goes to in fact, which is another one
-    /// when it comes from a port that is remembered.
-    fn enter_virtual_server(&mut self, key: Key, from: Endpoint, picked: Backend) -> Backend {
+    fn enter_virtual_server(&mut self, key: Key, from: Endpoint, to: Endpoint) {
         let now = self.agenda.now();
-        let Some(ipvs) = &mut self.ipvs else { return picked };
-        let reuses = ipvs.settings.conn_reuse_mode == 0;
-        let Some(server) = ipvs.servers.get_mut(&key) else { return picked };
-        let to = server.enter(from, (picked.address, picked.port), reuses, now);
+        let Some(ipvs) = &mut self.ipvs else { return };
+        if let Some(server) = ipvs.server_of(&key) {
+            server.enter(from, to, now);
+        }
         if let Some(templates) = ipvs.templates.get_mut(&key) {
             templates.opened(from, now);
         }
-        let meant = ipvs.pods.get(&to).copied().filter(|it| self.pods[it.pod.index()].node.is_some());
-        meant.unwrap_or(picked)
+    }
+
+    /// The address and port of a client whose next connection through a clusterIP may follow one that is remembered.
+    pub(super) fn next_virtual_client(&mut self, client: u32, dialled: Endpoint) -> Option<Endpoint> {
+        if !self.ipvs.as_ref().is_some_and(Ipvs::follows_remembered) {
+            return None;
+        }
+        let table = self.port_table(client, dialled);
+        let port = self.port_tables[table as usize].next_free()?;
+        Some((self.clients[client as usize].address, port))
     }
 
     /// The handshake of a connection is done, as its virtual server sees it.
     pub(super) fn virtual_server_connects(&mut self, connection: u32) {
         let Some(key) = self.virtual_server_of(connection) else { return };
         let client = self.virtual_client(connection);
-        if let Some(server) = self.ipvs.as_mut().and_then(|ipvs| ipvs.servers.get_mut(&key)) {
+        if let Some(server) = self.ipvs.as_mut().and_then(|ipvs| ipvs.server_of(&key)) {
             server.established(client);
         }
     }
@@ -137,7 +173,7 @@ impl World {
         let was = self.connections[connection].client_end;
         let Some(ipvs) = &mut self.ipvs else { return };
         let (rest, silently) = remembered_for(was, outcome, ipvs.settings.tcp_timeout);
-        if let Some(server) = ipvs.servers.get_mut(&key) {
+        if let Some(server) = ipvs.server_of(&key) {
             server.closed(client, now + rest, silently);
         }
         if let Some(templates) = ipvs.templates.get_mut(&key) {
@@ -168,7 +204,7 @@ impl World {
         Some((node, port, via.is_some()))
     }
 
-    fn virtual_client(&self, connection: u32) -> Endpoint {
+    pub(super) fn virtual_client(&self, connection: u32) -> Endpoint {
         let Connection { client, local_port, .. } = self.connections[connection];
         (self.clients[client as usize].address, local_port)
     }

@@ -31,6 +31,8 @@ pub(super) struct Approach {
     pub sender: Sender,
     /// The source address that the node sees.
     pub address: IpAddr,
+    /// The client's own address and port, where a virtual server may remember it.
+    pub from: Option<(IpAddr, u16)>,
 }
 
 /// What a node's rules do to it.
@@ -119,35 +121,39 @@ impl World {
             Verdict::Drop => return (Choice::Dropped, because),
             Verdict::Pass { set, .. } => set,
         };
-        let mut affinity = rules.affinity.take();
         let candidates = rules.set(set);
         let at = (node, port, approach.entry);
-        let known = match (&mut self.ipvs, persistent) {
+        let mut virtual_server = self.ipvs.as_mut().filter(|_| by_ipvs);
+        if let Some(ipvs) = &mut virtual_server
+            && let Some(backend) = ipvs.reused(at, &candidates.backends, (approach.from, now))
+            && self.pods[backend.pod.index()].node.is_some()
+        {
+            rules.recalled = false;
+            return (Choice::Endpoint(backend), because);
+        }
+        let mut affinity = rules.affinity.take();
+        let candidates = rules.set(set);
+        let known = match (&mut virtual_server, persistent) {
             (Some(ipvs), Some(timeout)) => {
                 ipvs.templates(at, timeout).recall(approach.address, &candidates.addresses, now)
             }
             _ => affinity.as_ref().and_then(|it| it.recall(&candidates.addresses, approach.address, now)),
         };
-        let of_ipvs = match &mut self.ipvs {
-            Some(ipvs) if by_ipvs && known.is_none() => ipvs.pick(at, &candidates.backends, now),
-            Some(_) | None => None,
-        };
         let bits = &mut Decision::new(&self.draws, draw);
-        let place = known.or(of_ipvs).or_else(|| candidates.group.pick(&asked, bits));
-        let Some(place) = place else {
-            rules.affinity = affinity;
-            return (Choice::Rejected, because);
+        let picked = match (known, &mut virtual_server) {
+            (Some(place), _) => Some(candidates.backends[place]),
+            (None, Some(ipvs)) => ipvs.pick(at, &candidates.backends, (&asked, bits)),
+            (None, None) => candidates.group.pick(&asked, bits).map(|place| candidates.backends[place]),
         };
-        if let Some(affinity) = &mut affinity {
-            affinity.note(candidates.addresses[place], approach.address, now);
+        if let (Some(affinity), Some(backend)) = (&mut affinity, picked) {
+            affinity.note((backend.address, backend.port), approach.address, now);
         }
-        if let (Some(ipvs), Some(timeout)) = (&mut self.ipvs, persistent) {
-            ipvs.templates(at, timeout).lead(approach.address, candidates.addresses[place], now);
+        if let (Some(ipvs), Some(timeout), Some(backend)) = (virtual_server, persistent, picked) {
+            ipvs.templates(at, timeout).lead(approach.address, (backend.address, backend.port), now);
         }
-        let backend = candidates.backends[place];
         rules.affinity = affinity;
         rules.recalled = known.is_some();
-        (Choice::Endpoint(backend), because)
+        (picked.map_or(Choice::Rejected, Choice::Endpoint), because)
     }
 
     /// The endpoints that a connection was chosen from, and whether its client was remembered.
@@ -277,14 +283,16 @@ impl World {
         // A pod that dials another node is hidden by its own (linux-kernel section 2).
         let hidden = client.pod.is_some() && !own;
         let address = if hidden { self.model.topology.node(client.node).address } else { client.address };
-        Approach { entry: Entry::External, sender, address }
+        let from = (!self.connections[connection].datagrams).then(|| self.virtual_client(connection));
+        Approach { entry: Entry::External, sender, address, from }
     }
 
-    /// How a client's connection to a clusterIP meets the rules of its own node.
-    pub(super) fn approach_from_inside(&self, client: u32) -> Approach {
+    /// How a client's connection to a clusterIP meets the rules of its own node; `from` is where its virtual server may know
+    /// it from.
+    pub(super) fn approach_from_inside(&self, client: u32, from: Option<(IpAddr, u16)>) -> Approach {
         let client = &self.clients[client as usize];
         let sender = if client.pod.is_some() { Sender::Pod } else { Sender::Node };
-        Approach { entry: Entry::Internal, sender, address: client.address }
+        Approach { entry: Entry::Internal, sender, address: client.address, from }
     }
 
     /// A SYN that the client's own node, or the load balancer outside, has dropped before. A node that drops a packet
@@ -296,7 +304,7 @@ impl World {
         let port = self.dialled_service_port(source).filter(|_| !outside);
         let (choice, because) = match port {
             Some(port) => {
-                let approach = self.approach_from_inside(client);
+                let approach = self.approach_from_inside(client, Some(self.virtual_client(connection)));
                 self.choose_endpoint(node, port, approach, (source, number, attempt))
             }
             None => (Choice::Dropped, self.connections[connection].because),
@@ -338,7 +346,7 @@ impl World {
         state.target_port = backend.port;
         state.server_node = server_node;
         if self.ipvs.is_some() {
-            self.lead_by_virtual_server(connection);
+            self.enter_virtual_server_of(connection);
         }
         if self.loads.is_some() {
             self.count_connection(connection);

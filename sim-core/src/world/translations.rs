@@ -32,7 +32,7 @@ impl World {
         self.journal.write_segment(self.agenda.now(), record, 0, socket);
         match way {
             Way::ClusterIpFromPod | Way::ClusterIpToItself | Way::ClusterIpFromNode => {
-                let approach = self.approach_from_inside(self.connections[connection].client);
+                let approach = self.approach_from_inside(self.connections[connection].client, None);
                 self.tell_service_choice(node, connection, approach);
             }
             Way::Direct

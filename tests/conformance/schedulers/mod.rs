@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::RngSeed;
 use sim_core::balancing::{self, BALANCERS, Backend, Group, Load, Request};
 use sim_core::kernel::time::{SimDuration, SimTime};

@@ -15,7 +15,7 @@ use crate::kernel::time::{SimDuration, SimTime};
 const BUCKET_BITS: u32 = 10;
 const BUCKETS: usize = 1 << BUCKET_BITS;
 /// More entries than these are too many.
-const MOST: i64 = 16 * BUCKETS as i64;
+const MOST: i64 = 16 << BUCKET_BITS;
 /// `CHECK_EXPIRE_INTERVAL`.
 const TICK: SimDuration = SimDuration::from_secs(60);
 /// `ENTRY_TIMEOUT`.
