@@ -17,7 +17,7 @@ use crate::draft::Draft;
 use crate::expectations::{self, Expectation, Metric};
 use crate::expose::{self, ExposeRequest};
 use crate::import::{DocumentKind, import, kind_of, owners};
-use crate::lower::{Lowering, lower, settings_of};
+use crate::lower::{Lowering, holders, lower, settings_of};
 use crate::nearest::did_you_mean;
 use crate::overrides::{self, Overrides};
 use crate::schema::paths::{Keys, Paths};
@@ -246,8 +246,9 @@ impl<'a> Loader<'a> {
         effective.push_str(&variants::describe(&variants));
         let plans = variants::multiply(plans, &variants, &mut self.sink);
         let lowered: Vec<Option<Arm>> = plans.iter().map(|plan| self.arm(plan, &tree, &file, &root)).collect();
-        let arms = lowered.into_iter().collect::<Option<Vec<Arm>>>()?;
+        let mut arms = lowered.into_iter().collect::<Option<Vec<Arm>>>()?;
         variants::report_unused(&variants, &arms, &mut self.sink);
+        holders::tell(&mut arms, self.draft.services.len());
         for (path, source) in &self.attached {
             let text = source.map_or("", |source| self.sink.sources[source].text.as_str());
             effective.extend(["--- file ", path, "\n", text, "\n"]);

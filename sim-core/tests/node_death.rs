@@ -10,6 +10,7 @@ use sim_core::model::application::{
     Behaviour, Container, ContainerPort, HostPort, Origin, Probes, Protocol, Publish, RestartPolicy, Service,
     ServiceKind, ServicePort, Source, Target, Workload, WorkloadKind,
 };
+use sim_core::model::balancing_choice::BalancingChoice;
 use sim_core::model::call::Call;
 use sim_core::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use sim_core::model::lifecycle::{Termination, Updates};
@@ -82,7 +83,7 @@ fn service() -> Service {
         cluster_ip: None,
         publish_not_ready_addresses: false,
         traffic: ServiceTraffic::default(),
-        algorithm: String::new(),
+        balancing: BalancingChoice::default(),
         selector: vec![],
     }
 }

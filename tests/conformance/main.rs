@@ -28,6 +28,7 @@ mod manifests;
 mod names;
 mod orchestrators;
 mod probes;
+mod proxies;
 mod rollout;
 mod schedulers;
 mod services;

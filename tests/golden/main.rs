@@ -11,6 +11,7 @@
 )]
 
 mod by_hand;
+mod by_hand_balancing;
 mod by_hand_calls;
 mod by_hand_changes;
 mod by_hand_datagrams;

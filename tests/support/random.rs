@@ -56,7 +56,20 @@ impl std::fmt::Debug for Plan {
 }
 
 fn app() -> impl Strategy<Value = App> {
-    let algorithm = prop::option::of(prop::sample::select(vec!["iptables-random", "nftables-random", "round-robin"]));
+    // Of every input that an algorithm can read one or two.
+    let algorithms = vec![
+        "iptables-random",
+        "nftables-random",
+        "round-robin",
+        "lc",
+        "wrr",
+        "sh",
+        "least-request",
+        "p2c-peak-ewma",
+        "prequal",
+        "maglev",
+    ];
+    let algorithm = prop::option::of(prop::sample::select(algorithms));
     (1..=3_u32, 0..4_000_u64, 1..20_000_u64, prop::option::of(1..4_u32), any::<bool>(), algorithm).prop_map(
         |(replicas, startup_ms, service_us, concurrency, probe, algorithm)| App {
             replicas,

@@ -61,6 +61,9 @@ pub(crate) fn mean_and_error(values: &[f64]) -> (f64, f64) {
 /// Student's t for the 11 degrees of freedom of twelve seeds: two-sided 99.9 %.
 pub(crate) const T_999: f64 = 4.437;
 
+/// The same: two-sided 95 %.
+pub(crate) const T_95: f64 = 2.201;
+
 /// Theory lies inside the 99.9 % interval of twelve runs; returns that interval's relative half-width.
 pub(crate) fn check_mean(what: &str, unit: &str, values: &[f64], theory: f64) -> f64 {
     assert_eq!(values.len(), 12, "the quantile is that of twelve runs");

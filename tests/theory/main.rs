@@ -13,6 +13,7 @@
 
 mod arrivals;
 mod attempts;
+mod balls;
 mod birthday;
 mod calls;
 mod detection;
@@ -27,5 +28,7 @@ mod ports;
 mod queues;
 mod retries;
 mod slow_start;
+mod supermarket;
 #[path = "../support/transfers.rs"]
 mod transfers;
+mod uniform;

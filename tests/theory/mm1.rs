@@ -5,10 +5,8 @@ use sim_core::kernel::time::SimTime;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Record, TraceSink};
 
-use crate::lab::{self, T_999};
+use crate::lab::{self, T_95, T_999};
 
-/// Student's t for 11 degrees of freedom: two-sided 95 %.
-const T_95: f64 = 2.201;
 /// Mean service time.
 const SERVICE_SECONDS: f64 = 0.001;
 /// SYN, SYN-ACK, request, response: two links of 50 us each.

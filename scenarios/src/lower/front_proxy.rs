@@ -8,6 +8,7 @@ use sim_core::model::application::{
     Behaviour, Container, ContainerPort, HostPort, Probes, Protocol, Publish, RestartPolicy, Service, ServiceKind,
     ServicePort, Source, Target, WorkerModel, Workload, WorkloadKind,
 };
+use sim_core::model::balancing_choice::BalancingChoice;
 use sim_core::model::call::{Call, Connections, MOST_ATTEMPTS, OnFailure, PlannedCall, Retries, Step, WHOLE_PPM};
 use sim_core::model::front_proxy::{FrontProxySettings, Upstreams};
 use sim_core::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
@@ -137,7 +138,7 @@ impl Inserted<'_> {
             kind: ServiceKind::ClusterIp,
             cluster_ip: None,
             publish_not_ready_addresses: false,
-            algorithm: "round-robin".to_owned(),
+            balancing: BalancingChoice::of("round-robin"),
             traffic: ServiceTraffic::default(),
             selector: Vec::new(),
             ..service

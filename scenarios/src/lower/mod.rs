@@ -2,12 +2,14 @@
 
 mod actions;
 mod arrival_file;
+mod balancing;
 mod budgets;
 mod calls;
 mod datagrams;
 mod faults;
 mod front;
 mod front_proxy;
+pub(crate) mod holders;
 mod names;
 mod networks;
 mod parts;
@@ -107,7 +109,8 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
     let topology = topology::lower(ctx, &settings.cluster)?;
     settings.docker.networks = networks::lower(ctx, &topology, settings.docker.bridge_subnet);
     let mut workloads = workloads::lower(ctx, &topology);
-    let (services, service_ports) = services::lower(ctx, &mut workloads, &settings.cluster);
+    let (mut services, service_ports) = services::lower(ctx, &mut workloads, &settings.cluster);
+    balancing::lower(ctx, &workloads, &mut services, &service_ports, &settings.discovery);
     port_plan::lower(ctx, &mut workloads, &settings.docker);
     probes::check(ctx, &workloads);
     let budgets = budgets::lower(ctx, &workloads);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use sim_core::kernel::time::SimDuration;
 use sim_core::model::ids::{NodeId, ServiceId, WorkloadId};
-use sim_core::model::parameters::{Argument, Arguments, Parameter, ParameterKind, Spec, Victim, find};
+use sim_core::model::parameters::{Argument, Arguments, Parameter, ParameterKind, Spec, Victim};
 use sim_core::model::units::Rate;
 use sim_core::workload::distribution::DISTRIBUTIONS;
 
@@ -25,12 +25,27 @@ pub(super) fn build<T>(
     common: &[&str],
     place: &Place,
 ) -> Option<(&'static str, T)> {
+    let registry: Vec<&'static Spec<T>> = registry.iter().collect();
+    let (spec, _, built) = build_from(ctx, tables, &registry, what, given, common, place)?;
+    Some((spec.name, built))
+}
+
+/// The same from specs that stand in a registry of something else; gives the spec and the arguments too.
+pub(super) fn build_from<T>(
+    ctx: &mut Lowering<'_>,
+    tables: Option<&Tables>,
+    registry: &[&'static Spec<T>],
+    what: &str,
+    given: &Map<String, Value>,
+    common: &[&str],
+    place: &Place,
+) -> Option<(&'static Spec<T>, Arguments, T)> {
     let Some(kind) = given.get("kind").and_then(Value::as_str) else {
         let help = did_you_mean("", registry.iter().map(|spec| spec.name));
         ctx.sink.help(MISSING_KEY, place, format!("a {what} needs `kind`"), &help);
         return None;
     };
-    let Some(spec) = find(registry, kind) else {
+    let Some(spec) = registry.iter().copied().find(|spec| spec.name == kind) else {
         let help = did_you_mean(kind, registry.iter().map(|spec| spec.name));
         ctx.sink.help(UNKNOWN_KIND, &place.at("kind"), format!("`{kind}` is no {what}"), &help);
         return None;
@@ -67,7 +82,7 @@ pub(super) fn build<T>(
         let message = format!("the values of {what} {kind} do not fit together");
         ctx.sink.help(BAD_VALUE, &place.key(), message, spec.summary);
     }
-    built.map(|built| (spec.name, built))
+    built.map(|built| (spec, arguments, built))
 }
 
 fn argument(

@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
-use sim_core::balancing;
 use sim_core::model::application::{
     ContainerPort, HostPort, Protocol, Publish, Service, ServiceKind, ServicePort, Workload,
 };
+use sim_core::model::balancing_choice::BalancingChoice;
 use sim_core::model::ids::{ServiceId, WorkloadId};
 use sim_core::model::settings::ClusterSettings;
 
-use super::{Lowering, refs};
-use crate::diagnostics::codes::{ADDRESS_SPACE, PARTLY_MODELLED, PORT_NAME_MISSING, SELECTS_NOTHING, UNKNOWN_KIND};
+use super::Lowering;
+use crate::diagnostics::codes::{ADDRESS_SPACE, PARTLY_MODELLED, PORT_NAME_MISSING, SELECTS_NOTHING};
 use crate::draft::{DraftService, DraftServicePort, TargetPort};
 use crate::nearest::did_you_mean;
 
@@ -41,12 +41,11 @@ pub(super) fn lower(
             kind: given.kind,
             cluster_ip: given.cluster_ip,
             publish_not_ready_addresses: given.publish_not_ready_addresses,
-            algorithm: String::new(),
+            balancing: BalancingChoice::default(),
             traffic: given.traffic.clone(),
             selector: given.selector.clone(),
         });
     }
-    algorithms(ctx, &mut services);
     (services, ports)
 }
 
@@ -148,21 +147,5 @@ fn assume_listening(workload: &mut Workload, protocol: Protocol, port: u16) {
     container.ports.push(ContainerPort { name: String::new(), port, host_port: None, protocol });
     if !workload.publish.iter().any(|publish| (publish.protocol, publish.container_port) == (protocol, port)) {
         workload.publish.push(Publish { container_port: port, host_port: HostPort::Dynamic, protocol });
-    }
-}
-
-fn algorithms(ctx: &mut Lowering<'_>, services: &mut [Service]) {
-    let place = ctx.place.at("services");
-    for (reference, given) in &ctx.spec.services.0 {
-        let at = place.at(reference);
-        let service = refs::service(reference, ctx.draft, &at.key(), ctx.sink);
-        let Some(algorithm) = &given.algorithm else { continue };
-        if balancing::find(&algorithm.0).is_none() {
-            let help = did_you_mean(&algorithm.0, balancing::BALANCERS.iter().map(|algorithm| algorithm.spec.name));
-            let message = format!("`{}` is no balancing algorithm", algorithm.0);
-            ctx.sink.help(UNKNOWN_KIND, &at.at("algorithm"), message, &help);
-        } else if let Some(index) = service {
-            services[index].algorithm.clone_from(&algorithm.0);
-        }
     }
 }

@@ -316,8 +316,11 @@ pub struct ShutdownSpec {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ServiceSpec {
-    /// The balancing algorithm (the proxy mode's own).
-    pub algorithm: Option<NameText>,
+    /// The balancing algorithm, by name or as `{kind: NAME, ...}` with its parameters (what the holder of the list does by
+    /// itself).
+    pub algorithm: Option<Short<Part>>,
+    /// By workload: what each of its pods weighs for algorithms that read weights, 0 to 65535 (1).
+    pub weights: Dict<u64>,
 }
 
 /// A source of requests.

@@ -4,22 +4,33 @@
 //! A [`Group`] joins an algorithm with its list. `docs/your-own-balancer.md` shows how to write an algorithm and how to use
 //! this room alone.
 
+pub mod anchor;
 mod dh;
 mod fo;
 mod group;
 mod iptables_random;
+pub mod jump;
 mod lblc;
 mod lblcr;
 pub mod lc;
+mod least_request;
+pub mod maglev;
 mod mh;
 mod nftables_random;
 mod nq;
 mod ovf;
+mod p2c;
+mod p2c_peak_ewma;
 pub mod parts;
+mod prequal;
+mod random;
+pub mod rendezvous;
+pub mod ring_hash;
 mod round_robin;
 mod rr;
 pub mod sed;
 mod sh;
+mod smooth_wrr;
 mod twos;
 pub mod wlc;
 mod wrr;
@@ -196,6 +207,17 @@ pub const BALANCERS: &[Algorithm] = &[
     ovf::SPEC,
     twos::SPEC,
     round_robin::SPEC,
+    smooth_wrr::SPEC,
+    least_request::SPEC,
+    p2c::SPEC,
+    p2c_peak_ewma::SPEC,
+    prequal::SPEC,
+    random::SPEC,
+    maglev::SPEC,
+    ring_hash::SPEC,
+    rendezvous::SPEC,
+    jump::SPEC,
+    anchor::SPEC,
 ];
 
 /// The algorithm of this name.

@@ -5,6 +5,7 @@ pub mod conntrack;
 pub mod ephemeral_ports;
 pub mod icmp_limit;
 pub mod ipvs;
+pub mod ipvs_persistence;
 pub mod rule_costs;
 pub mod service_rules;
 pub mod translation;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::kernel::draws::EntityKey;
 use crate::kernel::time::SimDuration;
+use crate::model::balancing_choice::BalancingChoice;
 use crate::model::call::{Call, Step};
 use crate::model::ids::{NodeId, ServiceId, ServicePortId, WorkloadId};
 use crate::model::lifecycle::{Shutdown, Termination, Updates};
@@ -303,7 +304,7 @@ pub struct ServicePort {
 }
 
 /// A Service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     /// `metadata.name`.
     pub name: String,
@@ -315,8 +316,8 @@ pub struct Service {
     pub cluster_ip: Option<IpAddr>,
     /// `publishNotReadyAddresses`.
     pub publish_not_ready_addresses: bool,
-    /// Registry name of the balancing algorithm; empty takes the proxy mode's own.
-    pub algorithm: String,
+    /// Who takes a connection.
+    pub balancing: BalancingChoice,
     /// Policies, affinity and the like.
     pub traffic: ServiceTraffic,
     /// The label selector as written, for display.

@@ -230,9 +230,15 @@ fn check_services(parts: &ModelParts, problems: &mut Vec<ModelError>) {
         }
     }
     for service in &parts.services {
-        let known = service.algorithm.is_empty() || crate::balancing::find(&service.algorithm).is_some();
-        if !known {
-            complain(problems, format!("Service {} names the unknown algorithm {}", service.name, service.algorithm));
+        let balancing = &service.balancing;
+        if !balancing.is_left_open() && balancing.build().is_none() {
+            let message = format!("Service {} names the unknown algorithm {}", service.name, balancing.algorithm);
+            complain(problems, message);
+        }
+        for (workload, weight) in &balancing.weights {
+            if workload.index() >= parts.workloads.len() || *weight > crate::balancing::MAX_WEIGHT {
+                complain(problems, format!("Service {} has a weight that fits nothing", service.name));
+            }
         }
     }
 }

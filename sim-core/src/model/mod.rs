@@ -2,6 +2,7 @@
 //! Knows no files, no YAML and no state of a run.
 
 pub mod application;
+pub mod balancing_choice;
 pub mod budgets;
 pub mod call;
 pub mod call_graph;

@@ -147,7 +147,7 @@ pub enum Argument {
 }
 
 /// Values by parameter name, already checked against a spec.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arguments {
     values: Vec<(&'static str, Argument)>,
 }

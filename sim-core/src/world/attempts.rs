@@ -95,6 +95,10 @@ impl World {
         let request = state.request.take()?;
         let (source, number) = (SourceId(state.source), state.number);
         self.loose_exchanges.push(exchange);
+        if self.loads.is_some() {
+            self.count_answer(exchange, outcome);
+        }
+        let state = &mut self.exchanges[exchange];
         if let Some(timer) = state.timeout.take() {
             self.agenda.disarm(timer);
         }

@@ -3,17 +3,18 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::World;
+use super::loads::Holder;
 use super::node_rules::{Approach, Choice};
 use super::path_draws::Purpose;
+use super::state::Pod;
 use super::traffic::Connection;
 use crate::balancing::{self, Group, Request};
 use crate::control::versions::Backend;
 use crate::kernel::draws::Decision;
 use crate::model::Model;
 use crate::model::application::Target;
+use crate::model::balancing_choice::{BalancingChoice, algorithm_of};
 use crate::model::ids::{NodeId, ServicePortId};
-use crate::model::parameters::Arguments;
-use crate::model::settings::ProxyMode;
 use crate::trace::RecordId;
 
 impl World {
@@ -39,6 +40,9 @@ impl World {
             } else if self.ipvs.is_some() {
                 self.enter_virtual_server_of(connection);
             }
+            if self.loads.is_some() && !self.connections[connection].datagrams {
+                self.count_connection(connection);
+            }
         } else {
             self.connections[connection].because = because;
         }
@@ -62,6 +66,9 @@ impl World {
         approach: Approach,
         (source, number, attempt): (u32, u64, u8),
     ) -> (Choice, RecordId) {
+        if self.loads.is_some() {
+            self.forget_connections();
+        }
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
         let destination = self.cluster_ips[self.model.service_port(port).service.index()];
         let of = (source, number, attempt);
@@ -76,54 +83,108 @@ impl World {
         if backends.is_empty() {
             return (Choice::Rejected, snapshot.record);
         }
-        let made = || (u64::MAX, new_group(algorithm_of(&self.model, port)));
+        let made = || (u64::MAX, balancer_of(&self.model, port));
         let (version, group) = self.proxy_balancers.entry((node, port)).or_insert_with(made);
         if *version != snapshot.version {
             *version = snapshot.version;
-            group.sync(&balanced(backends));
+            group.sync(&weighed(&self.model, &self.pods, port, backends));
+            if let Some(loads) = &self.loads {
+                loads.recall(Holder::Node(node, port), group);
+            }
         }
-        let picked = group.pick(&asked, &mut Decision::new(&mut self.draws, draw));
-        (picked.map_or(Choice::Dropped, |place| Choice::Endpoint(backends[place])), snapshot.record)
+        let picked = group.pick(&asked, &mut Decision::new(&self.draws, draw));
+        (picked.map_or(Choice::Rejected, |place| Choice::Endpoint(backends[place])), snapshot.record)
     }
 
     /// What is asked of a balancer for an attempt of a request, from one address to another. The connection has no local
-    /// port yet, so its key is made of the request's name.
+    /// port yet, so that its key is made of the request's name, and a port that stands for its own is made of the key.
     pub(super) fn asked(&self, of: (u32, u64, u8), from: IpAddr, destination: IpAddr) -> Request {
         let (source, number, attempt) = of;
         let path = self.paths[source as usize].key;
         let path = if attempt == 0 { path } else { path.part("attempt", u64::from(attempt)) };
-        Request { key: path.spread(number), client: SocketAddr::new(from, 0), destination, now: self.agenda.now() }
+        self.asked_with_key(path.spread(number), from, destination)
     }
 
-    /// What a client picks from its own list with: no proxy stands before a Service that is names only.
-    pub(super) fn algorithm_of_list(&self, port: ServicePortId) -> &'static str {
-        let plain = self.model.service(self.model.service_port(port).service).algorithm.is_empty();
-        if plain && self.is_headless(Target::Service(port)) { "round-robin" } else { algorithm_of(&self.model, port) }
+    /// The same for a connection that has a key already.
+    pub(super) fn asked_with_key(&self, key: u64, from: IpAddr, destination: IpAddr) -> Request {
+        let range = self.model.transport.ip_local_port_range;
+        let past = u16::try_from(key % u64::from(range.len())).expect("a range of ports has at most 2^16");
+        let client = SocketAddr::new(from, range.first + past);
+        Request { key, client, destination, now: self.agenda.now() }
+    }
+
+    /// A client that chooses from its own list for the first time gets a balancer for it.
+    pub(super) fn join_list(&mut self, client: u32) {
+        let state = &self.clients[client as usize];
+        if state.balancer.is_some() || state.list.is_empty() {
+            return;
+        }
+        let mut group = match self.target_of(state.edge as usize) {
+            Target::Service(port) => {
+                // No proxy stands before a Service that is names only.
+                let service = self.model.service(self.model.service_port(port).service);
+                let by_name = service.balancing.is_left_open() && self.is_headless(Target::Service(port));
+                if by_name { plain_group("round-robin") } else { balancer_of(&self.model, port) }
+            }
+            Target::Pod { .. } | Target::Address { .. } => plain_group("round-robin"),
+        };
+        group.sync(&self.own_list(client));
+        self.clients[client as usize].balancer = Some(group);
+    }
+
+    /// A client's list has changed: its balancer goes on with what it knows of those that stay.
+    pub(super) fn follow_list(&mut self, client: u32) {
+        let Some(mut group) = self.clients[client as usize].balancer.take() else { return };
+        group.sync(&self.own_list(client));
+        let state = &self.clients[client as usize];
+        let drained = state.health.iter().filter(|(_, health)| health.drained && state.list.len() > 1);
+        for ((address, port), _) in drained {
+            group.set_weight(SocketAddr::new(*address, *port), 0);
+        }
+        if let Some(loads) = &self.loads {
+            loads.recall(Holder::Client(client), &mut group);
+        }
+        self.clients[client as usize].balancer = Some(group);
+    }
+
+    fn own_list(&self, client: u32) -> Vec<balancing::Backend> {
+        let state = &self.clients[client as usize];
+        match self.target_of(state.edge as usize) {
+            Target::Service(port) => self.weighed(port, &state.list),
+            Target::Pod { .. } | Target::Address { .. } => state.list.iter().map(|it| unweighed(*it)).collect(),
+        }
+    }
+
+    /// A Service port's backends as its algorithm knows them.
+    pub(super) fn weighed(&self, port: ServicePortId, backends: &[Backend]) -> Vec<balancing::Backend> {
+        weighed(&self.model, &self.pods, port, backends)
     }
 }
 
-/// The Service's algorithm, or what the proxy mode does by itself.
-pub(super) fn algorithm_of(model: &Model, port: ServicePortId) -> &'static str {
+/// A balancer for a Service port, before its first list.
+pub(super) fn balancer_of(model: &Model, port: ServicePortId) -> Group {
     let service = model.service(model.service_port(port).service);
-    balancing::find(&service.algorithm).map_or(
-        match model.cluster.proxy_mode {
-            ProxyMode::Iptables => "iptables-random",
-            ProxyMode::Nftables => "nftables-random",
-            // A client that holds a list of its own; virtual servers have schedulers of theirs.
-            ProxyMode::Ipvs => "round-robin",
-        },
-        |algorithm| algorithm.spec.name,
-    )
+    match service.balancing.build() {
+        Some((algorithm, balancer)) => Group::new(algorithm, balancer),
+        None => plain_group(algorithm_of(model, port)),
+    }
 }
 
-/// A balancer of this name, before its first list.
-pub(super) fn new_group(name: &str) -> Group {
-    let algorithm = balancing::find(name).expect("a valid model names registered algorithms only");
-    let balancer = algorithm.build(&Arguments::default());
-    Group::new(algorithm, balancer.expect("no algorithm has a required parameter"))
+/// A balancer of this name as it is without arguments, before its first list.
+fn plain_group(name: &str) -> Group {
+    let choice = BalancingChoice::of(name);
+    let (algorithm, balancer) = choice.build().expect("these algorithms are registered and have no required parameter");
+    Group::new(algorithm, balancer)
 }
 
-/// A list as an algorithm knows it.
-pub(super) fn balanced(backends: &[Backend]) -> Vec<balancing::Backend> {
-    backends.iter().map(|it| balancing::Backend::new(SocketAddr::new(it.address, it.port))).collect()
+fn unweighed(Backend { address, port, .. }: Backend) -> balancing::Backend {
+    balancing::Backend::new(SocketAddr::new(address, port))
+}
+
+/// Backends with what their pods weigh; equal ones where the Service names no algorithm.
+fn weighed(model: &Model, pods: &[Pod], port: ServicePortId, backends: &[Backend]) -> Vec<balancing::Backend> {
+    let choice = &model.service(model.service_port(port).service).balancing;
+    let equal = choice.is_left_open() || choice.weights.is_empty();
+    let weight = |backend: &Backend| if equal { 1 } else { choice.weight_of(pods[backend.pod.index()].workload) };
+    backends.iter().map(|it| unweighed(*it).weighing(weight(it))).collect()
 }

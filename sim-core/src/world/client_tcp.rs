@@ -232,6 +232,9 @@ impl World {
         if self.ipvs.is_some() {
             self.virtual_server_connects(connection);
         }
+        if self.loads.is_some() {
+            self.count_established(connection);
+        }
         self.send(node, connection, SegmentKind::HandshakeAck, 0, 0);
         self.watch_idleness(connection);
         let mut next = self.connections[connection].exchanges;

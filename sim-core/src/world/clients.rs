@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    fn target_of(&self, edge: usize) -> Target {
+    pub(super) fn target_of(&self, edge: usize) -> Target {
         self.model.graph().edges[edge].call.to
     }
 
@@ -158,6 +158,7 @@ impl World {
         }
         self.clients[index].alive = true;
         self.clients[index].health = BTreeMap::new();
+        self.clients[index].balancer = None;
         self.clients[index].retry_tokens = Self::first_tokens();
         if edge < self.sources.len() {
             let number = u32::try_from(index).expect("clients number below 2^32");
@@ -249,7 +250,7 @@ impl World {
         state.list = list;
         state.list_record = record;
         state.version = version;
-        state.balancer = None;
+        self.follow_list(u32::try_from(index).expect("clients number below 2^32"));
     }
 
     fn write_fixed_list(&mut self, index: usize, cause: RecordId) {

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::World;
-use super::choices::{balanced, new_group};
 use super::node_rules::Choice;
 use super::path_draws::Purpose;
 use super::traffic::{Aim, COUNTED, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
@@ -74,6 +73,9 @@ impl World {
         match self.aim(exchange) {
             Ok(aim) => {
                 self.exchanges[exchange].aim = Some(aim);
+                if self.loads.is_some() {
+                    self.count_request(exchange, aim);
+                }
                 if self.connections_of(exchange).pool > 0 {
                     self.use_pool(exchange, aim);
                 } else {
@@ -148,23 +150,20 @@ impl World {
     /// From the client's own list of addresses, without those that it leaves out for their failures.
     fn aim_at_list(&mut self, source: u32, number: u64, attempt: u8, client: u32) -> Result<Aim, (Outcome, RecordId)> {
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
-        let algorithm = match self.model.call_of(SourceId(source)).to {
-            Target::Service(port) => self.algorithm_of_list(port),
-            Target::Pod { .. } | Target::Address { .. } => "round-robin",
-        };
         let address = self.clients[client as usize].address;
-        let asked = self.asked((source, number, attempt), address, address);
+        let destination = match self.model.call_of(SourceId(source)).to {
+            Target::Service(port) => self.cluster_ips[self.model.service_port(port).service.index()],
+            Target::Pod { .. } | Target::Address { .. } => None,
+        };
+        let asked = self.asked((source, number, attempt), address, destination.unwrap_or(address));
+        self.join_list(client);
         let state = &mut self.clients[client as usize];
         let because = state.list_record;
         if state.list.is_empty() {
             return Err((Outcome::NoAddress, because));
         }
-        let balancer = state.balancer.get_or_insert_with(|| {
-            let mut group = new_group(algorithm);
-            group.sync(&balanced(&state.list));
-            group
-        });
-        let picked = balancer.pick(&asked, &mut Decision::new(&mut self.draws, draw));
+        let bits = &mut Decision::new(&self.draws, draw);
+        let picked = state.balancer.as_mut().and_then(|group| group.pick(&asked, bits));
         let Some(place) = picked else { return Err((Outcome::NoAddress, because)) };
         let list = Arc::clone(&state.list);
         let from_there = list[place..].iter().chain(&list[..place]);
@@ -308,6 +307,9 @@ impl World {
         state.flow = key.spread(number);
         self.join_pool(connection);
         self.assign(exchange, connection);
+        if self.loads.is_some() {
+            self.count_connection(connection);
+        }
         if !dial.undecided {
             self.tell_dial(connection);
         }

@@ -145,6 +145,9 @@ impl World {
         if self.ipvs.is_some() {
             self.leave_virtual_server(connection, outcome);
         }
+        if self.loads.is_some() {
+            self.count_closed(connection, outcome);
+        }
         if self.conntrack.is_none() {
             return;
         }

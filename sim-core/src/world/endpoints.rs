@@ -203,6 +203,9 @@ impl World {
         if let Some(ipvs) = &mut self.ipvs {
             ipvs.boot(node);
         }
+        self.proxy_balancers.retain(|(of, _), _| *of != node);
+        self.node_rules.retain(|(of, _), _| *of != node);
+        self.forget_counts_of(node);
         if self.nodes[node.index()].serves_clients && version > 0 {
             let cause = self.nodes[node.index()].power_record;
             self.journal.write(now, cause, 0, Body::ProxySynced { node, version });

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use super::World;
 use super::connect::Dial;
+use super::loads::ruling_node;
 use super::traffic::{ClientEnd, Connection, Exchange};
 use crate::balancing::Request;
 use crate::control::versions::Backend;
 use crate::dataplane::ipvs::{CLOSE, Endpoint, TIME_WAIT, VirtualServer};
+use crate::dataplane::ipvs_persistence::Templates;
 use crate::dataplane::service_rules::Entry;
 use crate::dataplane::translation::Way;
 use crate::kernel::draws::RandomBits;
-use crate::kernel::time::SimTime;
+use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
 use crate::model::ids::{NodeId, ServicePortId};
 use crate::model::settings::{AddressModelKind, IpvsSettings, ProxyMode};
@@ -30,6 +32,8 @@ pub(super) struct Ipvs {
     servers: BTreeMap<Key, (Arc<[Backend]>, VirtualServer)>,
     /// The pod that an address meant when it was an endpoint last.
     pods: BTreeMap<Endpoint, Backend>,
+    /// Of Services with session affinity.
+    templates: BTreeMap<Key, Templates>,
 }
 
 impl Ipvs {
@@ -37,12 +41,23 @@ impl Ipvs {
     pub(super) fn new(model: &Model) -> Option<Self> {
         let used = model.address_model == AddressModelKind::FlatPodIp && model.cluster.proxy_mode == ProxyMode::Ipvs;
         let settings = model.cluster.ipvs.clone();
-        used.then(|| Self { settings, servers: BTreeMap::new(), pods: BTreeMap::new() })
+        used.then(|| Self { settings, servers: BTreeMap::new(), pods: BTreeMap::new(), templates: BTreeMap::new() })
     }
 
     /// A node that boots knows nothing of what was before.
     pub(super) fn boot(&mut self, node: NodeId) {
         self.servers.retain(|(of, _, _), _| *of != node);
+        self.templates.retain(|(of, _, _), _| *of != node);
+    }
+
+    /// The persistence templates of a node's virtual server, which last for this time.
+    pub(super) fn templates(
+        &mut self,
+        (node, port, entry): (NodeId, ServicePortId, Entry),
+        timeout: SimDuration,
+    ) -> &mut Templates {
+        let key = (node, port, entry == Entry::External);
+        self.templates.entry(key).or_insert_with(|| Templates::new(timeout))
     }
 
     /// Brings a node's virtual server in line with these endpoints.
@@ -97,7 +112,7 @@ impl Ipvs {
 impl World {
     /// Whether virtual servers choose among a Service's endpoints: not when it names an algorithm of its own.
     pub(super) fn is_balanced_by_ipvs(&self, port: ServicePortId) -> bool {
-        self.ipvs.is_some() && self.model.service(self.model.service_port(port).service).algorithm.is_empty()
+        self.ipvs.is_some() && self.model.service(self.model.service_port(port).service).balancing.is_left_open()
     }
 
     /// A connection through a clusterIP gets its local port: its virtual server remembers where it goes.
@@ -123,8 +138,12 @@ impl World {
 
     fn enter_virtual_server(&mut self, key: Key, from: Endpoint, to: Endpoint) {
         let now = self.agenda.now();
-        if let Some(server) = self.ipvs.as_mut().and_then(|ipvs| ipvs.server_of(&key)) {
+        let Some(ipvs) = &mut self.ipvs else { return };
+        if let Some(server) = ipvs.server_of(&key) {
             server.enter(from, to, now);
+        }
+        if let Some(templates) = ipvs.templates.get_mut(&key) {
+            templates.opened(from, now);
         }
     }
 
@@ -153,13 +172,12 @@ impl World {
         let (client, now) = (self.virtual_client(connection), self.agenda.now());
         let was = self.connections[connection].client_end;
         let Some(ipvs) = &mut self.ipvs else { return };
-        let (rest, silently) = match (was, outcome) {
-            (_, Outcome::ConnectionRefused | Outcome::ConnectionReset | Outcome::NoClient) => (CLOSE, false),
-            (ClientEnd::Established, Outcome::TimedOut | Outcome::HostUnreachable) => (ipvs.settings.tcp_timeout, true),
-            (_, _) => (TIME_WAIT, false),
-        };
+        let (rest, silently) = remembered_for(was, outcome, ipvs.settings.tcp_timeout);
         if let Some(server) = ipvs.server_of(&key) {
             server.closed(client, now + rest, silently);
+        }
+        if let Some(templates) = ipvs.templates.get_mut(&key) {
+            templates.closed(client, now + rest);
         }
     }
 
@@ -181,25 +199,7 @@ impl World {
     }
 
     fn virtual_server(&self, source: u32, client_node: NodeId, via: Option<NodeId>, way: Way) -> Option<Key> {
-        let node = match way {
-            Way::ClusterIpFromPod | Way::ClusterIpToItself | Way::ClusterIpFromNode => client_node,
-            Way::NodePort
-            | Way::NodePortBehindBalancer
-            | Way::NodePortFromPod
-            | Way::NodePortKept
-            | Way::NodePortKeptBehindBalancer
-            | Way::NodePortKeptFromPod => via?,
-            Way::Direct
-            | Way::Unowned
-            | Way::PodToNode
-            | Way::Dropped
-            | Way::PublishedFromContainer
-            | Way::PublishedFromNode
-            | Way::PublishedBehindBalancer
-            | Way::PublishedHairpin
-            | Way::PublishedHairpinHidden
-            | Way::PublishedOnOwnHost => return None,
-        };
+        let node = ruling_node(client_node, via, way)?;
         let port = self.dialled_service_port(source).filter(|port| self.is_balanced_by_ipvs(*port))?;
         Some((node, port, via.is_some()))
     }
@@ -207,5 +207,15 @@ impl World {
     pub(super) fn virtual_client(&self, connection: u32) -> Endpoint {
         let Connection { client, local_port, .. } = self.connections[connection];
         (self.clients[client as usize].address, local_port)
+    }
+}
+
+/// How long a connection is remembered when its client has closed, and whether it counts as established until then because
+/// nobody has said anything; `silence` is how long an established one may be silent.
+pub(super) const fn remembered_for(was: ClientEnd, outcome: Outcome, silence: SimDuration) -> (SimDuration, bool) {
+    match (was, outcome) {
+        (_, Outcome::ConnectionRefused | Outcome::ConnectionReset | Outcome::NoClient) => (CLOSE, false),
+        (ClientEnd::Established, Outcome::TimedOut | Outcome::HostUnreachable) => (silence, true),
+        (_, _) => (TIME_WAIT, false),
     }
 }

@@ -31,6 +31,7 @@ mod journal;
 mod keepalive;
 mod listeners;
 mod load_balancers;
+mod loads;
 mod names;
 mod neighbours;
 mod network;
@@ -97,6 +98,7 @@ use impairments::Impairments;
 use ipvs::Ipvs;
 use journal::Journal;
 use load_balancers::LoadBalancers;
+use loads::Loads;
 use neighbours::Neighbour;
 use network::Packet;
 use node_rules::NodeRules;
@@ -145,6 +147,8 @@ pub struct World {
     udp: Udp,
     /// Virtual servers, in ipvs mode.
     ipvs: Option<Ipvs>,
+    /// What holders of lists count, when an algorithm reads it.
+    loads: Option<Loads>,
 
     nodes: Vec<NodeState>,
     /// Nodes whose node ports outside traffic may use.

@@ -1,15 +1,16 @@
 //! Services that nodes treat each in their own way, by traffic policy, hints or remembered clients: what a node has made
 //! of a list, once per version of it, and what its rules do to a connection. Plain Services never come here.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::World;
-use super::choices::{algorithm_of, balanced, new_group};
+use super::choices::balancer_of;
 use super::conntrack::Place;
+use super::loads::Holder;
 use super::network::{Packet, TO_CLIENT};
 use super::traffic::Connection;
-use crate::balancing::{Group, Request};
+use crate::balancing::{self, Group, Load, Request};
 use crate::control::affinity::{Affinity, RECENT_CLIENTS};
 use crate::control::endpoint_categories::{Endpoint, Policies, Viewer, categorise_endpoints};
 use crate::control::versions::{Backend, Snapshot};
@@ -38,7 +39,7 @@ pub(super) struct Approach {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Choice {
     Endpoint(Backend),
-    /// No node has an endpoint.
+    /// No node has an endpoint, or the scheduler has no destination for this connection (`ip_vs_leave`).
     Rejected,
     /// This node has none that the packet may go to.
     Dropped,
@@ -65,9 +66,8 @@ struct Candidates {
 }
 
 impl Candidates {
-    fn new(backends: Vec<Backend>, algorithm: &str) -> Self {
-        let mut group = new_group(algorithm);
-        group.sync(&balanced(&backends));
+    fn new(backends: Vec<Backend>, mut group: Group, listed: &[balancing::Backend]) -> Self {
+        group.sync(listed);
         let addresses = backends.iter().map(|it| (it.address, it.port)).collect();
         Self { backends: Arc::from(backends), addresses, group }
     }
@@ -79,6 +79,12 @@ impl NodeRules {
             EndpointSet::Cluster => &mut self.cluster,
             EndpointSet::Local => &mut self.local,
         }
+    }
+
+    /// The node counts connections of a backend, whichever of the sets it was chosen from.
+    pub(super) fn set_load(&mut self, at: SocketAddr, load: Load) {
+        self.cluster.group.set_load(at, load);
+        self.local.group.set_load(at, load);
     }
 }
 
@@ -106,6 +112,7 @@ impl World {
         let (now, because) = (asked.now, self.refresh_rules(node, port));
         let verdict = self.verdict(node, port, approach);
         let by_ipvs = self.is_balanced_by_ipvs(port);
+        let persistent = self.model.service(self.model.service_port(port).service).traffic.affinity.filter(|_| by_ipvs);
         let Some(rules) = self.node_rules.get_mut(&(node, port)) else { return (Choice::Rejected, because) };
         let set = match verdict {
             Verdict::Reject => return (Choice::Rejected, because),
@@ -126,9 +133,14 @@ impl World {
         }
         let mut affinity = rules.affinity.take();
         let candidates = rules.set(set);
-        let known = affinity.as_ref().and_then(|it| it.recall(&candidates.addresses, approach.address, now));
-        let bits = &mut Decision::new(&mut self.draws, draw);
-        let picked = match (known, virtual_server) {
+        let known = match (&mut virtual_server, persistent) {
+            (Some(ipvs), Some(timeout)) => {
+                ipvs.templates(at, timeout).recall(approach.address, &candidates.addresses, now)
+            }
+            _ => affinity.as_ref().and_then(|it| it.recall(&candidates.addresses, approach.address, now)),
+        };
+        let bits = &mut Decision::new(&self.draws, draw);
+        let picked = match (known, &mut virtual_server) {
             (Some(place), _) => Some(candidates.backends[place]),
             (None, Some(ipvs)) => ipvs.pick(at, &candidates.backends, (&asked, bits)),
             (None, None) => candidates.group.pick(&asked, bits).map(|place| candidates.backends[place]),
@@ -136,15 +148,12 @@ impl World {
         if let (Some(affinity), Some(backend)) = (&mut affinity, picked) {
             affinity.note((backend.address, backend.port), approach.address, now);
         }
+        if let (Some(ipvs), Some(timeout), Some(backend)) = (virtual_server, persistent, picked) {
+            ipvs.templates(at, timeout).lead(approach.address, (backend.address, backend.port), now);
+        }
         rules.affinity = affinity;
         rules.recalled = known.is_some();
-        let choice = match picked {
-            Some(backend) => Choice::Endpoint(backend),
-            // So it answers when its scheduler has no destination for the connection.
-            None if by_ipvs => Choice::Rejected,
-            None => Choice::Dropped,
-        };
-        (choice, because)
+        (picked.map_or(Choice::Rejected, Choice::Endpoint), because)
     }
 
     /// The endpoints that a connection was chosen from, and whether its client was remembered.
@@ -178,19 +187,17 @@ impl World {
         let record = snapshot.record;
         if self.node_rules.get(&(node, port)).is_none_or(|rules| rules.version != snapshot.version) {
             let old = self.node_rules.remove(&(node, port));
-            let rules = self.rules_for(node, port, &snapshot, old.and_then(|rules| rules.affinity));
+            let mut rules = self.rules_for(node, port, &snapshot, old);
+            if let Some(loads) = &self.loads {
+                loads.recall(Holder::Node(node, port), &mut rules.cluster.group);
+                loads.recall(Holder::Node(node, port), &mut rules.local.group);
+            }
             self.node_rules.insert((node, port), rules);
         }
         record
     }
 
-    fn rules_for(
-        &self,
-        node: NodeId,
-        port: ServicePortId,
-        snapshot: &Snapshot,
-        affinity: Option<Affinity>,
-    ) -> NodeRules {
+    fn rules_for(&self, node: NodeId, port: ServicePortId, snapshot: &Snapshot, old: Option<NodeRules>) -> NodeRules {
         let definition = self.model.service_port(port);
         let service = self.model.service(definition.service);
         let listed = snapshot.distinct();
@@ -229,19 +236,27 @@ impl World {
         let here = topology.node(node);
         let viewer = Viewer { name: &here.name, zone: &here.zone, heeds_node_hints: true };
         let found = categorise_endpoints(&endpoints, policies, viewer);
-        let algorithm = algorithm_of(&self.model, port);
-        let candidates =
-            |places: &[usize]| Candidates::new(places.iter().map(|place| listed[*place].0).collect(), algorithm);
-        let mut affinity =
-            affinity.or_else(|| Some(Affinity::new(service.traffic.affinity?, self.clients_remembered())));
+        // A virtual server has templates in place of tables.
+        let remembered = service.traffic.affinity.filter(|_| !self.is_balanced_by_ipvs(port));
+        let (affinity, groups) = match old {
+            Some(NodeRules { affinity, cluster, local, .. }) => (affinity, [cluster.group, local.group]),
+            None => (None, [(); 2].map(|()| balancer_of(&self.model, port))),
+        };
+        let [of_cluster, of_local] = groups;
+        let candidates = |places: &[usize], group: Group| {
+            let backends: Vec<Backend> = places.iter().map(|place| listed[*place].0).collect();
+            let weighed = self.weighed(port, &backends);
+            Candidates::new(backends, group, &weighed)
+        };
+        let mut affinity = affinity.or_else(|| Some(Affinity::new(remembered?, self.clients_remembered())));
         if let Some(affinity) = &mut affinity {
             let all: Vec<_> = found.all.iter().map(|place| (listed[*place].0.address, listed[*place].0.port)).collect();
             affinity.keep_only(&all);
         }
         NodeRules {
             version: snapshot.version,
-            cluster: candidates(&found.cluster),
-            local: candidates(&found.local),
+            cluster: candidates(&found.cluster, of_cluster),
+            local: candidates(&found.local, of_local),
             any: found.any,
             affinity,
             recalled: false,
@@ -332,6 +347,9 @@ impl World {
         state.server_node = server_node;
         if self.ipvs.is_some() {
             self.enter_virtual_server_of(connection);
+        }
+        if self.loads.is_some() {
+            self.count_connection(connection);
         }
     }
 

@@ -67,10 +67,17 @@ impl World {
 
     /// The same for a connection's client, as the nodes on its way see it.
     pub(super) fn tells_client_of(&mut self, node: NodeId, connection: u32) -> bool {
-        let Connection { client, client_node, way, .. } = self.connections[connection];
+        let Connection { client, client_node, .. } = self.connections[connection];
         if client_node == node {
             return self.tells_own_client(client);
         }
+        let address = self.address_seen(connection);
+        self.tells(node, address)
+    }
+
+    /// The address of a connection's client, as other nodes see it.
+    pub(super) fn address_seen(&self, connection: u32) -> IpAddr {
+        let Connection { client, client_node, way, .. } = self.connections[connection];
         let hidden = match way {
             Way::PodToNode
             | Way::NodePortFromPod
@@ -92,9 +99,7 @@ impl World {
             | Way::PublishedHairpin
             | Way::PublishedHairpinHidden => false,
         };
-        let address =
-            if hidden { self.model.topology.node(client_node).address } else { self.clients[client as usize].address };
-        self.tells(node, address)
+        if hidden { self.model.topology.node(client_node).address } else { self.clients[client as usize].address }
     }
 
     /// A SYN of a connection that no rule has taken yet: true when one does now.

@@ -12,6 +12,7 @@ use super::impairments::Impairments;
 use super::ipvs::Ipvs;
 use super::journal::Journal;
 use super::load_balancers::LoadBalancers;
+use super::loads::Loads;
 use super::services::ServiceState;
 use super::slab::Slab;
 use super::state::{LinkState, NodeState, PodState};
@@ -98,6 +99,7 @@ impl World {
             conntrack: None,
             udp: Udp::new(&model),
             ipvs: Ipvs::new(&model),
+            loads: Loads::new(&model),
             requests: Slab::new(),
             exchanges: Slab::new(),
             proxied: ProxiedRequests::new(&model),

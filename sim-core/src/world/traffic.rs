@@ -117,6 +117,8 @@ pub(super) struct Health {
     pub checked: SimTime,
     /// To a front proxy: how much it is its turn.
     pub weight: i64,
+    /// To a front proxy with an algorithm: it is kept from new requests.
+    pub drained: bool,
 }
 
 /// A request of a source or of a worker.

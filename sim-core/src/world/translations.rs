@@ -5,13 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::World;
-use super::choices::algorithm_of;
 use super::node_rules::Approach;
 use super::traffic::Connection;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::{Flow, Part, Passage, Passages, Rewrite, Rule, Stop, Way, passages};
 use crate::kernel::draws::below;
 use crate::model::application::{Protocol, Target};
+use crate::model::balancing_choice::algorithm_of;
 use crate::model::ids::{NodeId, SourceId};
 use crate::model::settings::{AddressModelKind, PortRange};
 use crate::topology::NodeRole;
@@ -194,7 +194,7 @@ impl World {
         let key = self.paths[source as usize].key.part("masquerade", number);
         let ephemeral = self.model.transport.ip_local_port_range;
         let masquerade = self.model.transport.masquerade_ports;
-        let mut port = |index, range: PortRange| {
+        let port = |index, range: PortRange| {
             let offset = below(self.draws.once(key, "port", index), u64::from(range.len()));
             range.first + u16::try_from(offset).expect("an offset within a range of ports")
         };

@@ -1,17 +1,24 @@
 //! What a front proxy knows of its upstreams: whose turn it is, which have failed, and which a request has tried, as
-//! nginx' round robin does (`ngx_http_upstream_round_robin.c`: `get_peer`, `free_round_robin_peer`).
+//! nginx' round robin does (`ngx_http_upstream_round_robin.c`: `get_peer`, `free_round_robin_peer`). A Service that names
+//! an algorithm has that one choose; upstreams that have failed weigh nothing meanwhile, and a pick that the request has
+//! tried in vain gives way to the next one in the list.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::World;
 use super::event::Timer;
+use super::path_draws::Purpose;
 use super::traffic::{Aim, Exchange, Health};
+use crate::balancing::Request;
+use crate::control::versions::Backend;
+use crate::kernel::draws::Decision;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
+use crate::model::application::Target;
 use crate::model::front_proxy::Upstreams;
-use crate::model::ids::SourceId;
+use crate::model::ids::{ServicePortId, SourceId};
 use crate::trace::words::Outcome;
 use crate::trace::{Body, RecordId};
 
@@ -38,46 +45,133 @@ impl World {
         self.model.call_of(SourceId(source)).upstreams
     }
 
-    /// The proxy's next upstream: the one of most weight among those that are available and not tried (smooth weighted
-    /// round robin with equal weights).
+    /// The proxy's next upstream, by the Service's algorithm or by its own round robin.
     pub(super) fn aim_at_upstream(&mut self, exchange: u32, upstreams: Upstreams) -> Result<Aim, (Outcome, RecordId)> {
-        let Exchange { client, request, .. } = self.exchanges[exchange];
-        let now = self.agenda.now();
-        let state = &mut self.clients[client as usize];
-        let because = state.list_record;
-        if state.list.is_empty() {
+        let Exchange { source, client, .. } = self.exchanges[exchange];
+        let port = match self.model.call_of(SourceId(source)).to {
+            Target::Service(port) if self.names_algorithm(port) => Some(port),
+            Target::Service(_) | Target::Pod { .. } | Target::Address { .. } => None,
+        };
+        let because = self.clients[client as usize].list_record;
+        if self.clients[client as usize].list.is_empty() {
             return Err((Outcome::NoAddress, because));
         }
+        let chosen = match port {
+            Some(port) => self.upstream_by_algorithm(exchange, port),
+            None => self.upstream_in_turn(exchange),
+        };
+        let backend = chosen.ok_or((Outcome::CircuitOpen, because))?;
+        let now = self.agenda.now();
+        let state = &mut self.clients[client as usize];
+        let address = (backend.address, backend.port);
+        let health = state.health.entry(address).or_default();
+        if now > health.checked.saturating_add(upstreams.fail_timeout) {
+            health.checked = now;
+            if is_failed(*health, upstreams) {
+                // This request tries it; the others wait for what becomes of it.
+                health.ejected_until = after(now, upstreams.fail_timeout);
+                self.drain_upstream(client, address);
+            }
+        }
+        Ok(Aim::Listed { backend, because })
+    }
+
+    fn names_algorithm(&self, port: ServicePortId) -> bool {
+        !self.model.service(self.model.service_port(port).service).balancing.is_left_open()
+    }
+
+    /// The algorithm's pick, or the first after it in the list that is available and not tried.
+    fn upstream_by_algorithm(&mut self, exchange: u32, port: ServicePortId) -> Option<Backend> {
+        let Exchange { source, number, attempt, client, request, .. } = self.exchanges[exchange];
+        self.join_list(client);
+        let asked = self.asked_of_proxy(exchange, port);
+        let draw = self.draw_of(source, number, attempt, Purpose::Pick);
+        let now = self.agenda.now();
+        let balancing = &self.model.service(self.model.service_port(port).service).balancing;
+        let state = &mut self.clients[client as usize];
+        let group = state.balancer.as_mut()?;
+        for ((address, port), health) in &mut state.health {
+            if health.drained && health.ejected_until <= now {
+                health.drained = false;
+                let of = state.list.iter().find(|it| (it.address, it.port) == (*address, *port));
+                let weight = of.map_or(0, |it| balancing.weight_of(self.pods[it.pod.index()].workload));
+                group.set_weight(SocketAddr::new(*address, *port), weight);
+            }
+        }
+        let place = group.pick(&asked, &mut Decision::new(&self.draws, draw))?;
+        let tried = request.and_then(|request| self.proxied.tried.get(&request));
+        let single = state.list.len() == 1;
+        let (health, list) = (&state.health, &state.list);
+        let available = |it: &&Backend| {
+            let address = (it.address, it.port);
+            let is_out = health.get(&address).is_some_and(|health| health.ejected_until > now);
+            !tried.is_some_and(|tried| tried.contains(&address)) && (single || !is_out)
+        };
+        list[place..].iter().chain(&list[..place]).find(available).copied()
+    }
+
+    /// What a proxy asks its balancer: the connection and the client are those that the request came from.
+    fn asked_of_proxy(&self, exchange: u32, port: ServicePortId) -> Request {
+        let Exchange { source, number, attempt, client, request, .. } = self.exchanges[exchange];
+        let own = self.clients[client as usize].address;
+        let destination = self.cluster_ips[self.model.service_port(port).service.index()].unwrap_or(own);
+        let served = request.and_then(|request| self.requests[request].frame).map(|frame| self.frames[frame].exchange);
+        match served.and_then(|served| self.exchanges[served].connection) {
+            Some(connection) => {
+                self.asked_with_key(self.connections[connection].flow, self.address_seen(connection), destination)
+            }
+            None => self.asked((source, number, attempt), own, destination),
+        }
+    }
+
+    /// An upstream that has failed gets no new requests for a while.
+    fn drain_upstream(&mut self, client: u32, (address, port): Address) {
+        let state = &mut self.clients[client as usize];
+        // A single server is never unavailable.
+        if state.list.len() == 1 {
+            return;
+        }
+        if let Some(group) = &mut state.balancer {
+            group.set_weight(SocketAddr::new(address, port), 0);
+            state.health.entry((address, port)).or_default().drained = true;
+        }
+    }
+
+    /// The one of most weight among those that are available and not tried (smooth weighted round robin).
+    fn upstream_in_turn(&mut self, exchange: u32) -> Option<Backend> {
+        let Exchange { source, client, request, .. } = self.exchanges[exchange];
+        let behind = match self.model.call_of(SourceId(source)).to {
+            Target::Service(port) => Some(self.model.service(self.model.service_port(port).service)),
+            Target::Pod { .. } | Target::Address { .. } => None,
+        };
+        let now = self.agenda.now();
+        let state = &mut self.clients[client as usize];
         // A single server is never unavailable.
         let single = state.list.len() == 1;
+        let pods = &self.pods;
+        let weight_of =
+            |it: &Backend| behind.map_or(1, |service| service.balancing.weight_of(pods[it.pod.index()].workload));
         let tried = request.and_then(|request| self.proxied.tried.get(&request));
         let mut total = 0;
         let mut best: Option<(i64, usize)> = None;
         for (place, backend) in state.list.iter().enumerate() {
             let address = (backend.address, backend.port);
             let health = state.health.entry(address).or_default();
+            let weight = i64::from(weight_of(backend));
             let was_tried = tried.is_some_and(|tried| tried.contains(&address));
-            if was_tried || (!single && health.ejected_until > now) {
+            if weight == 0 || was_tried || (!single && health.ejected_until > now) {
                 continue;
             }
-            health.weight += 1;
-            total += 1;
+            health.weight += weight;
+            total += weight;
             if best.is_none_or(|(weight, _)| health.weight > weight) {
                 best = Some((health.weight, place));
             }
         }
-        let Some((_, place)) = best else { return Err((Outcome::CircuitOpen, because)) };
+        let (_, place) = best?;
         let backend = state.list[place];
-        let health = state.health.entry((backend.address, backend.port)).or_default();
-        health.weight -= total;
-        if now > health.checked.saturating_add(upstreams.fail_timeout) {
-            health.checked = now;
-            if is_failed(*health, upstreams) {
-                // This request tries it; the others wait for what becomes of it.
-                health.ejected_until = after(now, upstreams.fail_timeout);
-            }
-        }
-        Ok(Aim::Listed { backend, because })
+        state.health.entry((backend.address, backend.port)).or_default().weight -= total;
+        Some(backend)
     }
 
     /// An attempt of a proxy has ended: its upstream has failed once more, or is alive.
@@ -103,6 +197,8 @@ impl World {
         }
         health.ejected_until = after(now, upstreams.fail_timeout);
         let until = health.ejected_until.as_nanos();
+        self.drain_upstream(client, (address, port));
+        let state = &self.clients[client as usize];
         if was_out || state.list.len() == 1 {
             return;
         }

@@ -2,6 +2,8 @@
 //! The seed is the cipher's key, a hash of entity and purpose its stream, the index its position;
 //! so no draw depends on how many others were made before it. Knows no entity, only hashes of stable names.
 
+mod block;
+
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -54,6 +56,13 @@ impl StreamId {
     }
 }
 
+/// Draws in a block of the cipher.
+const BLOCK: u64 = block::DRAWS as u64;
+
+fn place_in_block(index: u64) -> usize {
+    usize::try_from(index % BLOCK).expect("a place in a block of 8")
+}
+
 /// Draws that [`Draws`] reads at once for a stream: four blocks of the cipher.
 const WINDOW: usize = 32;
 
@@ -75,6 +84,7 @@ impl Stream {
 /// The source of all randomness of a run.
 #[derive(Clone, Debug)]
 pub struct Draws {
+    key: [u32; 8],
     cipher: ChaCha8Rng,
 }
 
@@ -84,30 +94,37 @@ impl Draws {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         key[8..16].copy_from_slice(b"podwire1");
-        Self { cipher: ChaCha8Rng::from_seed(key) }
+        let (words, _) = key.as_chunks::<4>();
+        let word = |index: usize| u32::from_le_bytes(words[index]);
+        Self { key: std::array::from_fn(word), cipher: ChaCha8Rng::from_seed(key) }
     }
 
     /// Draw number `index` of the stream: 64 uniform bits.
     pub fn read(&mut self, stream: &mut Stream, index: u64) -> u64 {
         let window = index / WINDOW as u64;
         if stream.window != window {
-            self.seek(stream.id, window * WINDOW as u64);
-            stream.values.fill_with(|| self.cipher.next_u64());
-            stream.window = window;
+            self.fill(stream, window);
         }
         let place = usize::try_from(index % WINDOW as u64).expect("a place in a window of 32");
         stream.values[place]
     }
 
     /// Draw number `index` of the stream, for streams that are read once or rarely.
-    pub fn once(&mut self, entity: EntityKey, purpose: &str, index: u64) -> u64 {
-        self.seek(StreamId::new(entity, purpose), index);
-        self.cipher.next_u64()
+    pub fn once(&self, entity: EntityKey, purpose: &str, index: u64) -> u64 {
+        self.block(StreamId::new(entity, purpose), index / BLOCK)[place_in_block(index)]
     }
 
-    fn seek(&mut self, StreamId(stream): StreamId, index: u64) {
-        self.cipher.set_stream(stream);
-        self.cipher.set_word_pos(u128::from(index) * 2);
+    fn block(&self, StreamId(stream): StreamId, number: u64) -> [u64; block::DRAWS] {
+        block::block(&self.key, stream, number)
+    }
+
+    #[cold]
+    fn fill(&mut self, stream: &mut Stream, window: u64) {
+        // In this order nothing is generated for a position that is not read: at a block's start no words are left over.
+        self.cipher.set_word_pos(u128::from(window) * (WINDOW as u128 * 2));
+        self.cipher.set_stream(stream.id.0);
+        stream.values.fill_with(|| self.cipher.next_u64());
+        stream.window = window;
     }
 }
 
@@ -135,15 +152,17 @@ pub trait RandomBits {
 /// The random bits of one decision: its own draw first, then others that follow from it.
 #[derive(Debug)]
 pub struct Decision<'a> {
-    draws: &'a mut Draws,
+    draws: &'a Draws,
     first: u64,
     given: u64,
+    /// The block that the next further draw is in, unless that one is its first.
+    further: [u64; block::DRAWS],
 }
 
 impl<'a> Decision<'a> {
     /// The decision whose own draw is `first`.
-    pub fn new(draws: &'a mut Draws, first: u64) -> Self {
-        Self { draws, first, given: 0 }
+    pub fn new(draws: &'a Draws, first: u64) -> Self {
+        Self { draws, first, given: 0, further: [0; block::DRAWS] }
     }
 }
 
@@ -151,10 +170,37 @@ impl RandomBits for Decision<'_> {
     fn next_u64(&mut self) -> u64 {
         let number = self.given;
         self.given += 1;
-        match number.checked_sub(1) {
-            None => self.first,
-            Some(further) => self.draws.once(EntityKey(self.first), "decision", further),
+        let Some(further) = number.checked_sub(1) else { return self.first };
+        let place = place_in_block(further);
+        if place == 0 {
+            self.further = self.draws.block(StreamId::new(EntityKey(self.first), "decision"), further / BLOCK);
         }
+        self.further[place]
+    }
+}
+
+/// The random bits of one decision after another of one holder: draws 0, 1, 2, ... of one stream. For a balancer that is
+/// tried alone; in a run each decision has its own index.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    draws: Draws,
+    stream: Stream,
+    next: u64,
+}
+
+impl Sequence {
+    /// The draws of `entity` for `purpose` under a seed, from the first.
+    pub fn new(seed: u64, entity: EntityKey, purpose: &str) -> Self {
+        Self { draws: Draws::new(seed), stream: Stream::new(entity, purpose), next: 0 }
+    }
+}
+
+impl RandomBits for Sequence {
+    #[inline]
+    fn next_u64(&mut self) -> u64 {
+        let index = self.next;
+        self.next += 1;
+        self.draws.read(&mut self.stream, index)
     }
 }
 
@@ -194,6 +240,21 @@ mod tests {
     }
 
     #[test]
+    fn a_decision_and_a_sequence_are_indexed_too() {
+        let mut draws = Draws::new(42);
+        let key = EntityKey::of("node/node-1");
+        let mut decision = Decision::new(&draws, 7);
+        let given: Vec<u64> = (0..20).map(|_| decision.next_u64()).collect();
+        let wanted = (0..19).map(|further| draws.once(EntityKey(7), "decision", further));
+        assert_eq!(given, std::iter::once(7).chain(wanted).collect::<Vec<_>>());
+        let mut sequence = Sequence::new(42, key, "pick");
+        let mut stream = Stream::new(key, "pick");
+        for index in 0..100 {
+            assert_eq!(sequence.next_u64(), draws.read(&mut stream, index));
+        }
+    }
+
+    #[test]
     fn seed_entity_part_and_purpose_each_make_another_draw() {
         let key = EntityKey::of("traffic/curl");
         let first = Draws::new(1).once(key, "arrival", 0);
@@ -207,7 +268,7 @@ mod tests {
     #[test]
     fn draws_are_pinned_for_ever() {
         // A change of these values changes every trace.
-        let mut draws = Draws::new(42);
+        let draws = Draws::new(42);
         let values: Vec<u64> = (0..3).map(|index| draws.once(EntityKey::of("node/node-1"), "lease", index)).collect();
         assert_eq!(values, PINNED);
     }
