@@ -23,8 +23,6 @@ use super::{Algorithm, Backend, Input, LoadBalancer, Request};
 use crate::kernel::draws::RandomBits;
 use crate::model::parameters::{Parameter, ParameterKind, Spec};
 
-
-
 /// Whose Maglev it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavour {
@@ -105,7 +103,8 @@ pub struct Maglev {
 }
 
 fn is_prime(number: u64) -> bool {
-    number >= 2 && (2..).take_while(|divisor| divisor * divisor <= number).all(|divisor| !number.is_multiple_of(divisor))
+    number >= 2
+        && (2..).take_while(|divisor| divisor * divisor <= number).all(|divisor| !number.is_multiple_of(divisor))
 }
 
 /// The hashes behind the permutation of a Katran real with this hash.
