@@ -14,6 +14,7 @@
 mod arrivals;
 mod attempts;
 mod balls;
+mod balancing_hash;
 mod birthday;
 mod calls;
 mod detection;
