@@ -38,7 +38,10 @@ fn all(criterion: &mut Criterion) {
 
 /// Hundreds of small measurements: a second each is enough to tell a pick's cost.
 fn settings() -> Criterion {
-    Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1)).sample_size(20)
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(20)
 }
 
 criterion_group! { name = benches; config = settings(); targets = all }

@@ -4,6 +4,7 @@
 
 mod support {
     pub(crate) mod picks;
+    #[allow(dead_code, reason = "shared with tests that use all of it")]
     pub(crate) mod process;
 }
 
@@ -100,7 +101,8 @@ fn everything_that_is_wrong_is_told_at_once() {
 #[test]
 fn picks_are_pinned() {
     let sets = picks::working_sets();
-    let lines = BALANCERS.iter().flat_map(|algorithm| picks::BACKENDS.map(|backends| picks::line(algorithm, backends, &sets)));
+    let lines =
+        BALANCERS.iter().flat_map(|algorithm| picks::BACKENDS.map(|backends| picks::line(algorithm, backends, &sets)));
     let lines: Vec<String> = lines.collect();
     insta::assert_snapshot!("digests", lines.join("\n"));
 }

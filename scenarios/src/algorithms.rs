@@ -86,7 +86,11 @@ fn algorithm(text: &str) -> Result<ChosenAlgorithm, Vec<String>> {
     if problems.is_empty() && algorithm.build(&arguments).is_none() {
         problems.push(format!("{text}: these values do not fit together"));
     }
-    if problems.is_empty() { Ok(ChosenAlgorithm { algorithm, arguments, text: text.to_owned() }) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(ChosenAlgorithm { algorithm, arguments, text: text.to_owned() })
+    } else {
+        Err(problems)
+    }
 }
 
 /// `choices=3`, as a value of the algorithm's parameter `choices`.
@@ -137,7 +141,9 @@ pub fn weights(list: &str) -> Result<Vec<u32>, Vec<String>> {
     for item in list.split(',').map(str::trim) {
         match item.parse::<u32>() {
             Ok(weight) => weights.push(weight),
-            Err(_) => problems.push(format!("--weights: `{item}` is no whole number from 0 to {}", balancing::MAX_WEIGHT)),
+            Err(_) => {
+                problems.push(format!("--weights: `{item}` is no whole number from 0 to {}", balancing::MAX_WEIGHT))
+            }
         }
     }
     if problems.is_empty() { Ok(weights) } else { Err(problems) }

@@ -39,7 +39,8 @@ pub(super) fn execute(args: &BalanceArgs) -> Result<(), Failure> {
 fn resolve(args: &BalanceArgs) -> Result<(Plan, Vec<Contender>), Failure> {
     let usual = Plan::new(args.seed, args.backends, args.flows);
     let weights = args.weights.as_deref().map_or(Ok(Vec::new()), scenarios::weights);
-    let (weights, mut problems) = weights.map_or_else(|problems| (Vec::new(), problems), |weights| (weights, Vec::new()));
+    let (weights, mut problems) =
+        weights.map_or_else(|problems| (Vec::new(), problems), |weights| (weights, Vec::new()));
     let plan = Plan {
         weights,
         remove: args.remove,
@@ -56,7 +57,8 @@ fn resolve(args: &BalanceArgs) -> Result<(Plan, Vec<Contender>), Failure> {
     if !problems.is_empty() {
         return Err(Failure::Usage(problems.join("\npodwire: ")));
     }
-    let contender = |it: scenarios::ChosenAlgorithm| Contender { algorithm: it.algorithm, arguments: it.arguments, label: it.text };
+    let contender =
+        |it: scenarios::ChosenAlgorithm| Contender { algorithm: it.algorithm, arguments: it.arguments, label: it.text };
     Ok((plan, chosen.into_iter().map(contender).collect()))
 }
 

@@ -126,9 +126,16 @@ fn or_dash<T>(figure: Option<T>, text: impl Fn(T) -> String) -> String {
     figure.map_or_else(|| "-".to_owned(), text)
 }
 
+/// A text in a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
 /// Every algorithm in a line, at 100 backends.
 fn overview(measured: &[Measured]) -> String {
-    let mut out = "| algorithm | what it does | reads | sd/fair | moved | bytes |\n| --- | --- | --- | ---: | ---: | ---: |\n".to_owned();
+    let mut out =
+        "| algorithm | what it does | reads | sd/fair | moved | bytes |\n| --- | --- | --- | ---: | ---: | ---: |\n"
+            .to_owned();
     for Measured { algorithm, rows, .. } in measured {
         let (_, figures) = rows.iter().find(|(backends, _)| *backends == "100").expect("a row of every algorithm");
         // Writing into a String cannot fail.
@@ -136,7 +143,7 @@ fn overview(measured: &[Measured]) -> String {
             out,
             "| [`{0}`](#{0}) | {1} | {2} | {3} | {4} | {5} |",
             algorithm.spec.name,
-            algorithm.spec.summary,
+            cell(algorithm.spec.summary),
             reads(algorithm),
             or_dash(figures.flows, |even| format!("{:.4}", even.sd_to_fair)),
             or_dash(figures.disruption, |of| percent(of.moved)),
@@ -148,7 +155,9 @@ fn overview(measured: &[Measured]) -> String {
 
 /// What random draws would have.
 fn floors() -> String {
-    let mut out = "| backends | sd/fair of random draws | fair share of the backend that goes |\n| --- | ---: | ---: |\n".to_owned();
+    let mut out =
+        "| backends | sd/fair of random draws | fair share of the backend that goes |\n| --- | ---: | ---: |\n"
+            .to_owned();
     for (backends, plan) in plans() {
         let victim = plan.remove.map_or(0, |victim| plan.weight(victim));
         let total = u32::try_from(plan.total_weight()).expect("few small weights");
@@ -176,9 +185,11 @@ fn section(measured: &Measured) -> String {
     ];
     out.push_str("| | |\n| --- | --- |\n");
     for (fact, text) in facts {
-        let _ = writeln!(out, "| {fact} | {text} |");
+        let _ = writeln!(out, "| {fact} | {} |", cell(text));
     }
-    out.push_str("\n| algorithm | backends | max/fair | Jain | sd/fair | live max/fair | dropped | moved | excess | bytes |\n");
+    out.push_str(
+        "\n| algorithm | backends | max/fair | Jain | sd/fair | live max/fair | dropped | moved | excess | bytes |\n",
+    );
     out.push_str("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     for (backends, figures) in rows {
         let cells = [

@@ -105,10 +105,13 @@ impl Comparison {
             notes.push(format!(
                 "MOVED: flows with another backend after backend {victim} went (its fair share is {share});"
             ));
-            notes.push("EXCESS: those of them that were not on it. A dash: picks depend on no key and no address.".into());
+            notes.push(
+                "EXCESS: those of them that were not on it. A dash: picks depend on no key and no address.".into(),
+            );
         }
         let unequal = self.plan.weights.iter().any(|weight| *weight != self.plan.weights[0]);
-        let blind: Vec<&str> = self.algorithms.iter().filter(|it| !it.reads_weights).map(|it| it.algorithm.as_str()).collect();
+        let blind: Vec<&str> =
+            self.algorithms.iter().filter(|it| !it.reads_weights).map(|it| it.algorithm.as_str()).collect();
         if unequal && !blind.is_empty() {
             notes.push(format!("No look at weights above 0: {}.", blind.join(", ")));
         }

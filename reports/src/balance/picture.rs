@@ -108,7 +108,8 @@ fn draw(out: &mut String, panel: &Panel<'_>) {
         let class = if line == 0 { "axis" } else { "line" };
         let _ = writeln!(out, "    <path class=\"{class}\" d=\"M{LEFT:.0} {y:.1}H{RIGHT:.0}\"/>");
         let text = y + 4.0;
-        let _ = writeln!(out, "    <text class=\"right\" x=\"{:.0}\" y=\"{text:.1}\">{}</text>", LEFT - 6.0, line * step);
+        let _ =
+            writeln!(out, "    <text class=\"right\" x=\"{:.0}\" y=\"{text:.1}\">{}</text>", LEFT - 6.0, line * step);
     }
     let place = (RIGHT - LEFT) / number(panel.counts.len() as u64);
     let labels = panel.counts.len().div_ceil(10).max(1);
@@ -129,7 +130,11 @@ fn draw(out: &mut String, panel: &Panel<'_>) {
         let _ = write!(line, "{move_to}H{:.1}", left + place);
         if backend.is_multiple_of(labels) {
             let middle = left + place / 2.0;
-            let _ = writeln!(out, "    <text class=\"middle\" x=\"{middle:.1}\" y=\"{:.0}\">{backend}</text>", BOTTOM + 16.0);
+            let _ = writeln!(
+                out,
+                "    <text class=\"middle\" x=\"{middle:.1}\" y=\"{:.0}\">{backend}</text>",
+                BOTTOM + 16.0
+            );
         }
     }
     let _ = writeln!(out, "    <path class=\"fair\" d=\"{line}\"/>");

@@ -87,7 +87,8 @@ impl Plan {
     /// distribution): the root of the mean of (1 - p) / (p * flows) over the backends with a share p above 0.
     pub fn floor(&self) -> f64 {
         let total = super::number(self.total_weight());
-        let shares = (0..self.backends).map(|number| f64::from(self.weight(number)) / total).filter(|share| *share > 0.0);
+        let shares =
+            (0..self.backends).map(|number| f64::from(self.weight(number)) / total).filter(|share| *share > 0.0);
         let (sum, count) = shares.fold((0.0, 0_u32), |(sum, count), share| {
             (sum + (1.0 - share) / (share * super::number(self.flows)), count + 1)
         });

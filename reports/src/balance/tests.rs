@@ -106,9 +106,9 @@ fn disruption_is_measured_where_picks_come_back_and_only_there() {
     let plan = Plan { remove: Some(3), ..Plan::new(1, 10, 10_000) };
     for algorithm in BALANCERS {
         let figures = measure(&plan, &Contender::new(algorithm));
-        let comes_back = ["key", "client", "destination"].iter().any(|word| {
-            algorithm.reads.iter().any(|input| format!("{input:?}").to_lowercase() == *word)
-        });
+        let comes_back = ["key", "client", "destination"]
+            .iter()
+            .any(|word| algorithm.reads.iter().any(|input| format!("{input:?}").to_lowercase() == *word));
         assert_eq!(figures.disruption.is_some(), comes_back, "{}", algorithm.spec.name);
         if let Some(Disruption { moved, excess }) = figures.disruption {
             assert!((0.0..=moved).contains(&excess) && moved <= 1.0, "{figures:?}");
