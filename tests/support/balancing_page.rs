@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use podwire::experiment;
 use reports::balance::picture::{Panel, svg};
 use reports::balance::{Contender, Figures, Plan, counts, measure};
-use sim_core::balancing::{Algorithm, BALANCERS, Input};
+use sim_core::balancing::{Algorithm, BALANCERS};
 use sim_core::model::parameters::{Argument, Arguments, ParameterKind};
 
 /// Flows of each row of figures.
@@ -62,21 +62,9 @@ fn contenders(algorithm: &'static Algorithm) -> Vec<Contender> {
     all
 }
 
-fn input_word(input: Input) -> &'static str {
-    match input {
-        Input::Weights => "weights",
-        Input::Loads => "connections",
-        Input::Latencies => "answer times",
-        Input::Key => "the connection's key",
-        Input::Client => "the client's address",
-        Input::Destination => "the address dialled",
-        Input::Bits => "random bits",
-        Input::History => "earlier picks",
-    }
-}
-
+/// What picks depend on, in the registry's own words.
 fn reads(algorithm: &Algorithm) -> String {
-    let words: Vec<&str> = algorithm.reads.iter().map(|input| input_word(*input)).collect();
+    let words: Vec<String> = algorithm.reads.iter().map(|input| format!("{input:?}").to_lowercase()).collect();
     words.join(", ")
 }
 
