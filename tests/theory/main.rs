@@ -13,8 +13,8 @@
 
 mod arrivals;
 mod attempts;
-mod balls;
 mod balancing_hash;
+mod balls;
 mod birthday;
 mod calls;
 mod detection;
