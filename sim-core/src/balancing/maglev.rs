@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(built(Flavour::Envoy, 7, &[0, 0]).look_up(5), None, "nobody weighs anything");
     }
 
-    /// Katran's `CHHelpersTest`: 400 reals whose hash is their number.
+    /// Katran's own test of its hash functions: 400 reals whose hash is their number.
     #[test]
     fn four_hundred_katran_reals_have_equally_many_slots_within_one() {
         let size = 65_537;
