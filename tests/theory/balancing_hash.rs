@@ -40,7 +40,9 @@ fn maglev(flavour: Flavour, size: u64, backends: usize) -> Maglev {
 
 fn counts(backends: usize, picks: impl Iterator<Item = Option<u32>>) -> Vec<u64> {
     let mut counts = vec![0; backends];
-    picks.for_each(|slot| counts[slot.unwrap() as usize] += 1);
+    for slot in picks {
+        counts[slot.unwrap() as usize] += 1;
+    }
     counts
 }
 

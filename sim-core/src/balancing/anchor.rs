@@ -1,4 +1,4 @@
-//! `AnchorHash` (Mendelson et al., "AnchorHash: A Scalable Consistent Hash", 2020): buckets up to a capacity set beforehand,
+//! `AnchorHash` (Mendelson et al., "`AnchorHash`: A Scalable Consistent Hash", 2020): buckets up to a capacity set beforehand,
 //! of which some work; a key that falls on a removed bucket is hashed again among those that worked when it went. So a
 //! removal moves the removed bucket's keys only, wherever it stands. Weights count only as 0 or not.
 //!

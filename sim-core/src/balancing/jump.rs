@@ -12,16 +12,18 @@ use crate::model::parameters::Spec;
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     reason = "the rule's own arithmetic: numbers below 2^32 times at most 2^31, cut off"
 )]
 pub fn bucket(mut key: u64, buckets: u32) -> u32 {
-    let mut bucket = 0;
-    let mut next = 0_u64;
-    while next < u64::from(buckets) {
+    // Signed, since processors turn those into doubles and back in one instruction.
+    let mut bucket = 0_i64;
+    let mut next = 0_i64;
+    while next < i64::from(buckets) {
         bucket = next;
         key = key.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
-        next = ((bucket + 1) as f64 * ((1_u64 << 31) as f64 / ((key >> 33) + 1) as f64)) as u64;
+        next = ((bucket + 1) as f64 * ((1_i64 << 31) as f64 / ((key >> 33) as i64 + 1) as f64)) as i64;
     }
     bucket as u32
 }

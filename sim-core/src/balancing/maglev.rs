@@ -6,8 +6,8 @@
 //! | flavour | offset, skip | order | turns with weights |
 //! | --- | --- | --- | --- |
 //! | `envoy` | XXH64 of the name with seeds 0 and 1 | by name | in round i a backend whose i * w / W has reached its target, which each turn raises by the greatest w / W |
-//! | `cilium` | the halves of MurmurHash3 x64 128 of the name | by name | the same with a target raised by W, tried from the n-th backend on at turn n; ignored when W / N, rounded down, is 1 |
-//! | `katran` | MurmurHash3 of (hash, 42), seed 0, and of (hash, 2718281828), seed 2307 | by hash | as many turns at once as it weighs in the first round, one in all others |
+//! | `cilium` | the halves of `MurmurHash3` x64 128 of the name | by name | the same with a target raised by W, tried from the n-th backend on at turn n; ignored when W / N, rounded down, is 1 |
+//! | `katran` | `MurmurHash3` of (hash, 42), seed 0, and of (hash, 2718281828), seed 2307 | by hash | as many turns at once as it weighs in the first round, one in all others |
 //! | `katran-v2` | as `katran` | by hash | whenever the sum of its weights has reached the greatest weight |
 //!
 //! The table keeps its size when backends come and go. With more backends than slots, the first in the order get a slot
@@ -103,8 +103,7 @@ pub struct Maglev {
 }
 
 fn is_prime(number: u64) -> bool {
-    number >= 2
-        && (2..).take_while(|divisor| divisor * divisor <= number).all(|divisor| !number.is_multiple_of(divisor))
+    number >= 2 && (2..=number.isqrt()).all(|divisor| !number.is_multiple_of(divisor))
 }
 
 /// The hashes behind the permutation of a Katran real with this hash.
@@ -331,7 +330,7 @@ mod tests {
         assert_eq!(built(Flavour::Envoy, 7, &[0, 0]).look_up(5), None, "nobody weighs anything");
     }
 
-    /// Katran's `CHHelpersTest`: 400 reals whose hash is their number.
+    /// Katran's own test of its hash functions: 400 reals whose hash is their number.
     #[test]
     fn four_hundred_katran_reals_have_equally_many_slots_within_one() {
         let size = 65_537;
@@ -344,7 +343,9 @@ mod tests {
         let mut table = Vec::new();
         deal(&mut table, 65_537, &mut walks, turns::katran(vec![1; 400]));
         let mut slots = [0; 400];
-        table.iter().for_each(|real| slots[*real as usize] += 1);
+        for real in table {
+            slots[real as usize] += 1;
+        }
         assert_eq!((slots.iter().min(), slots.iter().max()), (Some(&163), Some(&164)));
     }
 

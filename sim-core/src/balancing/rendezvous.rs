@@ -13,7 +13,7 @@ use crate::kernel::draws::{RandomBits, unit};
 use crate::model::parameters::Spec;
 
 /// Half of the distance between two values of [`unit`], so that u is never 0.
-const HALF_STEP: f64 = 1.0 / (1_u64 << 54) as f64;
+const HALF_STEP: f64 = f64::EPSILON / 4.0;
 
 /// A score of 1 - u below which -ln u is taken as it is: no rounding reaches this far.
 const CLEARLY_LESS: f64 = 1.0 - 1e-9;

@@ -4,7 +4,7 @@
 //! | flavour | points of a backend | hash of a request |
 //! | --- | --- | --- |
 //! | `ketama` | 160 per unit of weight; each is the CRC-32 of host, NUL, port and the point before (4 bytes, lowest first; 0 before the first), as nginx and pingora have them; of equal points the first of the list stays | CRC-32 of the key's 8 bytes, lowest first |
-//! | `envoy` | XXH64 of "name_i"; so many that the lightest backend has a whole number of them and the ring at least `minimumRingSize`, but not more than `maximumRingSize` | the key itself |
+//! | `envoy` | XXH64 of `name_i`; so many that the lightest backend has a whole number of them and the ring at least `minimumRingSize`, but not more than `maximumRingSize` | the key itself |
 //!
 //! Where podwire differs: a ketama ring has at most 2^23 points, as many as Envoy's greatest; heavier lists get fewer points
 //! per unit of weight, each backend at least one. Envoy's other point hash, `MURMUR_HASH_2`, is not there.

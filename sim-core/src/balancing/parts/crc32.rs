@@ -63,9 +63,9 @@ impl Crc32 {
     #[must_use]
     pub fn with_word(self, word: u64) -> Self {
         let bytes = (word ^ u64::from(self.0)).to_le_bytes();
-        let [a, b, c, d, e, f, g, h] = bytes.map(usize::from);
-        let near = TABLES[3][e] ^ TABLES[2][f] ^ TABLES[1][g] ^ TABLES[0][h];
-        Self(TABLES[7][a] ^ TABLES[6][b] ^ TABLES[5][c] ^ TABLES[4][d] ^ near)
+        let entry = |place: usize| TABLES[7 - place][usize::from(bytes[place])];
+        let first = entry(0) ^ entry(1) ^ entry(2) ^ entry(3);
+        Self(first ^ entry(4) ^ entry(5) ^ entry(6) ^ entry(7))
     }
 
     /// The checksum of what was read.

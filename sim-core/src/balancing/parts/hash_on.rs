@@ -43,7 +43,7 @@ impl HashOn {
 }
 
 /// Kept out of the way of picks by connection, which are a few instructions.
-#[inline(never)]
+#[cold]
 fn client_hash(request: &Request) -> u64 {
     let mut text = [0; 45];
     let mut rest = &mut text[..];
