@@ -181,8 +181,8 @@ impl Plain for PeakEwma {
         let (one, other) = two(bits, list.len());
         let mut cost = |peer: Peer| self.estimate(peer.id, 0.0, now) * f64::from(peer.in_flight + 1);
         let (one, other, costs) = (list[one].id, list[other].id, [cost(list[one]), cost(list[other])]);
-        // Another exponential and another unit round otherwise.
-        if (costs[0] - costs[1]).abs() <= 1e-9 * costs[0] {
+        // Another exponential and another unit round otherwise, most of all next to nothing.
+        if (costs[0] - costs[1]).abs() <= 1e-9 * costs[0] + 1e-250 {
             return vec![one, other];
         }
         vec![if costs[0] < costs[1] { one } else { other }]
