@@ -49,7 +49,7 @@ fn by_plain_counters(bins: usize, choices: u64, trial: u64) -> u32 {
         state ^= state >> 12;
         state ^= state << 25;
         state ^= state >> 27;
-        ((state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) * bins as u64 >> 32) as usize
+        (((state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) * bins as u64) >> 32) as usize
     };
     let mut loads = vec![0_u32; bins];
     for _ in 0..bins {

@@ -114,7 +114,7 @@ impl Plain {
     }
 
     fn server(&mut self) -> usize {
-        ((self.next() >> 32) * SERVERS as u64 >> 32) as usize
+        (((self.next() >> 32) * SERVERS as u64) >> 32) as usize
     }
 }
 

@@ -114,7 +114,7 @@ fn the_chain_of_iptables_is_met_exactly() {
         let share = |draws: u128| draws as f64 / 2.0_f64.powi(64);
         let greatest = share(*drawn.iter().max().unwrap()) * f64::from(backends);
         let walked: f64 = drawn.iter().zip(1_u32..).map(|(draws, rules)| share(*draws) * f64::from(rules)).sum();
-        let middle = (f64::from(backends) + 1.0) / 2.0;
+        let middle = f64::midpoint(f64::from(backends), 1.0);
         println!("{backends} endpoints: max * n {greatest:.8}, rules walked {walked:.6}, (n + 1) / 2 {middle}");
         assert_eq!(format!("{greatest:.*}", skew.len().saturating_sub(2)).get(..skew.len()), Some(skew));
         assert!((walked / middle - 1.0).abs() < 2e-6, "{walked} rules walked of {backends}");

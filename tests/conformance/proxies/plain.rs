@@ -95,7 +95,7 @@ impl LeastRequest {
         let mut first = 0;
         for (index, entry) in self.entries.iter().enumerate() {
             let best = self.entries[first];
-            if entry.0 < best.0 || (entry.0 == best.0 && entry.1 < best.1) {
+            if entry.0.total_cmp(&best.0).then(entry.1.cmp(&best.1)).is_lt() {
                 first = index;
             }
         }
@@ -181,8 +181,8 @@ impl Plain for PeakEwma {
         let (one, other) = two(bits, list.len());
         let mut cost = |peer: Peer| self.estimate(peer.id, 0.0, now) * f64::from(peer.in_flight + 1);
         let (one, other, costs) = (list[one].id, list[other].id, [cost(list[one]), cost(list[other])]);
-        // Another exponential and another unit round otherwise.
-        if (costs[0] - costs[1]).abs() <= 1e-9 * costs[0] {
+        // Another exponential and another unit round otherwise, most of all next to nothing.
+        if (costs[0] - costs[1]).abs() <= 1e-9 * costs[0] + 1e-250 {
             return vec![one, other];
         }
         vec![if costs[0] < costs[1] { one } else { other }]
@@ -230,7 +230,7 @@ impl Prequal {
     }
 
     fn uses(&self, backends: usize, bits: Bits) -> u64 {
-        let (n, m) = (backends as i64, i64::try_from(self.size).unwrap());
+        let (n, m) = (i64::try_from(backends).unwrap(), i64::try_from(self.size).unwrap());
         let divisor = 3 * (n - m).max(0) - n * i64::try_from(self.removals).unwrap();
         if divisor <= 0 {
             return u64::MAX;
@@ -239,7 +239,7 @@ impl Prequal {
         if whole == 0 {
             return 1;
         }
-        let more = rest > 0 && (below(bits, usize::try_from(divisor).unwrap()) as i64) < rest;
+        let more = rest > 0 && i64::try_from(below(bits, usize::try_from(divisor).unwrap())).unwrap() < rest;
         u64::try_from(whole + i64::from(more)).unwrap()
     }
 
@@ -274,7 +274,7 @@ impl Prequal {
             return;
         }
         let mut gone = 0;
-        if self.removed % 2 == 0 {
+        if self.removed.is_multiple_of(2) {
             let limit = self.limit();
             let is_cold = |probe: &Probed| limit.is_some_and(|limit| probe.rif <= limit);
             for (index, probe) in self.pool.iter().enumerate() {

@@ -31,8 +31,9 @@ pub(super) fn block(key: &[u32; 8], stream: u64, number: u64) -> [u64; DRAWS] {
 
 /// The low and the high 32 bits.
 fn halves(bits: u64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = bits.to_le_bytes();
-    [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
+    let bytes = bits.to_le_bytes();
+    let (halves, _) = bytes.as_chunks::<4>();
+    from_fn(|half| u32::from_le_bytes(halves[half]))
 }
 
 /// A round over the columns and one over the diagonals.
