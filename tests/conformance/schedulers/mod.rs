@@ -185,7 +185,11 @@ impl Pair {
                 self.rule.deleted(&self.list, &gone, place);
             }
             Step::Weigh(which, weight) if !self.list.is_empty() => self.weigh(some(which), *weight),
-            Step::WeighAll(weight) => (0..self.list.len()).for_each(|place| self.weigh(place, *weight)),
+            Step::WeighAll(weight) => {
+                for place in 0..self.list.len() {
+                    self.weigh(place, *weight);
+                }
+            }
             Step::Count(which, active, inactive) if !self.list.is_empty() => {
                 self.count(some(which), *active, *inactive)
             }
@@ -228,7 +232,9 @@ fn rules() -> Vec<(&'static str, Vec<(&'static str, Argument)>, Made)> {
 fn pairs() -> Vec<(&'static str, Pair)> {
     let pair = |(name, given, made): (&'static str, Vec<(&'static str, Argument)>, Made)| {
         let mut arguments = Arguments::default();
-        given.into_iter().for_each(|(key, value)| arguments.set(key, value));
+        for (key, value) in given {
+            arguments.set(key, value);
+        }
         (name, Pair::new(name, &arguments, made()))
     };
     rules().into_iter().map(pair).collect()
@@ -304,10 +310,14 @@ fn lives_of_these_schedulers_are_lively() {
         for (name, mut pair) in pairs() {
             for step in &steps {
                 match pair.play(step) {
-                    Some([Some(_), _]) if pair.list.len() > 3 => somebody.insert(name),
-                    Some([None, _]) if !pair.list.is_empty() => nobody.insert(name),
-                    Some(_) | None => continue,
-                };
+                    Some([Some(_), _]) if pair.list.len() > 3 => {
+                        somebody.insert(name);
+                    }
+                    Some([None, _]) if !pair.list.is_empty() => {
+                        nobody.insert(name);
+                    }
+                    Some(_) | None => {}
+                }
             }
         }
     }
