@@ -185,7 +185,11 @@ impl Pair {
                 self.rule.deleted(&self.list, &gone, place);
             }
             Step::Weigh(which, weight) if !self.list.is_empty() => self.weigh(some(which), *weight),
-            Step::WeighAll(weight) => (0..self.list.len()).for_each(|place| self.weigh(place, *weight)),
+            Step::WeighAll(weight) => {
+                for place in 0..self.list.len() {
+                    self.weigh(place, *weight);
+                }
+            }
             Step::Count(which, active, inactive) if !self.list.is_empty() => {
                 self.count(some(which), *active, *inactive)
             }
@@ -228,7 +232,9 @@ fn rules() -> Vec<(&'static str, Vec<(&'static str, Argument)>, Made)> {
 fn pairs() -> Vec<(&'static str, Pair)> {
     let pair = |(name, given, made): (&'static str, Vec<(&'static str, Argument)>, Made)| {
         let mut arguments = Arguments::default();
-        given.into_iter().for_each(|(key, value)| arguments.set(key, value));
+        for (key, value) in given {
+            arguments.set(key, value);
+        }
         (name, Pair::new(name, &arguments, made()))
     };
     rules().into_iter().map(pair).collect()
@@ -253,11 +259,38 @@ fn every_scheduler_has_its_plain_rule() {
 }
 
 proptest! {
-    #![proptest_config(config(300))]
+    #![proptest_config(config(200))]
 
     #[test]
     fn picks_are_those_of_the_kernels_own_scan(steps in proptest::collection::vec(step(), 1..160)) {
         for (name, mut pair) in pairs() {
+            for (number, step) in steps.iter().enumerate() {
+                if let Some([found, expected]) = pair.play(step) {
+                    prop_assert_eq!(found, expected, "{} at step {} of {:?}", name, number, steps);
+                }
+            }
+        }
+    }
+}
+
+/// Few destinations with a connection more or less, which overloads most of them.
+fn crowded() -> impl Strategy<Value = Step> {
+    let add = |(address, weight)| Step::Add { address, weight, upper: 1, lower: 0 };
+    prop_oneof![
+        1 => (0..4_u8, prop_oneof![1..4_u32, Just(6)]).prop_map(add),
+        6 => (any::<usize>(), 0..2_u32).prop_map(|(which, active)| Step::Count(which, active, 0)),
+        6 => Just(Step::Pick { client: 0, destination: 0, draws: [0; 2] }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(config(2_000))]
+
+    #[test]
+    fn turns_go_on_where_overloaded_destinations_have_stopped_them(
+        steps in proptest::collection::vec(crowded(), 20..100)
+    ) {
+        for (name, mut pair) in pairs().into_iter().filter(|(name, _)| ["rr", "wrr"].contains(name)) {
             for (number, step) in steps.iter().enumerate() {
                 if let Some([found, expected]) = pair.play(step) {
                     prop_assert_eq!(found, expected, "{} at step {} of {:?}", name, number, steps);
@@ -277,10 +310,14 @@ fn lives_of_these_schedulers_are_lively() {
         for (name, mut pair) in pairs() {
             for step in &steps {
                 match pair.play(step) {
-                    Some([Some(_), _]) if pair.list.len() > 3 => somebody.insert(name),
-                    Some([None, _]) if !pair.list.is_empty() => nobody.insert(name),
-                    Some(_) | None => continue,
-                };
+                    Some([Some(_), _]) if pair.list.len() > 3 => {
+                        somebody.insert(name);
+                    }
+                    Some([None, _]) if !pair.list.is_empty() => {
+                        nobody.insert(name);
+                    }
+                    Some(_) | None => {}
+                }
             }
         }
     }
