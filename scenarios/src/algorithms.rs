@@ -142,7 +142,7 @@ pub fn weights(list: &str) -> Result<Vec<u32>, Vec<String>> {
         match item.parse::<u32>() {
             Ok(weight) => weights.push(weight),
             Err(_) => {
-                problems.push(format!("--weights: `{item}` is no whole number from 0 to {}", balancing::MAX_WEIGHT))
+                problems.push(format!("--weights: `{item}` is no whole number from 0 to {}", balancing::MAX_WEIGHT));
             }
         }
     }

@@ -87,7 +87,7 @@ fn measured(algorithm: &'static Algorithm) -> Measured {
     let panel = |title: &str, plan| Panel { title: title.to_owned(), plan, counts: counts(plan, &contender) };
     let panels = [
         panel(&format!("{flows} connections over {backends} equal backends"), &plan),
-        panel(&format!("{flows} over {backends} of weights 1 2 3 4 1 2 ..."), &weighted),
+        panel(&format!("{flows} over weights 1, 2, 3, 4, 1, 2, ..."), &weighted),
     ];
     let name = format!("Connections per backend under {}", algorithm.spec.name);
     Measured { algorithm, rows, picture: svg(&name, &panels) }

@@ -56,11 +56,8 @@ impl Comparison {
         for line in self.table().lines() {
             let _ = writeln!(out, "{line}");
         }
-        let notes = self.notes();
-        if !notes.is_empty() {
-            out.push('\n');
-        }
-        for note in notes {
+        out.push('\n');
+        for note in self.notes() {
             let _ = writeln!(out, "{note}");
         }
         out
@@ -98,7 +95,9 @@ impl Comparison {
 
     /// What a reader must know to read the columns right.
     fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
+        let mut notes = vec![
+            "LIVE MAX: the most live connections of a backend by its fair share, a mean of many moments.".to_owned(),
+        ];
         if let Some(victim) = self.plan.remove {
             let total = super::number(self.plan.total_weight());
             let share = percent(f64::from(self.plan.weight(victim)) / total);
@@ -113,7 +112,7 @@ impl Comparison {
         let blind: Vec<&str> =
             self.algorithms.iter().filter(|it| !it.reads_weights).map(|it| it.algorithm.as_str()).collect();
         if unequal && !blind.is_empty() {
-            notes.push(format!("No look at weights above 0: {}.", blind.join(", ")));
+            notes.push(format!("Weights count only as 0 or not for {}.", blind.join(", ")));
         }
         if self.timed() {
             notes.push(

@@ -126,8 +126,8 @@ fn draw(out: &mut String, panel: &Panel<'_>) {
             BOTTOM - top
         );
         let y = height(*share);
-        let move_to = if backend == 0 { format!("M{LEFT:.1} {y:.1}") } else { format!("V{y:.1}") };
-        let _ = write!(line, "{move_to}H{:.1}", left + place);
+        // A stroke per backend, so that unequal shares make no stairs.
+        let _ = write!(line, "M{left:.1} {y:.1}h{place:.1}");
         if backend.is_multiple_of(labels) {
             let middle = left + place / 2.0;
             let _ = writeln!(

@@ -77,7 +77,7 @@ fn the_floor_is_that_of_a_multinomial_distribution() {
     let equal = Plan::new(1, 100, 1_000_000);
     assert!((equal.floor() - (99.0_f64 / 1e6).sqrt()).abs() < 1e-12);
     let unequal = Plan { weights: vec![1, 3], ..Plan::new(1, 2, 1_000) };
-    let by_hand = ((0.75 / 250.0 + 0.25 / 750.0) / 2.0_f64).sqrt();
+    let by_hand = f64::midpoint(0.75 / 250.0, 0.25 / 750.0).sqrt();
     assert!((unequal.floor() - by_hand).abs() < 1e-12);
 }
 
