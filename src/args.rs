@@ -36,6 +36,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Print the Service that `kubectl expose` would make of a workload
     Expose(ExposeArgs),
+    /// Measure balancing algorithms alone, without a network: evenness, disruption, time of a pick, memory
+    Balance(BalanceArgs),
     /// Print the JSON schema of the scenario format
     Schema,
     /// Print completions for a shell
@@ -252,6 +254,47 @@ pub struct ExposeArgs {
     pub name: Option<String>,
 }
 
+/// `podwire balance`.
+#[derive(Debug, ClapArgs)]
+pub struct BalanceArgs {
+    /// Algorithms with their parameters, such as `round-robin,least-request(choices=3)`; `all` is every one
+    #[arg(long, value_name = "LIST", default_value = "all")]
+    pub algorithms: String,
+    /// How many backends there are, numbered from 0
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub backends: u32,
+    /// How many connections come, one after the other
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub flows: u64,
+    /// Weights of the backends, 0 to 65535, in a pattern that is repeated: `3,1` [default: 1]
+    #[arg(long, value_name = "LIST")]
+    pub weights: Option<String>,
+    /// Take this backend away afterwards and send the same connections again
+    #[arg(long, value_name = "NUMBER")]
+    pub remove: Option<u32>,
+    /// Live connections: from this many on, one ends when another comes [default: 10 per backend]
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<u64>,
+    /// Addresses that connections come from [default: one per flow, at most 65536]
+    #[arg(long, value_name = "N")]
+    pub clients: Option<u32>,
+    /// Addresses that are dialled; a Service has one [default: one per flow, at most 65536]
+    #[arg(long, value_name = "N")]
+    pub destinations: Option<u32>,
+    /// Seed of all draws
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Measure no times, so that equal calls print equal bytes
+    #[arg(long)]
+    pub no_times: bool,
+    /// Threads for the algorithms; figures do not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+}
+
 /// `podwire completions`.
 #[derive(Debug, ClapArgs)]
 pub struct CompletionsArgs {
@@ -297,7 +340,7 @@ pub enum Switch {
     Off,
 }
 
-/// Form of what `check` found, or of what `curl` saw.
+/// Form of what `check` found, of what `curl` saw, or of what `balance` measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CheckFormat {
     /// For people

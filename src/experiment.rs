@@ -102,10 +102,11 @@ impl TraceSink for Nowhere {
 }
 
 /// Makes many runs on `threads` threads (all cores when absent); results come in the order of `units`.
-pub fn run_all<T, F>(units: &[Unit<'_>], threads: Option<usize>, make: F) -> Vec<T>
+pub fn run_all<U, T, F>(units: &[U], threads: Option<usize>, make: F) -> Vec<T>
 where
+    U: Sync,
     T: Send,
-    F: Fn(&Unit<'_>) -> T + Sync + Send,
+    F: Fn(&U) -> T + Sync + Send,
 {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
     match pool {

@@ -8,3 +8,8 @@ pub mod failure;
 mod output;
 mod progress;
 pub mod session;
+
+/// The page's code is compiled and run, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/your-own-balancer.md")]
+mod your_own_balancer {}

@@ -1,8 +1,12 @@
 //! The documentation agrees with the program: generated parts are fresh, examples load, paths and commands exist.
-//! `UPDATE_DOCS=1 cargo test --test docs` writes the generated parts of docs/scenario-format.md and the
-//! program's output in README.md anew; what the README says about its figures is for people to look after.
+//! `UPDATE_DOCS=1 cargo test --test docs` writes the generated parts of docs/scenario-format.md and docs/balancing.md, the
+//! pictures in docs/balancing and the program's output in README.md anew; what the README says about its figures is for people to look after.
 
 #![allow(clippy::unwrap_used, reason = "a document that cannot be read must fail")]
+
+mod support {
+    pub(crate) mod balancing_page;
+}
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +19,8 @@ use scenarios::{Loaded, Overrides, Source};
 
 const FORMAT: &str = "docs/scenario-format.md";
 const CURL: &str = "docs/one-connection.md";
+const BALANCING: &str = "docs/balancing.md";
+const PICTURES: &str = "docs/balancing";
 const DOCUMENTS: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
@@ -25,6 +31,8 @@ const DOCUMENTS: &[&str] = &[
     "docs/trace-format.md",
     "docs/validation.md",
     CURL,
+    BALANCING,
+    "docs/your-own-balancer.md",
 ];
 /// Folders whose paths a document may name.
 const ROOTS: &[&str] = &["src/", "sim-core/", "scenarios/", "reports/", "benches/", "tests/", "docs/", ".ci/"];
@@ -57,11 +65,15 @@ fn metrics_table() -> String {
     out
 }
 
-/// The document with every generated part made anew, and the names of the parts found.
-fn regenerated(document: &str) -> (String, Vec<String>) {
+fn format_tables() -> Vec<(String, String)> {
     let mut tables: Vec<(String, String)> =
         scenarios::format_tables().into_iter().map(|table| (table.name.to_owned(), table.markdown)).collect();
     tables.push(("metrics".to_owned(), metrics_table()));
+    tables
+}
+
+/// The document with every generated part made anew, and the names of the parts found.
+fn regenerated(document: &str, tables: &[(String, String)]) -> (String, Vec<String>) {
     let (mut out, mut found) = (String::new(), Vec::new());
     let mut rest = document;
     while let Some((before, after)) = rest.split_once("<!-- generated: ") {
@@ -73,23 +85,53 @@ fn regenerated(document: &str) -> (String, Vec<String>) {
         rest = after;
     }
     let missing: Vec<&String> = tables.iter().map(|(name, _)| name).filter(|name| !found.contains(name)).collect();
-    assert!(missing.is_empty(), "{FORMAT} has no place for {missing:?}");
+    assert!(missing.is_empty(), "no place for {missing:?}");
     (out + rest, found)
 }
 
-#[test]
-fn generated_parts_are_fresh() {
-    let before = text(FORMAT);
-    let (after, found) = regenerated(&before);
+/// Writes a file anew, or demands that it is what it would be.
+fn keep_fresh(name: &str, after: &str) {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(root().join(name), after).unwrap();
+        return;
+    }
+    let before = std::fs::read_to_string(root().join(name)).unwrap_or_default().replace("\r\n", "\n");
+    let differing = before.lines().zip(after.lines()).find(|(old, new)| old != new);
+    assert!(before == after, "{name} is stale: UPDATE_DOCS=1 cargo test --test docs\n{differing:#?}");
+}
+
+fn keep_parts_fresh(name: &str, tables: &[(String, String)]) {
+    let (after, found) = regenerated(&text(name), tables);
     let mut once = found.clone();
     once.sort();
     once.dedup();
     assert_eq!(once.len(), found.len(), "a part stands twice");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(root().join(FORMAT), after).unwrap();
-    } else {
-        assert!(before == after, "{FORMAT} is stale: UPDATE_DOCS=1 cargo test --test docs");
+    keep_fresh(name, &after);
+}
+
+#[test]
+fn generated_parts_are_fresh() {
+    keep_parts_fresh(FORMAT, &format_tables());
+}
+
+/// The tables of algorithms with their figures, a picture of each, and no picture of what is gone.
+#[test]
+fn the_page_of_algorithms_is_fresh() {
+    let page = support::balancing_page::page();
+    std::fs::create_dir_all(root().join(PICTURES)).unwrap();
+    let pictures = std::fs::read_dir(root().join(PICTURES)).unwrap().map(|entry| entry.unwrap());
+    for picture in pictures {
+        let name = picture.file_name().into_string().unwrap();
+        if page.pictures.iter().all(|known| known.name != name) {
+            assert!(std::env::var_os("UPDATE_DOCS").is_some(), "{PICTURES}/{name} shows no algorithm");
+            std::fs::remove_file(picture.path()).unwrap();
+        }
     }
+    for picture in &page.pictures {
+        keep_fresh(&format!("{PICTURES}/{}", picture.name), &picture.text);
+    }
+    let parts: Vec<(String, String)> = page.parts.into_iter().map(|part| (part.name, part.text)).collect();
+    keep_parts_fresh(BALANCING, &parts);
 }
 
 #[test]
@@ -413,11 +455,6 @@ fn documents_show_what_the_program_prints() {
         let before = text(name);
         let (after, count) = with_fresh_outputs(&before);
         assert_eq!(count, outputs, "{name}");
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(root().join(name), after).unwrap();
-            continue;
-        }
-        let differing = before.lines().zip(after.lines()).find(|(old, new)| old != new);
-        assert!(before == after, "{name} is stale: UPDATE_DOCS=1 cargo test --test docs\n{differing:#?}");
+        keep_fresh(name, &after);
     }
 }

@@ -1,8 +1,10 @@
 //! Records in, numbers and text out: trace files, metrics, reports, the story of a run, kubectl's tables.
 //!
-//! Records and the header are the only input; no part of this crate ever sees the engine's state (law 6).
+//! Records and the header are the only input; no part of this crate ever sees the engine's state (law 6). [`balance`]
+//! reads no run: it measures the core's balancing algorithms alone.
 //! Files that people hand in may hold anything, so reading never panics and no identifier indexes a table unchecked.
 
+pub mod balance;
 pub mod curl;
 pub mod diff;
 mod format_docs;

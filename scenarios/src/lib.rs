@@ -5,6 +5,7 @@
 //! [`render`] shows them with their source line. The way: text -> YAML with spans (`yaml`) -> typed values
 //! (`schema`, `import`) -> a draft of unresolved names -> rules (`checks`) -> a model per arm (`lower`).
 
+mod algorithms;
 pub mod arms;
 mod canonical;
 mod checks;
@@ -25,13 +26,14 @@ pub mod units;
 mod variants;
 mod yaml;
 
+pub use algorithms::{ChosenAlgorithm, algorithms, weights};
 pub use diagnostics::{Diagnostic, Severity, Source, render};
 pub use expectations::{BoundUnit, Expectation, Metric};
 pub use expose::ExposeRequest;
 pub use load::{Arm, Checked, Files, Loaded, Scenario, check, expose, load};
 pub use nearest::did_you_mean;
 pub use overrides::Overrides;
-pub use tables::{Table, format_tables};
+pub use tables::{Table, format_tables, parameter_texts};
 
 /// The documents of a YAML text as JSON values, or what is wrong with it.
 pub fn read_yaml(text: &str) -> Result<Vec<serde_json::Value>, String> {

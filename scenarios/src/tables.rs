@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sim_core::actions::ACTIONS;
 use sim_core::balancing::BALANCERS;
 use sim_core::faults::FAULTS;
-use sim_core::model::parameters::{ParameterKind, Spec};
+use sim_core::model::parameters::{Parameter, ParameterKind, Spec};
 use sim_core::workload::arrivals::ARRIVALS;
 use sim_core::workload::distribution::DISTRIBUTIONS;
 
@@ -63,17 +63,19 @@ fn presets() -> String {
 fn registry<T: 'static>(specs: impl IntoIterator<Item = &'static Spec<T>>) -> String {
     let mut out = head(&["kind", "what it does", "parameters", "source"]);
     for spec in specs {
-        let parameters: Vec<String> = spec
-            .parameters
-            .iter()
-            .map(|parameter| {
-                let optional = if parameter.required { "" } else { ", optional" };
-                format!("`{}` ({}{optional}): {}", parameter.name, kind_name(parameter.kind), parameter.summary)
-            })
-            .collect();
+        let parameters = parameter_texts(spec.parameters);
         row(&mut out, &[&format!("`{}`", spec.name), spec.summary, &parameters.join("; "), spec.source]);
     }
     out
+}
+
+/// What to know of each parameter: its name, the form of its value, what it sets.
+pub fn parameter_texts(parameters: &[Parameter]) -> Vec<String> {
+    let text = |parameter: &Parameter| {
+        let optional = if parameter.required { "" } else { ", optional" };
+        format!("`{}` ({}{optional}): {}", parameter.name, kind_name(parameter.kind), parameter.summary)
+    };
+    parameters.iter().map(text).collect()
 }
 
 fn kind_name(kind: ParameterKind) -> String {

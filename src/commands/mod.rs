@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+mod balance;
 mod check;
 mod compare;
 mod completions;
@@ -28,6 +29,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Verify(args) => verify::execute(args),
         Command::Diff(args) => diff::execute(args),
         Command::Expose(args) => expose::execute(args),
+        Command::Balance(args) => balance::execute(args),
         Command::Schema => schema::execute(),
         Command::Completions(args) => completions::execute(args),
         Command::Man(args) => man::execute(args),

@@ -20,9 +20,9 @@ const FLAKY: &str = "{name: flaky, mtbf: 5m, mttr: 20s, kind: link-down, link: n
 
 /// Begins and ends of a fault with these means up to an hour, in milliseconds: -m ln(1 - u) of each draw.
 fn renewals(name: &str, mtbf: f64, mttr: f64) -> (Vec<u64>, Vec<u64>) {
-    let mut draws = Draws::new(1);
+    let draws = Draws::new(1);
     let key = EntityKey::of("fault").part(name, 0);
-    let mut exponential = |purpose: &str, index: u64, mean: f64| {
+    let exponential = |purpose: &str, index: u64, mean: f64| {
         let draw = unit(draws.once(key, purpose, index));
         (-(mean * 1e9) * (1.0 - draw).ln()).round()
     };

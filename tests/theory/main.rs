@@ -13,6 +13,7 @@
 
 mod arrivals;
 mod attempts;
+mod balancing_hash;
 mod balls;
 mod birthday;
 mod calls;

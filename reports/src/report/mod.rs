@@ -9,7 +9,7 @@ mod json;
 mod junit;
 mod markdown;
 mod sections;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -1,11 +1,11 @@
 //! Tables of text, at most 100 columns wide.
 
 /// The widest line of a text report.
-pub(super) const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 100;
 
 /// A table: one header, rows, and which columns hold numbers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     /// Column titles; a title that starts with `>` is of a column of numbers.
     header: Vec<&'static str>,
     rows: Vec<Vec<String>>,
@@ -13,32 +13,32 @@ pub(super) struct Table {
 
 impl Table {
     /// A table without rows.
-    pub(super) fn new(header: &[&'static str]) -> Self {
+    pub(crate) fn new(header: &[&'static str]) -> Self {
         Self { header: header.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row.
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
     /// True without rows.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// Column titles and whether each is of numbers.
-    pub(super) fn titles(&self) -> impl Iterator<Item = (&'static str, bool)> {
+    pub(crate) fn titles(&self) -> impl Iterator<Item = (&'static str, bool)> {
         self.header.iter().map(|title| title.strip_prefix('>').map_or((*title, false), |title| (title, true)))
     }
 
     /// The rows.
-    pub(super) fn rows(&self) -> &[Vec<String>] {
+    pub(crate) fn rows(&self) -> &[Vec<String>] {
         &self.rows
     }
 
     /// Lines of the table, each indented by two.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let titles: Vec<(&str, bool)> = self.titles().collect();
         let widest = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());

@@ -86,6 +86,14 @@ mod tests {
     use super::super::parts::testing::request;
     use super::*;
 
+    /// Guava's `HashingTest`; smaller numbers of buckets are in `tests/vectors/balancing-jump.yaml`.
+    #[test]
+    fn a_hundred_thousand_buckets_are_guavas() {
+        for (key, wanted) in [(2, 80_343), (2_201, 22_152), (2_202, 15_018)] {
+            assert_eq!(bucket(key, 100_001), wanted);
+        }
+    }
+
     #[test]
     fn one_bucket_more_takes_from_others_and_moves_nothing_else() {
         for key in (0..10_000).map(|number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) {

@@ -40,7 +40,9 @@ impl LoadBalancer for Twos {
         if self.destinations.add(slot, backend) {
             self.usable = Sums::new(self.destinations.room());
             let all: Vec<usize> = self.destinations.newest_first().collect();
-            all.into_iter().for_each(|slot| self.refresh(slot));
+            for slot in all {
+                self.refresh(slot);
+            }
         } else {
             self.refresh(slot);
         }

@@ -84,7 +84,8 @@ impl Lblcr {
     }
 
     fn most(&self, list: &List, set: &Set) -> Option<SocketAddr> {
-        let known = |address: &SocketAddr| place_of(list, *address).map_or(&self.trash[address], |at| &list[at]);
+        let known =
+            |address: &SocketAddr| place_of(list, *address).map_or_else(|| &self.trash[address], |at| &list[at]);
         let mut most: Option<&Dest> = None;
         for dest in set.members.iter().map(known).filter(|dest| dest.weight > 0) {
             let is_more =

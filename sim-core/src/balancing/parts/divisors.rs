@@ -79,7 +79,7 @@ mod tests {
     fn answers_are_those_of_a_scan() {
         let mut mixer = Mixer(1);
         let mut tree = Divisors::default();
-        let mut numbers = vec![0; 40];
+        let mut numbers = [0; 40];
         assert_eq!((tree.greatest_common(), tree.maximum()), (0, 0));
         for step in 0..4_000 {
             let slot = mixer.below(1 + step / 100);

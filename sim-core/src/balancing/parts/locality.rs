@@ -138,7 +138,7 @@ impl<V> Locality<V> {
         while self.next_tick <= now {
             let at = self.next_tick;
             self.next_tick = at + TICK;
-            if self.ticks % FULL_CHECK == 0 {
+            if self.ticks.is_multiple_of(FULL_CHECK) {
                 self.sweep(at, self.expiration, i64::MAX, &mut gone);
                 self.ticks = 1;
             } else if self.counted <= MOST {

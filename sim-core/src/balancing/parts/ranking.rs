@@ -98,7 +98,9 @@ impl<R: Rank> LoadBalancer for Ranking<R> {
         if self.destinations.add(slot, backend) {
             self.tree = Tournament::new(self.destinations.room());
             let all: Vec<usize> = self.destinations.newest_first().collect();
-            all.into_iter().for_each(|slot| self.refresh(slot));
+            for slot in all {
+                self.refresh(slot);
+            }
         } else {
             self.refresh(slot);
         }
