@@ -78,9 +78,9 @@ fn every_mistake_has_its_code_and_place() {
         ("{algorithm: wrr, weights: {deployment/web: 65536}}", "E0205 scenario.yaml:12:53"),
         ("{algorithm: wrr, weights: {deployment/wep: 1}}", "E0402 scenario.yaml:12:37"),
         ("{algorithm: wrr, weights: {deployment/other: 1}}", "E0205 scenario.yaml:12:37"),
-        ("{algorithm: wrr, weights: {deployment/web: 0, deployment/canary: 0}}", "E0205 scenario.yaml:12:36"),
-        ("{algorithm: round-robin, weights: {deployment/web: 2}}", "W0204 scenario.yaml:12:44"),
-        ("{weights: {deployment/web: 2}}", "W0204 scenario.yaml:12:20"),
+        ("{algorithm: wrr, weights: {deployment/web: 0, deployment/canary: 0}}", "E0205 scenario.yaml:12:27"),
+        ("{algorithm: round-robin, weights: {deployment/web: 2}}", "W0204 scenario.yaml:12:35"),
+        ("{weights: {deployment/web: 2}}", "W0204 scenario.yaml:12:11"),
         ("{algorithm: p2c-peak-ewma}", "W0204 scenario.yaml:12:22"),
     ];
     for (web, expected) in cases {

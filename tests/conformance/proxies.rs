@@ -179,7 +179,7 @@ proptest! {
     ) {
         let mut arguments = Arguments::default();
         arguments.set("choices", Argument::Count(choices));
-        arguments.set("active-request-bias", Argument::Factor(bias));
+        arguments.set("activeRequestBias", Argument::Factor(bias));
         let plain = Box::new(LeastRequest::new(choices, bias));
         side_by_side(&mut Both::new("least-request", &arguments, plain, seed), &weights, &steps);
     }

@@ -19,7 +19,9 @@ pub(crate) const METRICS: &[Metric<'static>] = &[
     ("request_failed", BoundUnit::Number),
     ("programming_time", BoundUnit::Nanoseconds),
     ("latency_p50", BoundUnit::Nanoseconds),
+    ("latency_p99", BoundUnit::Nanoseconds),
     ("latency_max", BoundUnit::Nanoseconds),
+    ("max_over_mean", BoundUnit::Number),
 ];
 
 /// The folder of the library.

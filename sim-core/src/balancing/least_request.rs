@@ -235,7 +235,7 @@ pub(super) const SPEC: Algorithm = Algorithm {
                 required: false,
             },
             Parameter {
-                name: "active-request-bias",
+                name: "activeRequestBias",
                 summary: "how strongly requests in flight count when weights differ; by default 1.0",
                 kind: ParameterKind::Factor,
                 required: false,
@@ -243,7 +243,7 @@ pub(super) const SPEC: Algorithm = Algorithm {
         ],
         build: |arguments| {
             let choices = arguments.count("choices").unwrap_or(DEFAULT_CHOICES);
-            let bias = arguments.factor("active-request-bias").unwrap_or(DEFAULT_BIAS);
+            let bias = arguments.factor("activeRequestBias").unwrap_or(DEFAULT_BIAS);
             (choices > 0).then(|| Box::new(LeastRequest::new(choices, bias)) as Box<dyn LoadBalancer>)
         },
     },

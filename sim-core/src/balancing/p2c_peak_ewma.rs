@@ -119,7 +119,7 @@ pub(super) const SPEC: Algorithm = Algorithm {
         source: "tower load::PeakEwma, after Finagle; default values of Linkerd's proxy",
         parameters: &[
             Parameter {
-                name: "default-rtt",
+                name: "defaultRtt",
                 summary: "latency of a backend that has not answered yet, above 0; by default 30ms",
                 kind: ParameterKind::Duration,
                 required: false,
@@ -132,7 +132,7 @@ pub(super) const SPEC: Algorithm = Algorithm {
             },
         ],
         build: |arguments| {
-            let default_rtt = arguments.duration("default-rtt").unwrap_or(DEFAULT_RTT);
+            let default_rtt = arguments.duration("defaultRtt").unwrap_or(DEFAULT_RTT);
             let balancer = P2cPeakEwma::new(default_rtt, arguments.duration("decay").unwrap_or(DEFAULT_DECAY));
             balancer.map(|balancer| Box::new(balancer) as Box<dyn LoadBalancer>)
         },

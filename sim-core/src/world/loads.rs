@@ -254,3 +254,52 @@ pub(super) fn ruling_node(client_node: NodeId, via: Option<NodeId>, way: Way) ->
         | Way::PublishedOnOwnHost => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balancing::Backend;
+    use crate::model::balancing_choice::BalancingChoice;
+
+    fn group(addresses: &[SocketAddr]) -> Group {
+        let (algorithm, balancer) = BalancingChoice::of("least-request").build().unwrap();
+        let mut group = Group::new(algorithm, balancer);
+        group.sync(&addresses.iter().map(|at| Backend::new(*at)).collect::<Vec<_>>());
+        group
+    }
+
+    fn loads() -> Loads {
+        let (counts, connections, requests) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Loads { wanted: vec![true], counts, connections, requests, remembered: BTreeMap::new(), ended: 0 }
+    }
+
+    #[test]
+    fn a_backend_that_returns_has_what_is_left_and_other_holders_know_nothing_of_it() {
+        let [one, other] = [1, 2].map(|last| SocketAddr::from(([10, 0, 0, last], 80)));
+        let (here, there) = (Holder::Client(0), Holder::Client(1));
+        let mut loads = loads();
+        for _ in 0..2 {
+            loads.change(here, one, |load| load.active += 1);
+        }
+        // It leaves, one of its requests ends, it comes back.
+        let mut group = group(&[other]);
+        loads.change(here, one, |load| load.active -= 1);
+        group.sync(&[one, other].map(Backend::new));
+        assert_eq!(group.load(one), Load::default());
+        loads.recall(here, &mut group);
+        assert_eq!(group.load(one), Load { active: 1, inactive: 0 });
+        let mut elsewhere = self::group(&[one, other]);
+        loads.recall(there, &mut elsewhere);
+        assert_eq!(elsewhere.load(one), Load::default());
+        // Without requests nothing of it is kept.
+        loads.change(here, one, |load| load.active -= 1);
+        assert!(loads.counts[&here].is_empty());
+    }
+
+    #[test]
+    fn only_answers_and_patience_tell_how_long() {
+        let told = [Outcome::Ok, Outcome::ServerError, Outcome::RequestTimeout];
+        let silent = [Outcome::ConnectionRefused, Outcome::ConnectionReset, Outcome::NoClient];
+        assert!(told.into_iter().all(says_how_long) && !silent.into_iter().any(says_how_long));
+    }
+}

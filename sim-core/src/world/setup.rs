@@ -58,7 +58,6 @@ impl World {
     pub fn new(model: Arc<Model>, level: Level) -> Self {
         let mut draws = Draws::new(model.seed);
         let (monitor, taint_phase) = control_loops(&model, &mut draws);
-        let nodes = model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, node)).collect();
         let mut world = Self {
             agenda: Agenda::default(),
             journal: Journal::new(level),
@@ -68,7 +67,7 @@ impl World {
             links: vec![LinkState::default(); model.topology.links().len()],
             directions: model.topology.links().iter().flat_map(both_directions).collect(),
             loopback_departures: 0,
-            nodes,
+            nodes: model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, node)).collect(),
             fronts: model.topology.with_role(NodeRole::Worker).collect(),
             monitor,
             taint_phase,
