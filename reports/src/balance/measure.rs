@@ -50,7 +50,7 @@ fn moments(plan: &Plan) -> u64 {
 }
 
 fn step(play: &mut Play, flows: &mut Flows, flow: &Flow) -> Option<u32> {
-    play.step(flow, &mut Decision::new(&mut flows.draws, flow.pick))
+    play.step(flow, &mut Decision::new(&flows.draws, flow.pick))
 }
 
 /// How many flows each backend gets, by number.

@@ -63,7 +63,7 @@ impl Rule for Sh {
     }
 }
 
-/// SipHash with one round per word and three at the end, of any message (Aumasson and Bernstein, 2012).
+/// `SipHash` with one round per word and three at the end, of any message (Aumasson and Bernstein, 2012).
 fn siphash_1_3(key: [u64; 2], message: &[u8]) -> u64 {
     let mut v = [
         key[0] ^ 0x736f_6d65_7073_6575,

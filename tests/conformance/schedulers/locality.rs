@@ -77,7 +77,7 @@ pub(super) struct Lblcr {
 }
 
 impl Lblcr {
-    fn least(&self, list: &List, set: &Set) -> Option<usize> {
+    fn least(list: &List, set: &Set) -> Option<usize> {
         let there: List = set.members.iter().filter_map(|it| place_of(list, *it)).map(|at| list[at].clone()).collect();
         let least = least_by_weight(&there, Dest::overhead)?;
         place_of(list, there[least].address)
@@ -114,7 +114,7 @@ impl Rule for Lblcr {
             return all;
         };
         set.used = asked.now;
-        let least = self.least(list, &set);
+        let least = Self::least(list, &set);
         if set.members.len() > 1
             && asked.now > set.changed + EXPIRATION
             && let Some(most) = self.most(list, &set)

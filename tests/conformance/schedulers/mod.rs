@@ -175,7 +175,7 @@ impl Pair {
         let some = |which: &usize| which % self.list.len().max(1);
         match step {
             Step::Add { address: number, weight, upper, lower } => {
-                self.add(address(*number), *weight, (*upper, *lower))
+                self.add(address(*number), *weight, (*upper, *lower));
             }
             Step::Remove(which) if !self.list.is_empty() => {
                 let place = some(which);
@@ -191,7 +191,7 @@ impl Pair {
                 }
             }
             Step::Count(which, active, inactive) if !self.list.is_empty() => {
-                self.count(some(which), *active, *inactive)
+                self.count(some(which), *active, *inactive);
             }
             Step::Pick { client, destination, draws } => return Some(self.pick(*client, *destination, *draws)),
             Step::Wait(seconds) => self.now += seconds,
@@ -203,8 +203,11 @@ impl Pair {
 
 type Made = fn() -> Box<dyn Rule>;
 
+/// What a scheduler is told.
+type Told = Vec<(&'static str, Argument)>;
+
 /// Every rule, by the scheduler's name, with what the scheduler is told.
-fn rules() -> Vec<(&'static str, Vec<(&'static str, Argument)>, Made)> {
+fn rules() -> Vec<(&'static str, Told, Made)> {
     let yes = |name| (name, Argument::Choice("yes"));
     let hour = || vec![("expiration", Argument::Duration(SimDuration::from_secs(locality::EXPIRATION)))];
     let small = || ("tableIndex", Argument::Count(8));
@@ -230,7 +233,7 @@ fn rules() -> Vec<(&'static str, Vec<(&'static str, Argument)>, Made)> {
 }
 
 fn pairs() -> Vec<(&'static str, Pair)> {
-    let pair = |(name, given, made): (&'static str, Vec<(&'static str, Argument)>, Made)| {
+    let pair = |(name, given, made): (&'static str, Told, Made)| {
         let mut arguments = Arguments::default();
         for (key, value) in given {
             arguments.set(key, value);
