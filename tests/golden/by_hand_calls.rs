@@ -163,9 +163,9 @@ fn scale_up_keep_alive() {
     assert_eq!(answers("kept", 20, 50), [3_000; 4]);
     // The kept connections reach the four old pods for ever; made again at 70 s, two go to each of the eight.
     assert_eq!(answers("kept", 80, 170), [9_000; 4]);
-    let shared = answers("maxAge", 80, 170);
+    let shared = answers("max-age", 80, 170);
     assert!(shared.len() == 8 && shared.iter().all(|answers| answers.abs_diff(9_000) <= 10), "{shared:?}");
     // Sixteen connections at the start, and again every ten seconds before the end at 180 s.
     let opened = |arm: &str| all.arm(arm).records.iter().filter(|it| it.body.kind() == "connection-opened").count();
-    assert_eq!((opened("kept"), opened("maxAge")), (16, 16 * 18));
+    assert_eq!((opened("kept"), opened("max-age")), (16, 16 * 18));
 }

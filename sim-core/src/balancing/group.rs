@@ -1,7 +1,7 @@
 //! A list of backends and the algorithm that chooses among them: which backend has which slot, and how loaded each one is
 //! as far as the holder of the list knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::{Algorithm, Backend, Input, Load, LoadBalancer, Request};
@@ -25,15 +25,20 @@ pub struct Group {
     /// By slot.
     members: Vec<Option<Member>>,
     slots: BTreeMap<SocketAddr, usize>,
+    /// Slots of backends that have gone.
+    free: Vec<usize>,
     /// All slots, in the list's order.
     order: Vec<usize>,
+    /// Those with a weight above 0.
+    usable: Vec<usize>,
 }
 
 impl Group {
     /// No backends yet.
     pub fn new(algorithm: &Algorithm, balancer: Box<dyn LoadBalancer>) -> Self {
         let counts = algorithm.reads(Input::Loads);
-        Self { balancer, counts, members: Vec::new(), slots: BTreeMap::new(), order: Vec::new() }
+        let (members, slots, free) = (Vec::new(), BTreeMap::new(), Vec::new());
+        Self { balancer, counts, members, slots, free, order: Vec::new(), usable: Vec::new() }
     }
 
     /// Whether the algorithm wants to know of connections: if not, `opened` and the like need not be called.
@@ -48,49 +53,53 @@ impl Group {
 
     /// The list is now this. Backends that stay keep their connections; new ones come in the list's order.
     pub fn sync(&mut self, list: &[Backend]) {
-        let gone: Vec<SocketAddr> = {
-            let listed: std::collections::BTreeSet<SocketAddr> = list.iter().map(|backend| backend.address).collect();
-            self.slots.keys().filter(|address| !listed.contains(address)).copied().collect()
-        };
+        let listed: BTreeSet<SocketAddr> = list.iter().map(|backend| backend.address).collect();
+        let gone: Vec<_> = self.slots.keys().filter(|address| !listed.contains(address)).copied().collect();
         for address in gone {
             self.take_out(address);
         }
         self.order.clear();
         for backend in list {
-            let slot = match self.slots.get(&backend.address) {
-                Some(slot) => self.reweigh(*slot, backend.weight),
+            match self.slots.get(&backend.address) {
+                Some(slot) => {
+                    let slot = *slot;
+                    self.reweigh(slot, backend.weight);
+                    self.order.push(slot);
+                }
                 None => self.put_in(backend.clone()),
-            };
-            self.order.push(slot);
+            }
         }
-        self.settle();
+        self.number();
+        self.balancer.settle(&self.usable);
     }
 
     /// A backend comes to the list's end; one that is there already gets the new weight.
     pub fn add(&mut self, backend: Backend) {
-        if let Some(slot) = self.slots.get(&backend.address) {
-            self.reweigh(*slot, backend.weight);
-        } else {
-            let slot = self.put_in(backend);
-            self.order.push(slot);
+        let (address, weight) = (backend.address, backend.weight);
+        if self.slots.contains_key(&address) {
+            return self.set_weight(address, weight);
         }
-        self.settle();
+        self.put_in(backend);
+        self.number();
+        self.balancer.settle(&self.usable);
     }
 
     /// The backend of this address goes; nothing happens when there is none.
     pub fn remove(&mut self, address: SocketAddr) {
         if let Some(slot) = self.take_out(address) {
             self.order.retain(|listed| *listed != slot);
-            self.settle();
+            self.number();
+            self.balancer.settle(&self.usable);
         }
     }
 
     /// The backend of this address gets another weight; nothing happens when there is none.
     pub fn set_weight(&mut self, address: SocketAddr, weight: u32) {
-        if let Some(slot) = self.slots.get(&address) {
-            self.reweigh(*slot, weight);
-            self.settle();
+        let Some(slot) = self.slots.get(&address).copied() else { return };
+        if self.reweigh(slot, weight) {
+            self.number();
         }
+        self.balancer.settle(&self.usable);
     }
 
     /// The place in the list of the backend for a new connection.
@@ -150,43 +159,44 @@ impl Group {
         self.balancer.set_load(*slot, member.load);
     }
 
-    fn put_in(&mut self, backend: Backend) -> usize {
-        let free = self.members.iter().position(Option::is_none);
-        let slot = free.unwrap_or_else(|| {
+    /// A new backend, at the list's end.
+    fn put_in(&mut self, backend: Backend) {
+        let slot = self.free.pop().unwrap_or_else(|| {
             self.members.push(None);
             self.members.len() - 1
         });
         self.balancer.add(slot, &backend);
         self.slots.insert(backend.address, slot);
         self.members[slot] = Some(Member { backend, load: Load::default(), place: 0 });
-        slot
+        self.order.push(slot);
     }
 
     fn take_out(&mut self, address: SocketAddr) -> Option<usize> {
         let slot = self.slots.remove(&address)?;
         self.members[slot] = None;
+        self.free.push(slot);
         self.balancer.remove(slot);
         Some(slot)
     }
 
-    fn reweigh(&mut self, slot: usize, weight: u32) -> usize {
-        if let Some(member) = &mut self.members[slot]
-            && member.backend.weight != weight
-        {
-            member.backend.weight = weight;
+    /// Whether it is usable now and was not before, or the other way round.
+    fn reweigh(&mut self, slot: usize, weight: u32) -> bool {
+        let Some(member) = &mut self.members[slot] else { return false };
+        let before = std::mem::replace(&mut member.backend.weight, weight);
+        if before != weight {
             self.balancer.set_weight(slot, weight);
         }
-        slot
+        (before == 0) != (weight == 0)
     }
 
-    fn settle(&mut self) {
-        let mut usable = Vec::with_capacity(self.order.len());
+    /// Gives each backend its place, and finds those that can be picked.
+    fn number(&mut self) {
+        self.usable.clear();
         for (place, slot) in self.order.iter().enumerate() {
             if let Some(member) = &mut self.members[*slot] {
                 member.place = place;
-                usable.extend((member.backend.weight > 0).then_some(*slot));
+                self.usable.extend((member.backend.weight > 0).then_some(*slot));
             }
         }
-        self.balancer.settle(&usable);
     }
 }

@@ -40,7 +40,7 @@ struct Members {
 
 impl Members {
     /// Members allocate beyond so many only.
-    const PREPARED: usize = 1_024;
+    const PREPARED: usize = 65_536;
 
     fn of(&self, set: Set) -> impl Iterator<Item = u32> + '_ {
         let some = |index: u32| (index != NONE).then_some(index);

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use sim_core::kernel::draws::{Draws, EntityKey, RandomBits, Stream};
+use sim_core::kernel::draws::{Draws, EntityKey, RandomBits, Sequence};
 
 use crate::race::{Race, Wanted};
 
@@ -19,18 +19,8 @@ fn below(mut draw: impl FnMut() -> u64) -> u64 {
 }
 
 fn consecutive() -> Race {
-    let mut draws = Draws::new(1);
-    let mut stream = Stream::new(EntityKey::of("node/node-1"), "pick");
-    let mut index = 0;
-    let ours = move || {
-        (0..DRAWS).fold(0_u64, |sum, _| {
-            let drawn = below(|| {
-                index += 1;
-                draws.read(&mut stream, index)
-            });
-            sum.wrapping_add(drawn)
-        })
-    };
+    let mut draws = Sequence::new(1, EntityKey::of("node/node-1"), "pick");
+    let ours = move || (0..DRAWS).fold(0_u64, |sum, _| sum.wrapping_add(draws.below(BOUND)));
     let mut peer = ChaCha8Rng::seed_from_u64(1);
     Race::new("consecutive draws of one key, unbiased range", DRAWS, ours).against(
         "ChaCha8 in sequence",
@@ -41,7 +31,7 @@ fn consecutive() -> Race {
 
 fn fresh() -> Race {
     let keys: Vec<EntityKey> = (0..DRAWS).map(|number| EntityKey::of("flow").part("connection", number)).collect();
-    let mut draws = Draws::new(1);
+    let draws = Draws::new(1);
     let ours = move || {
         keys.iter().fold(0_u64, |sum, key| {
             let mut index = 0;

@@ -3,6 +3,8 @@
 mod building;
 mod drawing;
 mod hashing;
+mod scans;
+mod tower;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -17,7 +19,10 @@ use crate::race::Race;
 const KEYS: [usize; 2] = [4_096, 1 << 20];
 
 pub fn races() -> Vec<Race> {
-    [hashing::races(), building::races(), drawing::races()].into_iter().flatten().collect()
+    [hashing::races(), building::races(), scans::races(), drawing::races(), tower::races()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// So many keys, always the same.

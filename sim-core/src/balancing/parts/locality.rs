@@ -24,8 +24,8 @@ const UNUSED: SimDuration = SimDuration::from_secs(360);
 const FULL_CHECK: u32 = 30;
 /// `lblc_expiration` and `lblcr_expiration` by default.
 pub const EXPIRATION: SimDuration = SimDuration::from_secs(86_400);
-/// New entries allocate beyond so many only.
-const PREPARED: usize = 64;
+/// New entries allocate beyond so many only: room for as many as are not too many. Memory that is not used stays untouched.
+const PREPARED: usize = 16 * BUCKETS;
 
 /// An entry of the table.
 #[derive(Clone, Debug)]
