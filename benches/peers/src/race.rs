@@ -9,8 +9,8 @@ use cpu_time::ThreadTime;
 /// How often each contender's time is taken; the median counts.
 pub const ROUNDS: usize = 15;
 
-/// A measurement goes on for so long at least.
-const LEAST: Duration = Duration::from_millis(2);
+/// A measurement goes on for so long at least, so that it soon has its memory in the caches again.
+const LEAST: Duration = Duration::from_millis(10);
 
 /// The table's head.
 pub const HEADER: &str =

@@ -6,7 +6,7 @@
 //! finds none left gets no connections until another one goes.
 
 use super::parts::hash_on::{HASH_ON, HashOn};
-use super::parts::mixing::{fold, mix, within};
+use super::parts::mixing::{fold, within};
 use super::{Algorithm, Backend, Input, LoadBalancer, Request};
 use crate::kernel::draws::RandomBits;
 use crate::model::parameters::{Parameter, ParameterKind, Spec};
@@ -22,14 +22,16 @@ const DEFAULT_CAPACITY: u64 = 1_024;
 
 /// Keys of the second and later hashes of a key: any odd number with its bits spread.
 const AGAIN: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Another one, for the first hash.
+const FIRST: u64 = 0xd6e8_feb8_6659_fd93;
 
 /// What a look-up reads of a bucket.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     /// 0 while it works; else how many buckets worked when it had been removed (`A` of the paper).
     left: u32,
-    /// Who has taken its place among the working ones (`K`); itself while it works.
-    successor: u32,
+    /// Who has taken its place among the working ones (`K`); while it works, the slot of its backend.
+    leads_to: u32,
 }
 
 /// An anchor of buckets, some of which work.
@@ -44,8 +46,6 @@ pub struct Anchor {
     /// Removed buckets, the last on top (`R`).
     removed: Vec<u32>,
     working: u32,
-    /// The slot of each working bucket's backend.
-    slots: Vec<u32>,
     /// By slot: the bucket of its backend.
     bucket_of: Vec<Option<u32>>,
 }
@@ -58,12 +58,11 @@ impl Anchor {
         Some(Self {
             hash_on,
             // As if all had worked and been removed, the last first.
-            buckets: all.iter().map(|number| Bucket { left: *number, successor: *number }).collect(),
+            buckets: all.iter().map(|number| Bucket { left: *number, leads_to: *number }).collect(),
             places: all.clone(),
             place_of: all.clone(),
             removed: all.iter().rev().copied().collect(),
             working: 0,
-            slots: vec![0; all.len()],
             bucket_of: Vec::new(),
         })
     }
@@ -75,7 +74,7 @@ impl Anchor {
             return None;
         }
         let place = |hash: u64, bound: u64| usize::try_from(within(hash, bound)).expect("a bucket's number");
-        let mut hash = mix(hash);
+        let mut hash = fold(hash ^ AGAIN, FIRST);
         let mut at = place(hash, self.buckets.len() as u64);
         let mut bucket = self.buckets[at];
         while bucket.left > 0 {
@@ -84,12 +83,12 @@ impl Anchor {
             let mut next = self.buckets[at];
             // One that went earlier: who stood in its place when `bucket` had just gone.
             while next.left >= bucket.left {
-                at = next.successor as usize;
+                at = next.leads_to as usize;
                 next = self.buckets[at];
             }
             bucket = next;
         }
-        Some(self.slots[at])
+        Some(bucket.leads_to)
     }
 
     /// Gives a bucket to the backend of a slot, if one is left.
@@ -97,11 +96,11 @@ impl Anchor {
         let Some(bucket) = self.removed.pop() else { return };
         let at = bucket as usize;
         let (end, place) = (self.places[self.working as usize], self.place_of[at]);
-        self.buckets[at] = Bucket { left: 0, successor: bucket };
+        let leads_to = u32::try_from(slot).expect("fewer than 2^32 backends");
+        self.buckets[at] = Bucket { left: 0, leads_to };
         self.place_of[end as usize] = self.working;
         self.places[place as usize] = bucket;
         self.working += 1;
-        self.slots[at] = u32::try_from(slot).expect("fewer than 2^32 backends");
         self.bucket_of[slot] = Some(bucket);
     }
 
@@ -112,7 +111,7 @@ impl Anchor {
         self.removed.push(bucket);
         self.working -= 1;
         let end = self.places[self.working as usize];
-        self.buckets[at] = Bucket { left: self.working, successor: end };
+        self.buckets[at] = Bucket { left: self.working, leads_to: end };
         self.places[self.place_of[at] as usize] = end;
         self.place_of[end as usize] = self.place_of[at];
     }
@@ -150,7 +149,7 @@ impl LoadBalancer for Anchor {
 
     fn table_bytes(&self) -> usize {
         let by_bucket = self.buckets.len() * size_of::<Bucket>();
-        by_bucket + (self.places.len() + self.place_of.len() + self.removed.len() + self.slots.len()) * 4
+        by_bucket + (self.places.len() + self.place_of.len() + self.removed.len()) * 4
     }
 
     fn boxed_clone(&self) -> Box<dyn LoadBalancer> {
@@ -170,7 +169,7 @@ pub(super) const SPEC: Algorithm = Algorithm {
         },
     },
     reads: &[Input::Key, Input::Client],
-    state: "24 bytes per bucket of the capacity",
+    state: "20 bytes per bucket of the capacity",
     cost: "O(1 + log(capacity / n)) hashes; O(1) for a change of the list",
     use_when: "any backend may go and only its own keys may move; holders agree only if they saw the same changes in the same order",
 };

@@ -53,22 +53,32 @@ const SIZES: std::ops::RangeInclusive<u64> = 2..=5_000_011;
 #[derive(Clone, Copy, Debug)]
 struct Modulus {
     size: u64,
-    /// The greatest number that `size` times stays below 2^64.
+    /// The greatest number that `size` times stays below 2^64 times 2 to the `shift`.
     reciprocal: u64,
+    /// The binary logarithm of `size`, rounded down.
+    shift: u32,
 }
 
 impl Modulus {
     fn new(size: u64) -> Self {
-        Self { size, reciprocal: u64::MAX / size }
+        let shift = size.ilog2();
+        let reciprocal = ((1_u128 << (64 + shift)) - 1) / u128::from(size);
+        Self { size, reciprocal: u64::try_from(reciprocal).expect("the divisor is 2 to the shift at least"), shift }
     }
 
-    /// `hash % size`: the quotient by the reciprocal is the true one or one less.
+    /// `hash % size`: the quotient by the reciprocal is the true one, or one less in one of 2^`shift` cases at most.
     #[inline]
     fn rest(self, hash: u64) -> u64 {
-        let quotient = high(u128::from(hash) * u128::from(self.reciprocal));
+        let quotient = high(u128::from(hash) * u128::from(self.reciprocal)) >> self.shift;
         let rest = hash.wrapping_sub(quotient.wrapping_mul(self.size));
-        rest.min(rest.wrapping_sub(self.size))
+        if rest < self.size { rest } else { less(rest, self.size) }
     }
+}
+
+/// Out of the way, because it is rare.
+#[cold]
+fn less(rest: u64, size: u64) -> u64 {
+    rest - size
 }
 
 /// A backend, with the hashes that its permutation follows from.

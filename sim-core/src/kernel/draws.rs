@@ -111,7 +111,13 @@ impl Draws {
 
     /// Draw number `index` of the stream, for streams that are read once or rarely.
     pub fn once(&self, entity: EntityKey, purpose: &str, index: u64) -> u64 {
-        self.block(StreamId::new(entity, purpose), index / BLOCK)[place_in_block(index)]
+        self.at(StreamId::new(entity, purpose), index)
+    }
+
+    /// The same for a stream whose names have been hashed before.
+    pub fn at(&self, stream: StreamId, index: u64) -> u64 {
+        let StreamId(stream) = stream;
+        block::one(&self.key, stream, index / BLOCK, place_in_block(index))
     }
 
     fn block(&self, StreamId(stream): StreamId, number: u64) -> [u64; block::DRAWS] {

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use sim_core::kernel::draws::{Draws, EntityKey, RandomBits, Sequence};
+use sim_core::kernel::draws::{Draws, EntityKey, RandomBits, Sequence, StreamId};
 
 use crate::race::{Race, Wanted};
 
@@ -30,14 +30,16 @@ fn consecutive() -> Race {
 }
 
 fn fresh() -> Race {
-    let keys: Vec<EntityKey> = (0..DRAWS).map(|number| EntityKey::of("flow").part("connection", number)).collect();
+    // What `set_stream` is given is a number too.
+    let stream = |number| StreamId::new(EntityKey::of("flow").part("connection", number), "pick");
+    let streams: Vec<StreamId> = (0..DRAWS).map(stream).collect();
     let draws = Draws::new(1);
     let ours = move || {
-        keys.iter().fold(0_u64, |sum, key| {
+        streams.iter().fold(0_u64, |sum, stream| {
             let mut index = 0;
             let drawn = below(|| {
                 index += 1;
-                draws.once(*key, "pick", index - 1)
+                draws.at(*stream, index - 1)
             });
             sum.wrapping_add(drawn)
         })

@@ -70,8 +70,8 @@ pub fn races() -> Vec<Race> {
 /// A balancer and the connections that it was told of.
 struct Ours<B> {
     balancer: B,
-    loads: Vec<Load>,
-    live: Vec<usize>,
+    active: Vec<u32>,
+    live: Vec<u32>,
     random: u64,
 }
 
@@ -81,24 +81,29 @@ impl<B: LoadBalancer> Ours<B> {
             balancer.add(number as usize, &Backend::new(address(number)).weighing(weight(number)));
         }
         balancer.settle(&(0..BACKENDS as usize).collect::<Vec<_>>());
-        Self { balancer, loads: vec![Load::default(); BACKENDS as usize], live: Vec::new(), random: 1 }
+        Self { balancer, active: vec![0; BACKENDS as usize], live: Vec::new(), random: 1 }
     }
 
     fn open(&mut self) -> usize {
         let slot = self.balancer.pick(&request(0), &mut || 0).expect("there are backends");
-        self.loads[slot].active += 1;
-        self.balancer.set_load(slot, self.loads[slot]);
+        self.active[slot] += 1;
+        self.tell(slot);
         slot
+    }
+
+    fn tell(&mut self, slot: usize) {
+        self.balancer.set_load(slot, Load { active: self.active[slot], inactive: 0 });
     }
 
     fn close_and_open(&mut self) -> usize {
         self.random = self.random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
         let place = ((self.random >> 32) * self.live.len() as u64 >> 32) as usize;
-        let slot = self.live[place];
-        self.loads[slot].active -= 1;
-        self.balancer.set_load(slot, self.loads[slot]);
-        self.live[place] = self.open();
-        self.live[place]
+        let slot = self.live[place] as usize;
+        self.active[slot] -= 1;
+        self.tell(slot);
+        let picked = self.open();
+        self.live[place] = picked as u32;
+        picked
     }
 }
 
@@ -128,7 +133,7 @@ fn both<B: LoadBalancer + 'static>(made: fn() -> B, rule: &Rule) -> [Race; 2] {
     let mut churning = Ours::new(made());
     for _ in 0..BACKENDS * LIVE {
         let slot = churning.open();
-        churning.live.push(slot);
+        churning.live.push(slot as u32);
     }
     let open = move || (0..PICKS).fold(0, |sum, _| sum + opening.open() as u64);
     let churn = move || (0..PICKS).fold(0, |sum, _| sum + churning.close_and_open() as u64);

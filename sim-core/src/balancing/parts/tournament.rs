@@ -15,13 +15,19 @@ const FANOUT: usize = 8;
 struct Line([u64; FANOUT]);
 
 impl Line {
-    /// The least key and its index; of equal ones the last.
+    /// The least key. Without branches, which nobody could predict.
     #[inline]
-    fn least(&self) -> (u64, usize) {
-        let keys = &self.0;
-        let better = |left: (u64, usize), right: (u64, usize)| if right.0 <= left.0 { right } else { left };
-        let pair = |at: usize| better((keys[at], at), (keys[at + 1], at + 1));
-        better(better(pair(0), pair(2)), better(pair(4), pair(6)))
+    fn least(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h] = self.0;
+        a.min(b).min(c.min(d)).min(e.min(f).min(g.min(h)))
+    }
+
+    /// The last index of the least key.
+    #[inline]
+    fn last_of_least(&self) -> usize {
+        let least = self.least();
+        let bits = self.0.iter().rev().fold(0_u32, |bits, key| (bits << 1) | u32::from(*key == least));
+        bits.ilog2() as usize
     }
 
     /// The last of the first `end` indices whose key is at most `bound`.
@@ -35,8 +41,6 @@ impl Line {
 pub struct Tournament {
     /// All levels' lines, the leaves' first.
     lines: Vec<Line>,
-    /// By line: the place that wins below it.
-    winners: Vec<u32>,
     /// Where each level's lines begin.
     starts: Vec<usize>,
 }
@@ -53,44 +57,39 @@ impl Tournament {
             }
             lines = lines.div_ceil(FANOUT);
         }
-        Self { lines: vec![Line([UNUSABLE; FANOUT]); all], winners: vec![0; all], starts }
+        Self { lines: vec![Line([UNUSABLE; FANOUT]); all], starts }
     }
 
     /// Gives a place a key.
     #[inline]
     pub fn set(&mut self, place: usize, key: u64) {
         let (mut index, mut key) = (place, key);
-        let mut moved = true;
-        for level in 0..self.starts.len() {
-            let (start, child) = (self.starts[level], index % FANOUT);
+        for start in &self.starts {
+            let child = index % FANOUT;
             index /= FANOUT;
-            let line = start + index;
-            if !moved && self.lines[line].0[child] == key {
+            let line = &mut self.lines[start + index];
+            if line.0[child] == key {
                 return;
             }
-            self.lines[line].0[child] = key;
-            let (least, best) = self.lines[line].least();
-            let best = index * FANOUT + best;
-            let winner = if level == 0 {
-                u32::try_from(best).expect("fewer than 2^32 places")
-            } else {
-                // Where nobody can win, the last child may be one that is not there.
-                self.winners.get(self.starts[level - 1] + best).copied().unwrap_or(0)
-            };
-            moved = std::mem::replace(&mut self.winners[line], winner) != winner;
-            key = least;
+            line.0[child] = key;
+            key = line.least();
         }
     }
 
     /// The place with the least key.
     #[inline]
     pub fn winner(&self) -> Option<usize> {
-        (self.least() != UNUSABLE).then(|| self.winners[self.winners.len() - 1] as usize)
+        if self.least() == UNUSABLE {
+            return None;
+        }
+        let down = |index: usize, start: &usize| index * FANOUT + self.lines[start + index].last_of_least();
+        Some(self.starts.iter().rev().fold(0, down))
     }
 
     /// The least key of all.
+    #[inline]
     pub fn least(&self) -> u64 {
-        self.lines[self.lines.len() - 1].least().0
+        self.lines[self.lines.len() - 1].least()
     }
 
     /// The highest place below `place` with a key of at most `bound`, which is below [`UNUSABLE`].
@@ -119,7 +118,7 @@ impl Tournament {
 
     /// Bytes of the tree.
     pub fn bytes(&self) -> usize {
-        self.lines.len() * (size_of::<Line>() + size_of::<u32>())
+        self.lines.len() * size_of::<Line>()
     }
 }
 

@@ -12,8 +12,26 @@ const CONSTANTS: Row = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
 /// A row of the state; the four columns go through the same steps side by side.
 type Row = [u32; 4];
 
-/// The block with this number of a stream.
+/// The draws of the block with this number of a stream.
 pub(super) fn block(key: &[u32; 8], stream: u64, number: u64) -> [u64; DRAWS] {
+    let words = words(key, stream, number);
+    from_fn(|place| draw(&words, place))
+}
+
+/// The draw at one place of the block with this number.
+#[inline]
+pub(super) fn one(key: &[u32; 8], stream: u64, number: u64, place: usize) -> u64 {
+    draw(&words(key, stream, number), place)
+}
+
+fn draw(words: &[Row; 4], place: usize) -> u64 {
+    let row = &words[place / 2];
+    let at = place % 2 * 2;
+    u64::from(row[at]) | (u64::from(row[at + 1]) << 32)
+}
+
+#[inline]
+fn words(key: &[u32; 8], stream: u64, number: u64) -> [Row; 4] {
     let (counter, nonce) = (halves(number), halves(stream));
     let start: [Row; 4] = [
         CONSTANTS,
@@ -25,8 +43,7 @@ pub(super) fn block(key: &[u32; 8], stream: u64, number: u64) -> [u64; DRAWS] {
     for _ in 0..4 {
         rows = double_round(rows);
     }
-    let word = |index: usize| u64::from(rows[index / 4][index % 4].wrapping_add(start[index / 4][index % 4]));
-    from_fn(|draw| word(2 * draw) | (word(2 * draw + 1) << 32))
+    from_fn(|row| added(rows[row], start[row]))
 }
 
 /// The low and the high 32 bits.
