@@ -18,8 +18,11 @@ impl Line {
     /// The least key. Without branches, which nobody could predict.
     #[inline]
     fn least(&self) -> u64 {
-        let [a, b, c, d, e, f, g, h] = self.0;
-        a.min(b).min(c.min(d)).min(e.min(f).min(g.min(h)))
+        let half = |at: usize| {
+            let pair = |at: usize| self.0[at].min(self.0[at + 1]);
+            pair(at).min(pair(at + 2))
+        };
+        half(0).min(half(4))
     }
 
     /// The last index of the least key.
