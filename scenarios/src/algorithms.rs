@@ -84,7 +84,7 @@ fn algorithm(text: &str) -> Result<ChosenAlgorithm, Vec<String>> {
     let missing = algorithm.spec.parameters.iter().filter(missing);
     problems.extend(missing.map(|it| format!("{name} needs `{}`: {}", it.name, it.summary)));
     if problems.is_empty() && algorithm.build(&arguments).is_none() {
-        problems.push(format!("{text}: these values do not fit together"));
+        problems.push(format!("{text}: these values do not fit ({})", algorithm.spec.meaning(&arguments)));
     }
     if problems.is_empty() {
         Ok(ChosenAlgorithm { algorithm, arguments, text: text.to_owned() })

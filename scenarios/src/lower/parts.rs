@@ -80,7 +80,9 @@ pub(super) fn build_from<T>(
     let built = (spec.build)(&arguments);
     if built.is_none() {
         let message = format!("the values of {what} {kind} do not fit together");
-        ctx.sink.help(BAD_VALUE, &place.key(), message, spec.summary);
+        let meaning = spec.meaning(&arguments);
+        let help = if meaning.is_empty() { spec.summary } else { &meaning };
+        ctx.sink.help(BAD_VALUE, &place.key(), message, help);
     }
     built.map(|built| (spec, arguments, built))
 }

@@ -263,6 +263,15 @@ pub struct Spec<T: 'static> {
     pub build: fn(&Arguments) -> Option<T>,
 }
 
+impl<T> Spec<T> {
+    /// What the parameters mean that were given: help for values that do not fit.
+    pub fn meaning(&self, given: &Arguments) -> String {
+        let given = self.parameters.iter().filter(|parameter| given.get(parameter.name).is_some());
+        let lines: Vec<String> = given.map(|parameter| format!("{}: {}", parameter.name, parameter.summary)).collect();
+        lines.join("; ")
+    }
+}
+
 /// The spec of this name in a registry.
 pub fn find<T>(registry: &'static [Spec<T>], name: &str) -> Option<&'static Spec<T>> {
     registry.iter().find(|spec| spec.name == name)
