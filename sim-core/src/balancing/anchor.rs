@@ -6,7 +6,7 @@
 //! finds none left gets no connections until another one goes.
 
 use super::parts::hash_on::{HASH_ON, HashOn};
-use super::parts::mixing::{fold, within};
+use super::parts::mixing::{fold, mix, within};
 use super::{Algorithm, Backend, Input, LoadBalancer, Request};
 use crate::kernel::draws::RandomBits;
 use crate::model::parameters::{Parameter, ParameterKind, Spec};
@@ -22,8 +22,6 @@ const DEFAULT_CAPACITY: u64 = 1_024;
 
 /// Keys of the second and later hashes of a key: any odd number with its bits spread.
 const AGAIN: u64 = 0x9e37_79b9_7f4a_7c15;
-/// Another one, for the first hash.
-const FIRST: u64 = 0xd6e8_feb8_6659_fd93;
 
 /// What a look-up reads of a bucket.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +72,7 @@ impl Anchor {
             return None;
         }
         let place = |hash: u64, bound: u64| usize::try_from(within(hash, bound)).expect("a bucket's number");
-        let mut hash = fold(hash ^ AGAIN, FIRST);
+        let mut hash = mix(hash);
         let mut at = place(hash, self.buckets.len() as u64);
         let mut bucket = self.buckets[at];
         while bucket.left > 0 {
