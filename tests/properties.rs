@@ -7,6 +7,7 @@
 )]
 
 mod support {
+    pub(crate) mod cases;
     pub(crate) mod engine;
     pub(crate) mod laws;
     pub(crate) mod random;
@@ -20,8 +21,9 @@ use scenarios::Scenario;
 use sim_core::model::settings::AddressModelKind;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Level, Record, TraceHeader};
+use support::cases::config;
 use support::engine::{load, run};
-use support::laws::{Checked, chains_end_at_roots, config, order_and_causes};
+use support::laws::{Checked, chains_end_at_roots, order_and_causes};
 use support::random::{App, DURATION, Plan, changed, manifest, plan, rolled};
 
 /// Where a request is in its life.

@@ -76,6 +76,7 @@ fn algorithm(text: &str) -> Result<ChosenAlgorithm, Vec<String>> {
     let (mut arguments, mut problems) = (Arguments::default(), Vec::new());
     for pair in given.split(',').filter(|pair| !pair.is_empty()) {
         match argument(algorithm, pair) {
+            Ok((key, _)) if arguments.get(key).is_some() => problems.push(format!("{name}: `{key}` is given twice")),
             Ok((key, value)) => arguments.set(key, value),
             Err(problem) => problems.push(format!("{name}: {problem}")),
         }

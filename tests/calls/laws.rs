@@ -12,11 +12,12 @@ use sim_core::trace::fields::Client;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Level, Record, RecordId};
 
+use crate::cases::config;
 use crate::engine::{library, load, run};
 use crate::graphs::{PROBE_SECONDS, Plan, plan};
 use crate::history::{End, History, Request, attempt_above, call_of};
 use crate::manifests::application;
-use crate::support::{Checked, chains_end_at_roots, config, order_and_causes};
+use crate::support::{Checked, chains_end_at_roots, order_and_causes};
 
 /// Each request arrives once and, as nothing can hang, ends once; a call's cause is the request that it is made for.
 fn requests_end_once(model: &Model, history: &History) -> Checked {

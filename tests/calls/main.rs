@@ -6,6 +6,8 @@
     reason = "a test that cannot be set up must fail, and a law speaks of some kinds of records only"
 )]
 
+#[path = "../support/cases.rs"]
+mod cases;
 mod draws;
 #[path = "../support/engine.rs"]
 mod engine;

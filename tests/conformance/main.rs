@@ -9,6 +9,9 @@
 )]
 
 mod addresses;
+mod balancers;
+#[path = "../support/cases.rs"]
+mod cases;
 mod connections;
 mod control;
 mod docker;

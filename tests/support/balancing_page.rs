@@ -6,7 +6,6 @@ use podwire::experiment;
 use reports::balance::picture::{Panel, svg};
 use reports::balance::{Contender, Figures, Plan, counts, measure};
 use sim_core::balancing::{Algorithm, BALANCERS};
-use sim_core::model::parameters::{Argument, Arguments, ParameterKind};
 
 /// Flows of each row of figures.
 const FLOWS: u64 = 100_000;
@@ -45,23 +44,6 @@ fn plans() -> Vec<(&'static str, Plan)> {
     ]
 }
 
-/// The algorithm as it is without parameters, and with each other name of each choice.
-fn contenders(algorithm: &'static Algorithm) -> Vec<Contender> {
-    let mut all = vec![Contender::new(algorithm)];
-    for parameter in algorithm.spec.parameters {
-        let ParameterKind::Choice { names } = parameter.kind else { continue };
-        for name in names.iter().skip(1) {
-            let mut arguments = Arguments::default();
-            arguments.set(parameter.name, Argument::Choice(name));
-            let label = format!("{}({}={name})", algorithm.spec.name, parameter.name);
-            all.push(Contender { algorithm, arguments, label });
-        }
-    }
-    // A choice may ask for another parameter that has no place here.
-    all.retain(|contender| contender.group().is_ok());
-    all
-}
-
 /// What picks depend on, in the registry's own words.
 fn reads(algorithm: &Algorithm) -> String {
     let words: Vec<String> = algorithm.reads.iter().map(|input| format!("{input:?}").to_lowercase()).collect();
@@ -77,7 +59,7 @@ struct Measured {
 
 fn measured(algorithm: &'static Algorithm) -> Measured {
     let mut rows = Vec::new();
-    for contender in contenders(algorithm) {
+    for contender in Contender::variants(algorithm) {
         rows.extend(plans().iter().map(|(backends, plan)| (*backends, measure(plan, &contender))));
     }
     let (flows, backends) = PICTURE;
@@ -121,18 +103,19 @@ fn cell(text: &str) -> String {
 
 /// Every algorithm in a line, at 100 backends.
 fn overview(measured: &[Measured]) -> String {
-    let mut out =
-        "| algorithm | what it does | reads | sd/fair | moved | bytes |\n| --- | --- | --- | ---: | ---: | ---: |\n"
-            .to_owned();
+    let mut out = "| algorithm | what it does | reads | dropped | sd/fair | moved | bytes |\n\
+         | --- | --- | --- | ---: | ---: | ---: | ---: |\n"
+        .to_owned();
     for Measured { algorithm, rows, .. } in measured {
         let (_, figures) = rows.iter().find(|(backends, _)| *backends == "100").expect("a row of every algorithm");
         // Writing into a String cannot fail.
         let _ = writeln!(
             out,
-            "| [`{0}`](#{0}) | {1} | {2} | {3} | {4} | {5} |",
+            "| [`{0}`](#{0}) | {1} | {2} | {3} | {4} | {5} | {6} |",
             algorithm.spec.name,
             cell(algorithm.spec.summary),
             reads(algorithm),
+            figures.dropped,
             or_dash(figures.flows, |even| format!("{:.4}", even.sd_to_fair)),
             or_dash(figures.disruption, |of| percent(of.moved)),
             figures.table_bytes

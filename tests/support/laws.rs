@@ -1,9 +1,8 @@
-//! Laws over the records of a run, and how many cases they are tried on.
+//! Laws over the records of a run.
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use sim_core::trace::Record;
 
 /// Whether a law holds.
@@ -34,13 +33,4 @@ pub(crate) fn chains_end_at_roots(records: &[Record]) -> Checked {
         prop_assert_eq!(record.cause == 0, is_root, "{:?}", record);
     }
     Ok(())
-}
-
-/// The same few cases each time; `PROPTEST_CASES=N` tries N other ones.
-pub(crate) fn config(cases: u32) -> ProptestConfig {
-    let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_some() {
-        return default;
-    }
-    ProptestConfig { cases, rng_seed: RngSeed::Fixed(1), ..default }
 }

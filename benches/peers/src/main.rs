@@ -32,6 +32,7 @@ fn main() {
         }
     }
     println!("\n{missed} wanted ratios missed");
+    std::process::exit(i32::from(missed > 0));
 }
 
 /// The compiler, the processor as far as it can be read, and the core that this runs on.

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::Serialize;
 use sim_core::balancing::{Algorithm, Backend, Group, MAX_WEIGHT};
-use sim_core::model::parameters::Arguments;
+use sim_core::model::parameters::{Argument, Arguments, ParameterKind};
 
 /// Most backends of a plan: their addresses come from one block.
 const MOST_BACKENDS: u32 = 1 << 20;
@@ -105,7 +105,7 @@ impl Plan {
         };
         within("backends", self.backends.into(), MOST_BACKENDS.into());
         within("flows", self.flows, MOST_FLOWS);
-        within("concurrency", self.concurrency, MOST_FLOWS);
+        within("concurrency", self.concurrency, self.flows.clamp(1, MOST_FLOWS));
         within("clients", self.clients.into(), MOST_PLACES.into());
         within("destinations", self.destinations.into(), MOST_PLACES.into());
         // What follows goes through all backends.
@@ -164,6 +164,23 @@ impl Contender {
     /// The algorithm with its defaults.
     pub fn new(algorithm: &'static Algorithm) -> Self {
         Self { algorithm, arguments: Arguments::default(), label: algorithm.spec.name.to_owned() }
+    }
+
+    /// The algorithm with its defaults, and with each other name of each choice.
+    pub fn variants(algorithm: &'static Algorithm) -> Vec<Self> {
+        let mut all = vec![Self::new(algorithm)];
+        for parameter in algorithm.spec.parameters {
+            let ParameterKind::Choice { names } = parameter.kind else { continue };
+            for name in names.iter().skip(1) {
+                let mut arguments = Arguments::default();
+                arguments.set(parameter.name, Argument::Choice(name));
+                let label = format!("{}({}={name})", algorithm.spec.name, parameter.name);
+                all.push(Self { algorithm, arguments, label });
+            }
+        }
+        // A choice may ask for another parameter, which has no value here.
+        all.retain(|contender| contender.group().is_ok());
+        all
     }
 
     /// A group without backends, or what is wrong with the arguments.

@@ -1,4 +1,5 @@
-//! A group with its live connections: one more opens with each flow, and one of them ends when there are as many as may be.
+//! A group with its live connections: one more opens with each flow, and one of them ends when there are as many as may be, or
+//! when a flow was dropped.
 
 use std::net::SocketAddr;
 
@@ -69,6 +70,8 @@ impl Play {
     pub(super) fn remove(&mut self, number: u32) {
         self.group.remove(self.addresses[number as usize]);
         self.listed.retain(|listed| *listed != number);
+        self.live.retain(|connection| connection.backend != number);
+        self.open[number as usize] = 0;
     }
 
     /// Where a flow goes; it opens nothing.
@@ -81,7 +84,13 @@ impl Play {
         if self.live.len() == self.room {
             self.end(flow);
         }
-        let backend = self.pick(flow, bits)?;
+        let Some(backend) = self.pick(flow, bits) else {
+            // Time passes for those that live, too.
+            if !self.live.is_empty() {
+                self.end(flow);
+            }
+            return None;
+        };
         self.open[backend as usize] += 1;
         self.tell_load(backend);
         self.live.push(Connection { backend, since: flow.request.now });

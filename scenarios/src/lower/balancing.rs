@@ -1,5 +1,7 @@
 //! Who takes connections to a Service: the algorithm that the scenario names, its parameters, and what pods weigh.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use sim_core::balancing::{BALANCERS, Input, MAX_WEIGHT};
 use sim_core::model::application::{Service, ServiceKind, ServicePort, Workload};
@@ -24,12 +26,16 @@ pub(super) fn lower(
 ) {
     let by_rules = ctx.plan.model() == AddressModelKind::FlatPodIp && *discovery == Discovery::Service;
     let place = ctx.place.at("services");
+    let mut named = BTreeSet::new();
     for (reference, given) in &ctx.spec.services.0 {
         let at = place.at(reference);
         let found = refs::service(reference, ctx.draft, &at.key(), ctx.sink);
         let mut choice =
             given.algorithm.as_ref().and_then(|it| algorithm(ctx, it, &at.at("algorithm"))).unwrap_or_default();
         let Some(index) = found else { continue };
+        if !named.insert(index) {
+            ctx.sink.report(BAD_VALUE, &at.key(), format!("Service {} is named twice", services[index].name));
+        }
         let mut selected: Vec<WorkloadId> = Vec::new();
         for port in service_ports.iter().filter(|port| port.service.index() == index) {
             selected.extend(port.backends.iter().map(|(workload, _)| *workload));
@@ -79,6 +85,10 @@ fn weights(
             ctx.sink.report(BAD_VALUE, &at, format!("a weight is a whole number from 0 to {MAX_WEIGHT}"));
         }
         let (Some(workload), Some(weight)) = (workload, weight) else { continue };
+        if weights.iter().any(|(known, _)| *known == workload) {
+            let message = format!("{} is named twice", workloads[workload.index()].reference());
+            ctx.sink.report(BAD_VALUE, &at.key(), message);
+        }
         if selected.contains(&workload) {
             weights.push((workload, weight));
             continue;

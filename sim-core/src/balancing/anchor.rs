@@ -167,7 +167,7 @@ pub(super) const SPEC: Algorithm = Algorithm {
         },
     },
     reads: &[Input::Key, Input::Client],
-    state: "20 bytes per bucket of the capacity",
+    state: "16 to 20 bytes per bucket of the capacity",
     cost: "O(1 + log(capacity / n)) hashes; O(1) for a change of the list",
     use_when: "any backend may go and only its own keys may move; holders agree only if they saw the same changes in the same order",
 };
@@ -225,7 +225,89 @@ mod tests {
         assert_eq!(picks(&anchor), before);
     }
 
+    /// The paper's algorithm 3 with its arrays, word by word.
+    #[allow(non_snake_case, clippy::many_single_char_names, reason = "the paper's names")]
+    struct Paper {
+        A: Vec<u64>,
+        K: Vec<usize>,
+        W: Vec<usize>,
+        L: Vec<usize>,
+        R: Vec<usize>,
+        N: usize,
+    }
+
+    impl Paper {
+        fn new(capacity: usize) -> Self {
+            let all = || (0..capacity).collect::<Vec<_>>();
+            Self {
+                A: (0..capacity as u64).collect(),
+                K: all(),
+                W: all(),
+                L: all(),
+                R: (0..capacity).rev().collect(),
+                N: 0,
+            }
+        }
+
+        fn add(&mut self) -> usize {
+            let b = self.R.pop().unwrap();
+            self.A[b] = 0;
+            self.L[self.W[self.N]] = self.N;
+            self.W[self.L[b]] = b;
+            self.K[b] = b;
+            self.N += 1;
+            b
+        }
+
+        fn remove(&mut self, b: usize) {
+            self.R.push(b);
+            self.N -= 1;
+            self.A[b] = self.N as u64;
+            self.W[self.L[b]] = self.W[self.N];
+            self.K[b] = self.W[self.N];
+            self.L[self.W[self.N]] = self.L[b];
+        }
+
+        fn get(&self, key: u64) -> usize {
+            let place = |hash: u64, bound: u64| usize::try_from((u128::from(hash) * u128::from(bound)) >> 64).unwrap();
+            let mut hash = mix(key);
+            let mut b = place(hash, self.A.len() as u64);
+            while self.A[b] > 0 {
+                hash = fold(hash ^ AGAIN, (2 * b as u64).wrapping_add(AGAIN));
+                let mut h = place(hash, self.A[b]);
+                while self.A[h] >= self.A[b] {
+                    h = self.K[h];
+                }
+                b = h;
+            }
+            b
+        }
+    }
+
     proptest! {
+        #[test]
+        fn buckets_are_those_of_the_paper(capacity in 1_usize..60, changes in prop::collection::vec((any::<bool>(), any::<usize>()), 1..80)) {
+            let (mut anchor, mut paper) = (anchor(capacity as u64, 0), Paper::new(capacity));
+            // By bucket of the paper: the slot of its backend; slots are numbered on.
+            let mut slots = std::collections::BTreeMap::new();
+            for (slot, (comes, which)) in changes.into_iter().enumerate() {
+                let order: Vec<usize> = if (comes || slots.is_empty()) && slots.len() < capacity {
+                    slots.insert(paper.add(), slot);
+                    anchor.add(slot, &backend(0));
+                    slots.values().copied().collect()
+                } else {
+                    let bucket = *slots.keys().nth(which % slots.len()).unwrap();
+                    paper.remove(bucket);
+                    anchor.remove(slots.remove(&bucket).unwrap());
+                    slots.values().copied().collect()
+                };
+                anchor.settle(&order);
+                for key in (0..40).filter(|_| !slots.is_empty()) {
+                    prop_assert_eq!(anchor.look_up(key).map(|slot| slot as usize), Some(slots[&paper.get(key)]));
+                }
+            }
+        }
+
         #[test]
         fn a_change_moves_the_keys_of_what_changes_alone(capacity in 12_u64..40, changes in prop::collection::vec(0_usize..12, 1..40)) {
             let mut anchor = anchor(capacity, 12);

@@ -36,12 +36,13 @@ pub struct Group {
 impl Group {
     /// No backends yet.
     pub fn new(algorithm: &Algorithm, balancer: Box<dyn LoadBalancer>) -> Self {
-        let counts = algorithm.reads(Input::Loads);
+        let counts = algorithm.reads(Input::Loads) || algorithm.reads(Input::Thresholds);
         let (members, slots, free) = (Vec::new(), BTreeMap::new(), Vec::new());
         Self { balancer, counts, members, slots, free, order: Vec::new(), usable: Vec::new() }
     }
 
-    /// Whether the algorithm wants to know of connections: if not, `opened` and the like need not be called.
+    /// Whether the algorithm wants to know of connections, for itself or for thresholds: if not, `opened` and the like need
+    /// not be called.
     pub fn counts(&self) -> bool {
         self.counts
     }
@@ -51,8 +52,12 @@ impl Group {
         &*self.balancer
     }
 
-    /// The list is now this. Backends that stay keep their connections; new ones come in the list's order.
+    /// The list is now this. Backends that stay keep their connections; new ones come in the list's order. A list that is
+    /// as it was changes nothing, turns and tables included.
     pub fn sync(&mut self, list: &[Backend]) {
+        if self.holds(list) {
+            return;
+        }
         let listed: BTreeSet<SocketAddr> = list.iter().map(|backend| backend.address).collect();
         let gone: Vec<_> = self.slots.keys().filter(|address| !listed.contains(address)).copied().collect();
         for address in gone {
@@ -96,6 +101,9 @@ impl Group {
     /// The backend of this address gets another weight; nothing happens when there is none.
     pub fn set_weight(&mut self, address: SocketAddr, weight: u32) {
         let Some(slot) = self.slots.get(&address).copied() else { return };
+        if self.weight(slot) == weight {
+            return;
+        }
         if self.reweigh(slot, weight) {
             self.number();
         }
@@ -106,6 +114,11 @@ impl Group {
     pub fn pick(&mut self, request: &Request, bits: &mut dyn RandomBits) -> Option<usize> {
         let slot = self.balancer.pick(request, bits)?;
         Some(self.members[slot].as_ref().expect("a balancer picks from its list").place)
+    }
+
+    /// Whether the backend at a place of the list may get new connections: it weighs something.
+    pub fn takes(&self, place: usize) -> bool {
+        self.order.get(place).is_some_and(|slot| self.weight(*slot) > 0)
     }
 
     /// A connection to the backend of this address begins; it counts as inactive until it is established.
@@ -150,6 +163,19 @@ impl Group {
     pub fn load(&self, address: SocketAddr) -> Load {
         let member = self.slots.get(&address).and_then(|slot| self.members[*slot].as_ref());
         member.map_or(Load::default(), |member| member.load)
+    }
+
+    /// Whether the list is this one already.
+    fn holds(&self, list: &[Backend]) -> bool {
+        let same = |(slot, backend): (&usize, &Backend)| {
+            let member = self.members[*slot].as_ref();
+            member.is_some_and(|it| (it.backend.address, it.backend.weight) == (backend.address, backend.weight))
+        };
+        self.order.len() == list.len() && self.order.iter().zip(list).all(same)
+    }
+
+    fn weight(&self, slot: usize) -> u32 {
+        self.members[slot].as_ref().map_or(0, |member| member.backend.weight)
     }
 
     fn change_load(&mut self, address: SocketAddr, change: impl FnOnce(&mut Load)) {
@@ -197,6 +223,57 @@ impl Group {
                 member.place = place;
                 self.usable.extend((member.backend.weight > 0).then_some(*slot));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parts::testing::request;
+    use super::*;
+    use crate::model::parameters::Arguments;
+
+    fn group(name: &str, weights: &[u32]) -> (Group, Vec<Backend>) {
+        let algorithm = super::super::find(name).unwrap();
+        let mut group = Group::new(algorithm, algorithm.build(&Arguments::default()).unwrap());
+        let address = |number: usize| SocketAddr::from(([10, 0, 0, 1], 80 + u16::try_from(number).unwrap()));
+        let list: Vec<Backend> = weights
+            .iter()
+            .enumerate()
+            .map(|(number, weight)| Backend::new(address(number)).weighing(*weight))
+            .collect();
+        group.sync(&list);
+        (group, list)
+    }
+
+    fn pick(group: &mut Group) -> Option<usize> {
+        group.pick(&request(0), &mut || 0)
+    }
+
+    #[test]
+    fn a_list_or_a_weight_that_is_as_it_was_moves_no_turn() {
+        let (mut group, list) = group("round-robin", &[1, 0, 1]);
+        assert_eq!(pick(&mut group), Some(0));
+        group.sync(&list);
+        group.set_weight(list[1].address, 0);
+        group.add(list[2].clone());
+        assert_eq!(pick(&mut group), Some(2));
+        group.set_weight(list[1].address, 3);
+        assert_eq!([pick(&mut group), pick(&mut group)], [Some(0), Some(1)]);
+        let turned: Vec<Backend> = list.iter().rev().cloned().collect();
+        group.sync(&turned);
+        assert_eq!(
+            [pick(&mut group), pick(&mut group)],
+            [0, 2].map(Some),
+            "the other way round, and one weighs 0 again"
+        );
+        assert_eq!([0, 1, 2, 3].map(|place| group.takes(place)), [true, false, true, false]);
+    }
+
+    #[test]
+    fn thresholds_want_connections_counted() {
+        for (name, counts) in [("rr", true), ("lc", true), ("round-robin", false), ("maglev", false)] {
+            assert_eq!(group(name, &[1]).0.counts(), counts, "{name}");
         }
     }
 }

@@ -247,7 +247,7 @@ impl LoadBalancer for Maglev {
 
 const FLAVOUR: Parameter = Parameter {
     name: "flavour",
-    summary: "whose hashes and turns (envoy)",
+    summary: "whose hashes and turns (envoy); katran heeds weights in the first round alone",
     kind: ParameterKind::Choice { names: &[FLAVOURS[0].0, FLAVOURS[1].0, FLAVOURS[2].0, FLAVOURS[3].0] },
     required: false,
 };

@@ -249,7 +249,7 @@ pub(super) const SPEC: Algorithm = Algorithm {
     reads: &[Input::Weights, Input::Key, Input::Client],
     state: "16 to 20 bytes per point: 160 points per unit of weight (ketama), 1024 or more in all (envoy)",
     cost: "O(1) on average: an index by the hash's upper bits, then a step or two; a change sorts all points",
-    use_when: "a lost backend's keys alone may move, and weights are small; shares differ by about 1 / sqrt(points of a backend)",
+    use_when: "a lost backend's keys alone may move (ketama; the size of Envoy's ring, and so others' keys, depends on the number of backends), and weights are small; shares differ by about 1 / sqrt(points of a backend)",
 };
 
 #[cfg(test)]

@@ -41,6 +41,13 @@ pub struct VirtualServer {
     quiesced: BTreeMap<Endpoint, Option<SimTime>>,
     entries: BTreeMap<Endpoint, Entry>,
     ends: BTreeSet<(SimTime, Endpoint)>,
+    /// The last check that a sync has made up for.
+    checked: u64,
+}
+
+/// The nanosecond of kube-proxy's last check.
+fn last_check(now: SimTime) -> u64 {
+    now.as_nanos() / GRACEFUL_CHECK.as_nanos() * GRACEFUL_CHECK.as_nanos()
 }
 
 fn socket((address, port): Endpoint) -> SocketAddr {
@@ -58,19 +65,22 @@ impl VirtualServer {
             quiesced: BTreeMap::new(),
             entries: BTreeMap::new(),
             ends: BTreeSet::new(),
+            checked: 0,
         }
     }
 
-    /// Whether a sync with the endpoints of the last one may change something: destinations wait for their end.
-    pub fn is_waiting(&self) -> bool {
-        !self.quiesced.is_empty()
+    /// Whether a sync with the endpoints of the last one may change something: destinations wait for their end, and there
+    /// has been a check.
+    pub fn is_due(&self, now: SimTime) -> bool {
+        !self.quiesced.is_empty() && self.checked < last_check(now)
     }
 
     /// kube-proxy brings the destinations in line with the Service's endpoints, one by one in this order. One that has
     /// left gets weight 0 and goes at a check that finds it without connections; until then it can come back.
     pub fn sync(&mut self, endpoints: &[Endpoint], now: SimTime) {
         self.forget(now);
-        let checked = now.as_nanos() / GRACEFUL_CHECK.as_nanos() * GRACEFUL_CHECK.as_nanos();
+        let checked = last_check(now);
+        self.checked = checked;
         let (group, quiesced) = (&self.group, &mut self.quiesced);
         let mut gone = BTreeSet::new();
         quiesced.retain(|at, idle_since| {
@@ -135,14 +145,20 @@ impl VirtualServer {
         self.group.established(socket(entry.to));
     }
 
+    /// The client of a remembered connection has sent FIN, so that it counts as established no more.
+    pub fn finishing(&mut self, client: Endpoint) {
+        let Some(entry) = self.entries.get_mut(&client).filter(|entry| entry.established) else { return };
+        entry.established = false;
+        self.group.ended(socket(entry.to));
+    }
+
     /// A connection is over and is forgotten at `until`; it counts as established until then when its ends said nothing.
     pub fn closed(&mut self, client: Endpoint, until: SimTime, silently: bool) {
         let Some(entry) = self.entries.get_mut(&client).filter(|entry| entry.until.is_none()) else { return };
         entry.until = Some(until);
         self.ends.insert((until, client));
-        if entry.established && !silently {
-            entry.established = false;
-            self.group.ended(socket(entry.to));
+        if !silently {
+            self.finishing(client);
         }
     }
 

@@ -47,8 +47,6 @@ pub struct Templates {
     timeout: SimDuration,
     made: u64,
     of_clients: BTreeMap<IpAddr, Template>,
-    /// Whom the server has led last: the connection that it remembers next is this client's.
-    led: Option<IpAddr>,
     /// By a connection's own address and port: its client as the server sees it, and the template that controls it.
     controlled: BTreeMap<Endpoint, (IpAddr, u64)>,
 }
@@ -56,7 +54,7 @@ pub struct Templates {
 impl Templates {
     /// None yet; `timeout` is the Service's `timeoutSeconds`.
     pub fn new(timeout: SimDuration) -> Self {
-        Self { timeout, made: 0, of_clients: BTreeMap::new(), led: None, controlled: BTreeMap::new() }
+        Self { timeout, made: 0, of_clients: BTreeMap::new(), controlled: BTreeMap::new() }
     }
 
     /// The place among the destinations that take new connections of the one that a client is led to.
@@ -80,14 +78,13 @@ impl Templates {
             *template = fresh;
         }
         template.ends = now.saturating_add(template.timeout);
-        self.led = Some(client);
     }
 
-    /// The server remembers that connection from now on, by the address and port of its client.
-    pub fn opened(&mut self, connection: Endpoint, now: SimTime) {
-        let Some(client) = self.led.take() else { return };
+    /// The server remembers a connection from now on, by the address and port of its client: one of a client, as the server
+    /// sees it, to a destination. The client's template controls it if that leads there.
+    pub fn opened(&mut self, connection: Endpoint, (client, to): (IpAddr, Endpoint), now: SimTime) {
         self.closed(connection, now);
-        if let Some(template) = self.of_clients.get_mut(&client) {
+        if let Some(template) = self.of_clients.get_mut(&client).filter(|template| template.to == to) {
             template.open += 1;
             self.controlled.insert(connection, (client, template.number));
         }
@@ -123,7 +120,7 @@ mod tests {
 
     fn open(templates: &mut Templates, port: u16, to: u8, now: u64) {
         templates.lead(client(0).0, pod(to), at(now));
-        templates.opened(client(port), at(now));
+        templates.opened(client(port), (client(0).0, pod(to)), at(now));
     }
 
     /// Templates of 100 s, with a connection to the second pod that was opened at 0 s.
@@ -167,6 +164,20 @@ mod tests {
         open(&mut templates, 3, 2, 400);
         templates.closed(client(3), at(401));
         assert_eq!((recalled(&mut templates, 499), recalled(&mut templates, 500)), (Some(0), None));
+    }
+
+    #[test]
+    fn a_connection_is_controlled_by_its_own_clients_template_and_no_other() {
+        let (mut templates, other) = (templates(), (IpAddr::from([10, 244, 1, 3]), 7));
+        templates.closed(client(1), at(1));
+        // From a port that is remembered nothing is led: it goes where the one before went.
+        templates.opened(other, (other.0, pod(3)), at(1));
+        templates.opened(client(1), (client(0).0, pod(2)), at(1));
+        assert_eq!((recalled(&mut templates, 99), recalled(&mut templates, 100)), (Some(1), None), "nobody holds it");
+        let mut templates = self::templates();
+        templates.closed(client(1), at(1));
+        templates.opened(client(1), (client(0).0, pod(3)), at(1));
+        assert_eq!(recalled(&mut templates, 1_000), Some(1), "the connection from the same port does");
     }
 
     #[test]

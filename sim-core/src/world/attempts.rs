@@ -229,6 +229,7 @@ impl World {
         }
         for exchange in dropped.into_iter().flatten() {
             let because = self.exchanges[exchange].connection.map_or(0, |it| self.connections[it].because);
+            self.count_dropped(exchange);
             self.detach(exchange, Outcome::RequestTimeout, because);
         }
         // Those that wait for a connection go first, so that none gets the one that another leaves.

@@ -37,11 +37,8 @@ impl World {
             self.lead_from_front(connection, backend);
             if self.connections[connection].datagrams {
                 self.open_flow(node, connection, Some(backend), port, because);
-            } else if self.ipvs.is_some() {
-                self.enter_virtual_server_of(connection);
-            }
-            if self.loads.is_some() && !self.connections[connection].datagrams {
-                self.count_connection(connection);
+            } else {
+                self.rules_lead(connection);
             }
         } else {
             self.connections[connection].because = because;
@@ -137,9 +134,8 @@ impl World {
         let Some(mut group) = self.clients[client as usize].balancer.take() else { return };
         group.sync(&self.own_list(client));
         let state = &self.clients[client as usize];
-        let drained = state.health.iter().filter(|(_, health)| health.drained && state.list.len() > 1);
-        for ((address, port), _) in drained {
-            group.set_weight(SocketAddr::new(*address, *port), 0);
+        if state.list.len() > 1 {
+            state.drained.iter().for_each(|(address, port)| group.set_weight(SocketAddr::new(*address, *port), 0));
         }
         if let Some(loads) = &self.loads {
             loads.recall(Holder::Client(client), &mut group);

@@ -332,6 +332,7 @@ impl World {
             self.agenda.cancel(event);
         }
         self.stop_flow((connection, false));
+        self.rules_see_fin(connection);
         self.send_client_fin(connection);
         self.leave_pool(connection, if orphaned { Outcome::RequestTimeout } else { Outcome::Ok });
     }

@@ -129,6 +129,7 @@ impl World {
             open: 0,
             retry_tokens: Self::first_tokens(),
             health: BTreeMap::new(),
+            drained: Vec::new(),
         });
         self.revive_client(index, cause);
     }
@@ -158,6 +159,7 @@ impl World {
         }
         self.clients[index].alive = true;
         self.clients[index].health = BTreeMap::new();
+        self.clients[index].drained = Vec::new();
         self.clients[index].balancer = None;
         self.clients[index].retry_tokens = Self::first_tokens();
         if edge < self.sources.len() {

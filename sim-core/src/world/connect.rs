@@ -166,8 +166,10 @@ impl World {
         let picked = state.balancer.as_mut().and_then(|group| group.pick(&asked, bits));
         let Some(place) = picked else { return Err((Outcome::NoAddress, because)) };
         let list = Arc::clone(&state.list);
-        let from_there = list[place..].iter().chain(&list[..place]);
-        let healthy = from_there.copied().find(|it| !self.is_ejected(client, (it.address, it.port)));
+        let group = self.clients[client as usize].balancer.as_ref();
+        let takes = |place: &usize| group.is_some_and(|group| group.takes(*place));
+        let mut from_there = (place..list.len()).chain(0..place).filter(takes).map(|place| list[place]);
+        let healthy = from_there.find(|it| !self.is_ejected(client, (it.address, it.port)));
         healthy.map(|backend| Aim::Listed { backend, because }).ok_or((Outcome::CircuitOpen, because))
     }
 
@@ -294,9 +296,6 @@ impl World {
         let Some(local_port) = self.port_tables[table as usize].allocate(&mut self.draws) else {
             return self.attempt_ends(exchange, Outcome::AddressNotAvailable, None, 0);
         };
-        if self.ipvs.is_some() {
-            self.enter_from(exchange, local_port, &dial);
-        }
         let opened = self.write_opened((source, number, record), local_port, dial);
         let key = self.paths[source as usize].key;
         let key = if attempt == 0 { key } else { key.part("attempt", u64::from(attempt)) };
@@ -307,9 +306,7 @@ impl World {
         state.flow = key.spread(number);
         self.join_pool(connection);
         self.assign(exchange, connection);
-        if self.loads.is_some() {
-            self.count_connection(connection);
-        }
+        self.rules_lead(connection);
         if !dial.undecided {
             self.tell_dial(connection);
         }

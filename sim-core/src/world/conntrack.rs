@@ -142,12 +142,7 @@ impl World {
 
     /// A connection's client has closed: its entries run out some time after its last word.
     pub(super) fn entries_run_out(&mut self, connection: u32, outcome: Outcome) {
-        if self.ipvs.is_some() {
-            self.leave_virtual_server(connection, outcome);
-        }
-        if self.loads.is_some() {
-            self.count_closed(connection, outcome);
-        }
+        self.rules_end(connection, outcome);
         if self.conntrack.is_none() {
             return;
         }

@@ -5,15 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::World;
-use super::connect::Dial;
 use super::loads::ruling_node;
-use super::traffic::{ClientEnd, Connection, Exchange};
+use super::traffic::{ClientEnd, Connection};
 use crate::balancing::Request;
 use crate::control::versions::Backend;
 use crate::dataplane::ipvs::{CLOSE, Endpoint, TIME_WAIT, VirtualServer};
 use crate::dataplane::ipvs_persistence::Templates;
 use crate::dataplane::service_rules::Entry;
-use crate::dataplane::translation::Way;
 use crate::kernel::draws::RandomBits;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
@@ -65,7 +63,7 @@ impl Ipvs {
         let scheduler = self.settings.scheduler;
         let fresh = || (Arc::from([]), VirtualServer::new(scheduler));
         let (synced, server) = self.servers.entry(key).or_insert_with(fresh);
-        if !Arc::ptr_eq(synced, backends) || server.is_waiting() {
+        if !Arc::ptr_eq(synced, backends) || server.is_due(now) {
             let endpoints: Vec<Endpoint> = backends.iter().map(|it| (it.address, it.port)).collect();
             self.pods.extend(backends.iter().map(|it| ((it.address, it.port), *it)));
             server.sync(&endpoints, now);
@@ -115,35 +113,68 @@ impl World {
         self.ipvs.is_some() && self.model.service(self.model.service_port(port).service).balancing.is_left_open()
     }
 
-    /// A connection through a clusterIP gets its local port: its virtual server remembers where it goes.
-    pub(super) fn enter_from(&mut self, exchange: u32, local_port: u16, dial: &Dial) {
-        let Exchange { source, client, .. } = self.exchanges[exchange];
-        if dial.pod.is_none() || dial.undecided {
+    /// The rules of a node have led a connection to a backend, if any have: whoever remembers connections there does so from
+    /// now on. One whose client has closed before its SYN came is over already.
+    pub(super) fn rules_lead(&mut self, connection: u32) {
+        if self.ipvs.is_none() && self.loads.is_none() {
             return;
         }
-        let state = &self.clients[client as usize];
-        let from = (state.address, local_port);
-        if let Some(key) = self.virtual_server(source, state.node, dial.via, dial.way) {
-            self.enter_virtual_server(key, from, dial.target);
+        self.enter_virtual_server(connection);
+        self.count_connection(connection);
+        if self.connections[connection].client_end == ClientEnd::Closed {
+            self.rules_end(connection, Outcome::ConnectTimeout);
         }
     }
 
-    /// The same for a connection whose first packet meets rules later, or again.
-    pub(super) fn enter_virtual_server_of(&mut self, connection: u32) {
-        let Some(key) = self.virtual_server_of(connection) else { return };
-        let Connection { target, target_port, .. } = self.connections[connection];
-        let from = self.virtual_client(connection);
-        self.enter_virtual_server(key, from, (target, target_port));
+    /// The client of a connection has sent FIN: it is not established any more (`set_tcp_state`), and not over.
+    pub(super) fn rules_see_fin(&mut self, connection: u32) {
+        if self.ipvs.is_none() && self.loads.is_none() {
+            return;
+        }
+        if let Some(key) = self.virtual_server_of(connection) {
+            let client = self.virtual_client(connection);
+            if let Some(server) = self.ipvs.as_mut().and_then(|ipvs| ipvs.server_of(&key)) {
+                server.finishing(client);
+            }
+        }
+        self.count_finishing(connection);
     }
 
-    fn enter_virtual_server(&mut self, key: Key, from: Endpoint, to: Endpoint) {
-        let now = self.agenda.now();
+    /// The client of a connection has closed.
+    pub(super) fn rules_end(&mut self, connection: u32, outcome: Outcome) {
+        if self.ipvs.is_none() && self.loads.is_none() {
+            return;
+        }
+        let Connection { client_end, client_node, .. } = self.connections[connection];
+        let machine_is_down = !self.nodes[client_node.index()].up;
+        let rest = remembered_for(client_end, outcome, machine_is_down, self.model.cluster.ipvs.tcp_timeout);
+        self.leave_virtual_server(connection, rest);
+        self.count_closed(connection, rest);
+    }
+
+    /// The port and the node whose rules lead a connection to its pod, if any do.
+    pub(super) fn ruled_by(&self, connection: u32) -> Option<(NodeId, ServicePortId)> {
+        let Connection { source, client_node, via, way, pod, undecided, datagrams, .. } = self.connections[connection];
+        if pod.is_none() || undecided || datagrams {
+            return None;
+        }
+        Some((ruling_node(client_node, via, way)?, self.dialled_service_port(source)?))
+    }
+
+    fn enter_virtual_server(&mut self, connection: u32) {
+        let Some(key) = self.virtual_server_of(connection) else { return };
+        let Connection { target, target_port, client, via, .. } = self.connections[connection];
+        let (from, to, now) = (self.virtual_client(connection), (target, target_port), self.agenda.now());
+        let seen = match via {
+            Some(node) => self.approach_to_front(node, connection).address,
+            None => self.clients[client as usize].address,
+        };
         let Some(ipvs) = &mut self.ipvs else { return };
         if let Some(server) = ipvs.server_of(&key) {
             server.enter(from, to, now);
         }
         if let Some(templates) = ipvs.templates.get_mut(&key) {
-            templates.opened(from, now);
+            templates.opened(from, (seen, to), now);
         }
     }
 
@@ -167,12 +198,10 @@ impl World {
     }
 
     /// A connection's client has closed, so its virtual server will forget it.
-    pub(super) fn leave_virtual_server(&mut self, connection: u32, outcome: Outcome) {
+    fn leave_virtual_server(&mut self, connection: u32, (rest, silently): (SimDuration, bool)) {
         let Some(key) = self.virtual_server_of(connection) else { return };
         let (client, now) = (self.virtual_client(connection), self.agenda.now());
-        let was = self.connections[connection].client_end;
         let Some(ipvs) = &mut self.ipvs else { return };
-        let (rest, silently) = remembered_for(was, outcome, ipvs.settings.tcp_timeout);
         if let Some(server) = ipvs.server_of(&key) {
             server.closed(client, now + rest, silently);
         }
@@ -191,17 +220,8 @@ impl World {
 
     /// The virtual server that a connection passes, if it does.
     fn virtual_server_of(&self, connection: u32) -> Option<Key> {
-        let Connection { source, client_node, via, way, pod, undecided, .. } = self.connections[connection];
-        if pod.is_none() || undecided {
-            return None;
-        }
-        self.virtual_server(source, client_node, via, way)
-    }
-
-    fn virtual_server(&self, source: u32, client_node: NodeId, via: Option<NodeId>, way: Way) -> Option<Key> {
-        let node = ruling_node(client_node, via, way)?;
-        let port = self.dialled_service_port(source).filter(|port| self.is_balanced_by_ipvs(*port))?;
-        Some((node, port, via.is_some()))
+        let (node, port) = self.ruled_by(connection).filter(|(_, port)| self.is_balanced_by_ipvs(*port))?;
+        Some((node, port, self.connections[connection].via.is_some()))
     }
 
     pub(super) fn virtual_client(&self, connection: u32) -> Endpoint {
@@ -211,9 +231,16 @@ impl World {
 }
 
 /// How long a connection is remembered when its client has closed, and whether it counts as established until then because
-/// nobody has said anything; `silence` is how long an established one may be silent.
-pub(super) const fn remembered_for(was: ClientEnd, outcome: Outcome, silence: SimDuration) -> (SimDuration, bool) {
+/// nobody has said anything, as when the client's machine is down; `silence` is how long an established one may be silent.
+const fn remembered_for(
+    was: ClientEnd,
+    outcome: Outcome,
+    machine_is_down: bool,
+    silence: SimDuration,
+) -> (SimDuration, bool) {
     match (was, outcome) {
+        (ClientEnd::Established, Outcome::NoClient) if machine_is_down => (silence, true),
+        (_, Outcome::NoClient) if machine_is_down => (TIME_WAIT, false),
         (_, Outcome::ConnectionRefused | Outcome::ConnectionReset | Outcome::NoClient) => (CLOSE, false),
         (ClientEnd::Established, Outcome::TimedOut | Outcome::HostUnreachable) => (silence, true),
         (_, _) => (TIME_WAIT, false),

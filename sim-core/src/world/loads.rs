@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::World;
-use super::ipvs::remembered_for;
 use super::traffic::{Aim, Connection, Exchange};
 use crate::balancing::{Group, Load};
 use crate::dataplane::translation::Way;
-use crate::kernel::time::SimTime;
+use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
 use crate::model::application::Target;
 use crate::model::ids::{NodeId, ServicePortId, SourceId};
@@ -84,9 +83,9 @@ impl Loads {
 impl World {
     /// A node leads a new connection to a backend: it counts there, as an inactive one.
     pub(super) fn count_connection(&mut self, connection: u32) {
-        let Connection { source, client_node, via, way, target, target_port, .. } = self.connections[connection];
-        let port = self.dialled_service_port(source).filter(|port| !self.is_balanced_by_ipvs(*port));
-        let (Some(port), Some(node)) = (port, ruling_node(client_node, via, way)) else { return };
+        let ruled_by = self.ruled_by(connection).filter(|(_, port)| !self.is_balanced_by_ipvs(*port));
+        let Some((node, port)) = ruled_by else { return };
+        let Connection { target, target_port, .. } = self.connections[connection];
         let now = self.agenda.now();
         let service = self.model.service_port(port).service;
         let Some(loads) = self.loads.as_mut().filter(|loads| loads.wanted[service.index()]) else { return };
@@ -113,23 +112,31 @@ impl World {
         });
     }
 
+    /// The client of a connection has sent FIN: it is not established any more.
+    pub(super) fn count_finishing(&mut self, connection: u32) {
+        let Some(counted) = self.loads.as_mut().and_then(|loads| loads.connections.get_mut(&connection)) else {
+            return;
+        };
+        if !std::mem::replace(&mut counted.active, false) {
+            return;
+        }
+        let Counted { holder, at, .. } = *counted;
+        self.change_load(holder, at, |load| {
+            load.active -= 1;
+            load.inactive += 1;
+        });
+    }
+
     /// The client of a connection has closed: its node remembers it for a while.
-    pub(super) fn count_closed(&mut self, connection: u32, outcome: Outcome) {
-        let Some(loads) = &mut self.loads else { return };
-        let Some(mut counted) = loads.connections.remove(&connection) else { return };
-        let silence = self.model.cluster.ipvs.tcp_timeout;
-        let (rest, silently) = remembered_for(self.connections[connection].client_end, outcome, silence);
+    pub(super) fn count_closed(&mut self, connection: u32, (rest, silently): (SimDuration, bool)) {
+        if !silently {
+            self.count_finishing(connection);
+        }
         let until = self.agenda.now().saturating_add(rest);
-        let falls_idle = counted.active && !silently;
-        counted.active &= silently;
+        let Some(loads) = &mut self.loads else { return };
+        let Some(counted) = loads.connections.remove(&connection) else { return };
         loads.ended += 1;
         loads.remembered.insert((until, loads.ended), counted);
-        if falls_idle {
-            self.change_load(counted.holder, counted.at, |load| {
-                load.active -= 1;
-                load.inactive += 1;
-            });
-        }
     }
 
     /// Connections whose time has come are forgotten, before somebody looks at the counts.
@@ -175,12 +182,24 @@ impl World {
         self.change_load(holder, at, |load| load.active += 1);
     }
 
-    /// An attempt has ended, with an answer or without.
-    pub(super) fn count_answer(&mut self, exchange: u32, outcome: Outcome) {
-        let Some(counted) = self.loads.as_mut().and_then(|loads| loads.requests.remove(&exchange)) else { return };
+    /// An attempt is no more on its way; what it was.
+    fn uncount(&mut self, exchange: u32) -> Option<Counted> {
+        let counted = self.loads.as_mut()?.requests.remove(&exchange)?;
         self.discount(counted);
-        let now = self.agenda.now();
+        Some(counted)
+    }
+
+    /// An attempt was given up for another one's sake, which says nothing of its backend.
+    pub(super) fn count_dropped(&mut self, exchange: u32) {
+        self.uncount(exchange);
+    }
+
+    /// An attempt has ended, with an answer or without. One that never had a connection says nothing of its backend.
+    pub(super) fn count_answer(&mut self, exchange: u32, outcome: Outcome) {
+        let Some(counted) = self.uncount(exchange) else { return };
+        let (now, connected) = (self.agenda.now(), self.exchanges[exchange].connection.is_some());
         if let Holder::Client(client) = counted.holder
+            && connected
             && says_how_long(outcome)
             && let Some(group) = &mut self.clients[client as usize].balancer
         {

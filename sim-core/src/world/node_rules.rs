@@ -345,12 +345,7 @@ impl World {
         state.target = backend.address;
         state.target_port = backend.port;
         state.server_node = server_node;
-        if self.ipvs.is_some() {
-            self.enter_virtual_server_of(connection);
-        }
-        if self.loads.is_some() {
-            self.count_connection(connection);
-        }
+        self.rules_lead(connection);
     }
 
     /// The rules of a node have changed: load balancers that ask it for endpoints of its own hear something else.

@@ -109,7 +109,6 @@ impl World {
             return false;
         }
         if self.choose_on_own_node(connection) {
-            self.connections[connection].undecided = false;
             self.tell_dial(connection);
             return true;
         }
@@ -136,6 +135,7 @@ impl World {
         let (choice, because) = self.choose_endpoint(client_node, port, approach, (source, number, attempt));
         self.connections[connection].because = because;
         let Choice::Endpoint(backend) = choice else { return false };
+        self.connections[connection].undecided = false;
         self.lead_to(connection, backend);
         self.connections[connection].because = 0;
         true

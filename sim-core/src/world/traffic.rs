@@ -93,6 +93,8 @@ pub(super) struct ClientState {
     pub retry_tokens: u64,
     /// Failures of addresses in a row.
     pub health: BTreeMap<(IpAddr, u16), Health>,
+    /// Addresses that the balancer of a front proxy gives nothing to for their failures.
+    pub drained: Vec<(IpAddr, u16)>,
 }
 
 /// A client's connections to one address.
@@ -117,8 +119,6 @@ pub(super) struct Health {
     pub checked: SimTime,
     /// To a front proxy: how much it is its turn.
     pub weight: i64,
-    /// To a front proxy with an algorithm: it is kept from new requests.
-    pub drained: bool,
 }
 
 /// A request of a source or of a worker.

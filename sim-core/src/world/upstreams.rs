@@ -90,24 +90,25 @@ impl World {
         let balancing = &self.model.service(self.model.service_port(port).service).balancing;
         let state = &mut self.clients[client as usize];
         let group = state.balancer.as_mut()?;
-        for ((address, port), health) in &mut state.health {
-            if health.drained && health.ejected_until <= now {
-                health.drained = false;
-                let of = state.list.iter().find(|it| (it.address, it.port) == (*address, *port));
-                let weight = of.map_or(0, |it| balancing.weight_of(self.pods[it.pod.index()].workload));
-                group.set_weight(SocketAddr::new(*address, *port), weight);
+        let (health, list) = (&state.health, &state.list);
+        let is_out = |address: &Address| health.get(address).is_some_and(|health| health.ejected_until > now);
+        state.drained.retain(|drained| {
+            let stays = is_out(drained);
+            if !stays && let Some(it) = list.iter().find(|it| (it.address, it.port) == *drained) {
+                let weight = balancing.weight_of(self.pods[it.pod.index()].workload);
+                group.set_weight(SocketAddr::new(it.address, it.port), weight);
             }
-        }
+            stays
+        });
         let place = group.pick(&asked, &mut Decision::new(&self.draws, draw))?;
         let tried = request.and_then(|request| self.proxied.tried.get(&request));
-        let single = state.list.len() == 1;
-        let (health, list) = (&state.health, &state.list);
-        let available = |it: &&Backend| {
-            let address = (it.address, it.port);
-            let is_out = health.get(&address).is_some_and(|health| health.ejected_until > now);
-            !tried.is_some_and(|tried| tried.contains(&address)) && (single || !is_out)
+        let single = list.len() == 1;
+        let available = |place: &usize| {
+            let address = (list[*place].address, list[*place].port);
+            let was_tried = tried.is_some_and(|tried| tried.contains(&address));
+            group.takes(*place) && !was_tried && (single || !is_out(&address))
         };
-        list[place..].iter().chain(&list[..place]).find(available).copied()
+        (place..list.len()).chain(0..place).find(available).map(|place| list[place])
     }
 
     /// What a proxy asks its balancer: the connection and the client are those that the request came from.
@@ -133,7 +134,9 @@ impl World {
         }
         if let Some(group) = &mut state.balancer {
             group.set_weight(SocketAddr::new(address, port), 0);
-            state.health.entry((address, port)).or_default().drained = true;
+            if !state.drained.contains(&(address, port)) {
+                state.drained.push((address, port));
+            }
         }
     }
 

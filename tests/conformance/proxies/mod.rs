@@ -4,12 +4,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use sim_core::balancing::{self, Backend, Group, Load, Request};
 use sim_core::kernel::time::{SimDuration, SimTime};
 use sim_core::model::parameters::{Argument, Arguments};
 
 mod plain;
 
+use crate::cases::config;
 use plain::{LeastRequest, P2c, PeakEwma, Plain, Prequal, SmoothWrr};
 
 /// Something that happens to a group.
@@ -46,7 +48,8 @@ struct Both {
     millis: u64,
     /// Of a generator by Steele, Lea and Flood (`SplitMix64`), one for each side.
     states: [u64; 2],
-    picked: Vec<usize>,
+    /// Picks among several.
+    choices: usize,
 }
 
 fn next(state: &mut u64) -> u64 {
@@ -60,7 +63,7 @@ impl Both {
     fn new(name: &str, arguments: &Arguments, plain: Box<dyn Plain>, seed: u64) -> Self {
         let algorithm = balancing::find(name).unwrap();
         let group = Group::new(algorithm, algorithm.build(arguments).unwrap());
-        Self { group, plain, list: Vec::new(), added: 0, millis: 0, states: [seed; 2], picked: Vec::new() }
+        Self { group, plain, list: Vec::new(), added: 0, millis: 0, states: [seed; 2], choices: 0 }
     }
 
     fn step(&mut self, step: Step) {
@@ -83,7 +86,9 @@ impl Both {
                 self.plain.changed(&self.usable());
             }
             Step::Weight(number, weight) => {
-                if let Some(place) = place(number, &self.list) {
+                if let Some(place) = place(number, &self.list)
+                    && self.list[place].weight != weight
+                {
                     self.group.set_weight(address(self.list[place].id), weight);
                     self.list[place].weight = weight;
                     self.plain.changed(&self.usable());
@@ -128,7 +133,7 @@ impl Both {
         }
         assert_eq!(self.states[0], self.states[1], "as many draws");
         if let Some(id) = found {
-            self.picked.push(id);
+            self.choices += usize::from(usable.len() > 1);
             let peer = self.list.iter_mut().find(|peer| peer.id == id).unwrap();
             peer.in_flight += 1;
             self.group.opened(address(id));
@@ -164,7 +169,33 @@ fn side_by_side(both: &mut Both, weights: &[u32], steps: &[Step]) {
     }
 }
 
+type Made = fn() -> Box<dyn Plain>;
+
+#[test]
+fn these_programmes_choose() {
+    let mut runner = proptest::test_runner::TestRunner::new(config(1));
+    let rules: [(&str, Made); 5] = [
+        ("smooth-wrr", || Box::new(SmoothWrr::default())),
+        ("least-request", || Box::new(LeastRequest::new(2, 1_000))),
+        ("p2c", || Box::new(P2c)),
+        ("p2c-peak-ewma", || Box::new(PeakEwma::new(10_000))),
+        ("prequal", || Box::new(Prequal::new(16, 1))),
+    ];
+    for (name, rule) in rules {
+        let mut choices = 0;
+        for _ in 0..20 {
+            let (weights, steps, seed) = play().new_tree(&mut runner).unwrap().current();
+            let mut both = Both::new(name, &Arguments::default(), rule(), seed);
+            side_by_side(&mut both, &weights, &steps);
+            choices += both.choices;
+        }
+        assert!(choices > 500, "{name}: {choices}");
+    }
+}
+
 proptest! {
+    #![proptest_config(config(256))]
+
     #[test]
     fn smooth_wrr_is_nginx_literally((weights, steps, seed) in play()) {
         let plain = Box::new(SmoothWrr::default());

@@ -10,10 +10,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::RngSeed;
 use sim_core::balancing::{self, BALANCERS, Backend, Group, Load, Request};
 use sim_core::kernel::time::{SimDuration, SimTime};
 use sim_core::model::parameters::{Argument, Arguments};
+
+use crate::cases::config;
 
 /// A destination as the rules see it.
 #[derive(Clone, Debug)]
@@ -71,7 +72,7 @@ trait Rule {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Add { address: u8, weight: u32, upper: u32, lower: u32 },
+    Add { address: u16, weight: u32, upper: u32, lower: u32 },
     Remove(usize),
     Weigh(usize, u32),
     WeighAll(u32),
@@ -84,23 +85,27 @@ fn weight() -> impl Strategy<Value = u32> {
     prop_oneof![2 => Just(0), 6 => 1..5_u32, 2 => (1..5_u32).prop_map(|times| times * 6), 1 => Just(65_535), 1 => 1..65_535_u32]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+/// A step among destinations of `addresses` addresses.
+fn step(addresses: u16) -> impl Strategy<Value = Step> {
     let threshold = || prop_oneof![3 => Just(0), 1 => 1..6_u32];
     prop_oneof![
-        3 => (0..14_u8, weight(), threshold(), threshold())
+        3 => (0..addresses, weight(), threshold(), threshold())
             .prop_map(|(address, weight, upper, lower)| Step::Add { address, weight, upper, lower }),
         1 => any::<usize>().prop_map(Step::Remove),
         2 => (any::<usize>(), weight()).prop_map(|(which, weight)| Step::Weigh(which, weight)),
         1 => prop_oneof![Just(0), Just(1), Just(4)].prop_map(Step::WeighAll),
         6 => (any::<usize>(), 0..5_u32, 0..4_u32).prop_map(|(which, active, inactive)| Step::Count(which, active, inactive)),
+        1 => (any::<usize>(), 0..1_u32 << 20, 0..1_u32 << 20)
+            .prop_map(|(which, active, inactive)| Step::Count(which, active, inactive)),
         12 => (any::<u32>(), 0..3_u8, any::<[u64; 2]>())
             .prop_map(|(client, destination, draws)| Step::Pick { client, destination, draws }),
         1 => (1..6_000_u64).prop_map(Step::Wait),
     ]
 }
 
-fn address(number: u8) -> SocketAddr {
-    SocketAddr::from(([10, 244, 0, number], 8_080))
+fn address(number: u16) -> SocketAddr {
+    let [upper, lower] = number.to_be_bytes();
+    SocketAddr::from(([10, 244, upper, lower], 8_080))
 }
 
 /// The core and the rule, side by side.
@@ -243,15 +248,6 @@ fn pairs() -> Vec<(&'static str, Pair)> {
     rules().into_iter().map(pair).collect()
 }
 
-/// The same cases each time; `PROPTEST_CASES=N` tries N other ones.
-fn config(cases: u32) -> ProptestConfig {
-    let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_some() {
-        return default;
-    }
-    ProptestConfig { cases, rng_seed: RngSeed::Fixed(1), ..default }
-}
-
 #[test]
 fn every_scheduler_has_its_plain_rule() {
     let with_rules: BTreeSet<&str> = rules().into_iter().map(|(name, ..)| name).collect();
@@ -265,7 +261,7 @@ proptest! {
     #![proptest_config(config(200))]
 
     #[test]
-    fn picks_are_those_of_the_kernels_own_scan(steps in proptest::collection::vec(step(), 1..160)) {
+    fn picks_are_those_of_the_kernels_own_scan(steps in proptest::collection::vec(step(14), 1..160)) {
         for (name, mut pair) in pairs() {
             for (number, step) in steps.iter().enumerate() {
                 if let Some([found, expected]) = pair.play(step) {
@@ -276,11 +272,33 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(config(12))]
+
+    /// Lists of several levels of a tree, in which places are given anew.
+    #[test]
+    fn picks_from_long_lists_are_those_of_the_scan_too(
+        weights in proptest::collection::vec(weight(), 70..600),
+        steps in proptest::collection::vec(step(700), 400..800),
+    ) {
+        for (name, mut pair) in pairs() {
+            for (address, weight) in (0_u16..).zip(&weights) {
+                pair.play(&Step::Add { address, weight: *weight, upper: 0, lower: 0 });
+            }
+            for (number, step) in steps.iter().enumerate() {
+                if let Some([found, expected]) = pair.play(step) {
+                    prop_assert_eq!(found, expected, "{} at step {} over {}", name, number, weights.len());
+                }
+            }
+        }
+    }
+}
+
 /// Few destinations with a connection more or less, which overloads most of them.
 fn crowded() -> impl Strategy<Value = Step> {
     let add = |(address, weight)| Step::Add { address, weight, upper: 1, lower: 0 };
     prop_oneof![
-        1 => (0..4_u8, prop_oneof![1..4_u32, Just(6)]).prop_map(add),
+        1 => (0..4_u16, prop_oneof![1..4_u32, Just(6)]).prop_map(add),
         6 => (any::<usize>(), 0..2_u32).prop_map(|(which, active)| Step::Count(which, active, 0)),
         6 => Just(Step::Pick { client: 0, destination: 0, draws: [0; 2] }),
     ]
@@ -309,7 +327,7 @@ fn lives_of_these_schedulers_are_lively() {
     let mut runner = proptest::test_runner::TestRunner::new(config(1));
     let (mut somebody, mut nobody) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..60 {
-        let steps = proptest::collection::vec(step(), 100..160).new_tree(&mut runner).unwrap().current();
+        let steps = proptest::collection::vec(step(14), 100..160).new_tree(&mut runner).unwrap().current();
         for (name, mut pair) in pairs() {
             for step in &steps {
                 match pair.play(step) {

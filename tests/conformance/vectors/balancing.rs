@@ -18,7 +18,7 @@ use sim_core::balancing::{self, Backend, Group, Load, Request};
 use sim_core::kernel::time::{SimDuration, SimTime};
 use sim_core::model::parameters::{Argument, Arguments, ParameterKind};
 
-use super::{list, text};
+use super::{list, only, text};
 
 /// A group that a case plays with.
 struct Player {
@@ -33,13 +33,18 @@ struct Player {
 }
 
 pub(super) fn check(file: &Value) -> Result<usize, Vec<String>> {
+    only(file, &["schema", "source", "cases"]);
     let cases = list(file, "cases");
+    assert!(!cases.is_empty(), "no cases");
     let problems: Vec<String> = cases.iter().filter_map(|case| play(case).err()).collect();
     if problems.is_empty() { Ok(cases.len()) } else { Err(problems) }
 }
 
 fn play(case: &Value) -> Result<(), String> {
+    only(case, &["name", "algorithm", "parameters", "backends", "operations"]);
     let name = text(case, "name");
+    let asks = |operation: &Value| !list(operation, "picks").is_empty() || !list(operation, "counts").is_empty();
+    assert!(list(case, "operations").iter().any(asks), "{name} asks nothing");
     let algorithm = balancing::find(text(case, "algorithm")).ok_or_else(|| format!("{name}: no such algorithm"))?;
     let mut arguments = Arguments::default();
     for (key, value) in case["parameters"].as_object().into_iter().flatten() {
@@ -88,6 +93,7 @@ fn cycled<'a>(operation: &'a Value, key: &str, index: usize) -> Option<&'a Value
 
 impl Player {
     fn add(&mut self, given: &Value) {
+        only(given, &["address", "name", "weight", "upperThreshold", "lowerThreshold"]);
         let mut backend = Backend::new(address(&given["address"])).weighing(number(given, "weight", 1));
         if let Some(name) = given["name"].as_str() {
             name.clone_into(&mut backend.name);
@@ -109,6 +115,11 @@ impl Player {
         else {
             return Err(format!("not of one known kind: {operation}"));
         };
+        match kind {
+            "picks" => only(operation, &["picks", "keys", "clients", "destinations", "bits", "open"]),
+            "counts" => only(operation, &["counts", "keys", "clients", "destinations", "bits"]),
+            _ => only(operation, &[kind]),
+        }
         let given = &operation[kind];
         self.drawn = 0;
         match kind {
