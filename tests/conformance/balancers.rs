@@ -57,12 +57,12 @@ fn a_syn_whose_client_has_gone_is_forgotten_in_time() {
 }
 
 /// Two applications behind one Service, the second of which weighs nothing; the first one's processes die at 10 s.
-fn without_the_canary(arm: &str, more: &str) -> Vec<Record> {
+fn without_the_canary(arm: &str, spec: &str, more: &str) -> Vec<Record> {
     run_manifest(
         "two-behind-one.yaml",
         arm,
         &format!(
-            "  duration: 40s
+            "{spec}  duration: 40s
   topology: {{nodes: {{count: 4}}}}
   placement: {{deployment/steady: [node-1], deployment/canary: [node-2], deployment/curl: [node-3]}}
   services: {{both: {{algorithm: round-robin, weights: {{deployment/steady: 1, deployment/canary: 0}}}}}}
@@ -74,11 +74,11 @@ fn without_the_canary(arm: &str, more: &str) -> Vec<Record> {
 
 #[test]
 fn what_weighs_nothing_gets_nothing_for_anothers_failure_either() {
-    for (arm, more) in [
-        ("pod-ip-direct", ", outlierEjection: {consecutiveFailures: 1, ejectionTime: 5s, maxEjected: 100%}"),
-        ("{name: proxied, discovery: front-proxy}", ""),
+    for (arm, spec, more) in [
+        ("pod-ip-direct", "", ", outlierEjection: {consecutiveFailures: 1, ejectionTime: 5s, maxEjected: 100%}"),
+        ("{name: proxied, discovery: front-proxy}", "  frontProxy: {nodes: [node-4]}\n", ""),
     ] {
-        let records = without_the_canary(arm, more);
+        let records = without_the_canary(arm, spec, more);
         let failed = outcomes(&records).iter().filter(|(outcome, _)| *outcome != Outcome::Ok).count();
         assert!(failed > 20, "{arm}: {failed} failed while the only one that takes something was down");
         let canary = records.iter().find_map(|record| match record.body {

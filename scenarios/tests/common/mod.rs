@@ -16,11 +16,13 @@ pub(crate) const METRICS: &[Metric<'static>] = &[
     ("outage_ended", BoundUnit::Number),
     ("outage_failures", BoundUnit::Number),
     ("connections_opened", BoundUnit::Number),
+    ("request_total", BoundUnit::Number),
     ("request_failed", BoundUnit::Number),
     ("programming_time", BoundUnit::Nanoseconds),
     ("latency_p50", BoundUnit::Nanoseconds),
     ("latency_p99", BoundUnit::Nanoseconds),
     ("latency_max", BoundUnit::Nanoseconds),
+    ("latency_mean", BoundUnit::Nanoseconds),
     ("max_over_mean", BoundUnit::Number),
 ];
 

@@ -112,8 +112,12 @@ impl Mh {
         usize::try_from(siphash_1_3([key, key], &value.to_le_bytes()) % (1 << 32)).unwrap()
     }
 
+    /// With more destinations than entries the kernel makes no new table.
     fn reassign(&mut self, list: &List) {
         let size = self.table.len();
+        if list.len() > size {
+            return;
+        }
         self.table = vec![None; size];
         let gcd = list.iter().fold(0, |all: u32, dest| {
             let (mut a, mut b) = (all, dest.last_weight);
@@ -157,7 +161,8 @@ impl Rule for Mh {
         self.reassign(list);
     }
 
-    fn deleted(&mut self, list: &List, _dest: &Dest, _place: usize) {
+    fn deleted(&mut self, list: &List, dest: &Dest, _place: usize) {
+        self.table.iter_mut().filter(|entry| **entry == Some(dest.address)).for_each(|entry| *entry = None);
         self.reassign(list);
     }
 
