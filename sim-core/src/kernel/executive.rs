@@ -129,6 +129,11 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         self.now = self.now.max(time);
     }
 
+    /// When the next event happens, if any is pending.
+    pub fn next_time(&mut self) -> Option<SimTime> {
+        self.queue.next_time()
+    }
+
     /// True when nothing is pending.
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty()

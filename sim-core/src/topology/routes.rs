@@ -21,6 +21,11 @@ impl Direction {
         Self(link.0 * 2 + u32::from(topology.link(link).a != from))
     }
 
+    /// The direction at a place in a table of directions.
+    pub fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).expect("directions number below 2^24"))
+    }
+
     /// The link this is a direction of.
     pub fn link(self) -> LinkId {
         LinkId(self.0 / 2)
@@ -96,6 +101,11 @@ impl Routes {
         let ways = &self.next[place];
         let choice = crate::kernel::draws::below(flow, ways.len() as u64);
         usize::try_from(choice).ok().and_then(|index| ways.get(index)).copied()
+    }
+
+    /// How many vertices there are.
+    pub fn vertices(&self) -> usize {
+        self.core_of.len()
     }
 
     /// The vertex a direction leads to.

@@ -21,6 +21,11 @@ pub(super) struct DirectionState {
     pub cut: Option<RecordId>,
     /// Departures so far.
     pub departures: u64,
+    /// Where it leads to a switch whose next hops are filled ahead of time: nothing that a node sends from an instant on
+    /// reaches the switch earlier than so long after that instant. Zero where packets go hop by hop.
+    pub lookahead: SimDuration,
+    /// The last arrival of a packet that comes to this direction hop by hop.
+    pub awaited: SimTime,
     bandwidth: Option<Bandwidth>,
     /// Serialisation of a bare segment, the most common one.
     bare: SimDuration,
@@ -51,6 +56,8 @@ impl DirectionState {
             loss_record: 0,
             cut: None,
             departures: 0,
+            lookahead: SimDuration::ZERO,
+            awaited: SimTime::ZERO,
             bandwidth: link.bandwidth,
             bare: link.bandwidth.map_or(SimDuration::ZERO, |bandwidth| bandwidth.serialisation(BARE.bytes)),
             queue_limit: link.queue,
@@ -66,6 +73,16 @@ impl DirectionState {
         self.queue.clear();
         self.queued = 0;
         self.free_at = SimTime::ZERO;
+    }
+
+    /// How long a bare segment takes over an idle direction: no packet is faster.
+    pub(super) fn least_delay(&self) -> SimDuration {
+        self.latency + self.bare
+    }
+
+    /// Whether one more packet surely finds room, if it comes at `time` and all before it have come.
+    pub(super) fn surely_takes(&self, time: SimTime) -> bool {
+        self.bandwidth.is_none() || self.free_at <= time || self.queued <= self.queue_limit
     }
 
     /// Takes a train whose last packet is here now, and whose first one was here `spread` earlier; `None` when the queue

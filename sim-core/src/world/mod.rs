@@ -23,6 +23,7 @@ mod event;
 mod evictions;
 mod faults;
 mod flows;
+mod fusion;
 mod hangs;
 mod images;
 mod impairments;
@@ -94,6 +95,7 @@ use controllers::Controller;
 use direction::DirectionState;
 use event::{Control, Event, Timer};
 use flows::{Flow, FlowKey, Part};
+use fusion::Leg;
 use impairments::Impairments;
 use ipvs::Ipvs;
 use journal::Journal;
@@ -139,6 +141,8 @@ pub struct World {
     port_keys: Vec<EntityKey>,
     links: Vec<LinkState>,
     directions: Vec<DirectionState>,
+    /// Packets that this event has sent to switches.
+    legs: Vec<Leg>,
     loopback_departures: u64,
     /// What nodes and pods know of their neighbours: who asks on which node, and for whom.
     neighbours: BTreeMap<(NodeId, IpAddr, IpAddr), Neighbour>,
@@ -276,6 +280,9 @@ impl World {
         let followed = !self.ended_calls.is_empty() || self.load_balancers.moved.is_some();
         if followed || !self.loose_exchanges.is_empty() || !self.loose_connections.is_empty() {
             self.settle();
+        }
+        if !self.legs.is_empty() {
+            self.fuse_legs();
         }
     }
 

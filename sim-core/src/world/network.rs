@@ -4,6 +4,7 @@ use super::World;
 use super::conntrack::Place;
 use super::event::Event;
 use super::flows::Part;
+use super::fusion::Leg;
 use super::node_rules::Choice;
 use super::slab::Slab;
 use super::state::LinkState;
@@ -86,7 +87,7 @@ impl World {
     }
 
     /// The connection that a packet belongs to.
-    fn connection_of(&self, packet: Packet) -> u32 {
+    pub(super) fn connection_of(&self, packet: Packet) -> u32 {
         if is_part(packet.kind) {
             return self.parts[packet.subject].flow.0;
         }
@@ -141,6 +142,7 @@ impl World {
         }
         place.departures += 1;
         let (number, latency, loss_ppm) = (place.departures, place.latency, place.loss_ppm);
+        let ahead = !place.lookahead.is_zero();
         let Some(departure) = place.send(now, train, spread) else {
             return self.drop_packet(packet, DropReason::QueueFull, 0);
         };
@@ -151,7 +153,11 @@ impl World {
             let because = self.directions[direction.index()].loss_record;
             return self.drop_packet(packet, DropReason::Loss, because);
         }
-        self.agenda.arrival(departure.last + latency, direction.0, number, packet.event(direction.0));
+        let arrival = departure.last + latency;
+        if ahead {
+            return self.legs.push(Leg { arrival, direction, number, packet });
+        }
+        self.agenda.arrival(arrival, direction.0, number, packet.event(direction.0));
     }
 
     /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, attempt, segment,
@@ -176,7 +182,7 @@ impl World {
         packets.any(|index| below(self.draws.once(key, purpose, index), 1_000_000) < u64::from(loss_ppm))
     }
 
-    fn train_of(&self, packet: Packet) -> Train {
+    pub(super) fn train_of(&self, packet: Packet) -> Train {
         match packet.kind {
             SegmentKind::Request => {
                 let exchange = &self.exchanges[packet.subject];
@@ -409,7 +415,7 @@ const fn exchange_place(kind: SegmentKind) -> Option<usize> {
 }
 
 impl Packet {
-    fn event(self, direction: u32) -> Event {
+    pub(super) fn event(self, direction: u32) -> Event {
         let Self { subject, kind, attempt, flags } = self;
         Event::Packet { subject, direction, kind, attempt, flags }
     }
@@ -424,7 +430,7 @@ impl LinkState {
 
 impl Connection {
     /// The node a packet with these flags goes to next.
-    fn next_stop(&self, flags: u8) -> NodeId {
+    pub(super) fn next_stop(&self, flags: u8) -> NodeId {
         let end = if flags & TO_CLIENT == 0 { self.server_node } else { self.client_node };
         if flags & FORWARDED == 0 { self.via.unwrap_or(end) } else { end }
     }

@@ -58,7 +58,7 @@ impl World {
     pub fn new(model: Arc<Model>, level: Level) -> Self {
         let mut draws = Draws::new(model.seed);
         let (monitor, taint_phase) = control_loops(&model, &mut draws);
-        let mut world = Self {
+        Self {
             agenda: Agenda::default(),
             journal: Journal::new(level),
             routes: Routes::new(&model.topology),
@@ -66,6 +66,7 @@ impl World {
             port_keys: model.service_ports.iter().map(|port| port_key(&model, port)).collect(),
             links: vec![LinkState::default(); model.topology.links().len()],
             directions: model.topology.links().iter().flat_map(both_directions).collect(),
+            legs: Vec::new(),
             loopback_departures: 0,
             nodes: model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, node)).collect(),
             fronts: model.topology.with_role(NodeRole::Worker).collect(),
@@ -123,12 +124,11 @@ impl World {
             events: 0,
             draws,
             model,
-        };
-        world.set_up();
-        world
+        }
+        .set_up()
     }
 
-    fn set_up(&mut self) {
+    fn set_up(mut self) -> Self {
         let plan = self.journal.write(SimTime::ZERO, 0, 0, Body::PlanApplied {});
         self.conntrack = Conntrack::new(&self.model, plan);
         self.register_nodes(plan);
@@ -139,11 +139,13 @@ impl World {
         self.start_initial_pods();
         self.list_initial_backends(plan);
         self.start_initial_clients(plan);
+        self.plan_fusion();
         self.setting_up = false;
         self.written_node_ports = self.node_ports.clone();
         self.schedule_faults();
         self.schedule_actions();
         self.start_sources();
+        self
     }
 
     fn register_nodes(&mut self, plan: RecordId) {
