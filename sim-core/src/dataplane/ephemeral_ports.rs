@@ -2,11 +2,10 @@
 //! even ports first, upwards from a starting point, then odd ones; used ports are skipped, and the next search begins a
 //! random even number from 2 to 16 after the start of the last one, or after the port that it found.
 
+use super::used_ports::UsedPorts;
 use crate::kernel::draws::{Draws, EntityKey, below};
 use crate::model::settings::PortRange;
 
-/// Bits of even offsets.
-const EVEN: u64 = 0x5555_5555_5555_5555;
 /// Bits of a draw that decide one step: it is 2 to 16, even (`get_random_u32_below(8) * 2 + 2`).
 const STEP_BITS: u32 = 3;
 /// Steps that one draw decides.
@@ -20,8 +19,7 @@ pub struct EphemeralPorts {
     first: u16,
     /// How many ports there are: an even number, as the kernel leaves the last one of an odd range out.
     len: u32,
-    /// One bit per port of the range.
-    used: Vec<u64>,
+    used: UsedPorts,
     used_count: u32,
     /// Offset of the next even candidate.
     next: u32,
@@ -36,7 +34,7 @@ impl EphemeralPorts {
         let len = if range.len() > 1 { range.len() & !1 } else { 1 };
         let start = draws.once(key, "ephemeral-port", 0);
         let next = u32::try_from(below(start, u64::from(len.div_ceil(2)))).expect("below the number of ports") * 2;
-        let used = vec![0; len.div_ceil(64) as usize];
+        let used = UsedPorts::Few(Vec::new());
         Self { key, first: range.first, len, used, used_count: 0, next, given: 0, steps: 0 }
     }
 
@@ -46,7 +44,7 @@ impl EphemeralPorts {
             return None;
         }
         let (from, offset) = self.candidate()?;
-        self.used[offset as usize / 64] |= 1 << (offset % 64);
+        self.used.insert(offset, self.len);
         self.used_count += 1;
         let passed = if offset >= from { offset - from } else { offset + self.len - from };
         let next = (from & !1) + passed.max(self.leap(draws)) + 2;
@@ -56,7 +54,7 @@ impl EphemeralPorts {
 
     /// Where the next search begins, and what it finds.
     fn candidate(&self) -> Option<(u32, u32)> {
-        let found = |from| self.search(from).map(|offset| (from, offset));
+        let found = |from| self.used.search(from, self.len).map(|offset| (from, offset));
         found(self.next).or_else(|| found(self.next ^ 1))
     }
 
@@ -79,31 +77,13 @@ impl EphemeralPorts {
 
     /// Gives a port back.
     pub fn release(&mut self, port: u16) {
-        let offset = u32::from(port - self.first);
-        let bit = 1_u64 << (offset % 64);
-        debug_assert!(self.used[offset as usize / 64] & bit != 0, "a port is released once");
-        self.used[offset as usize / 64] &= !bit;
+        self.used.remove(u32::from(port - self.first));
         self.used_count -= 1;
     }
 
     /// How many ports are used.
     pub fn used(&self) -> u32 {
         self.used_count
-    }
-
-    /// The first free offset of the parity of `from`, from there on and round again.
-    fn search(&self, from: u32) -> Option<u32> {
-        let parity = if from & 1 == 0 { EVEN } else { !EVEN };
-        let (first, start) = (from as usize / 64, from % 64);
-        let after = self.free_in(first, parity & (u64::MAX << start));
-        after.or_else(|| (first + 1..self.used.len()).chain(0..=first).find_map(|word| self.free_in(word, parity)))
-    }
-
-    /// The first free offset of a word among those of `mask`.
-    fn free_in(&self, word: usize, mask: u64) -> Option<u32> {
-        let free = !self.used[word] & mask;
-        let offset = u32::try_from(word).expect("a range has 1024 words at most") * 64 + free.trailing_zeros();
-        (free != 0 && offset < self.len).then_some(offset)
     }
 }
 

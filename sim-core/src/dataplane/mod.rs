@@ -8,5 +8,7 @@ pub mod ipvs;
 pub mod ipvs_persistence;
 pub mod rule_costs;
 pub mod service_rules;
+pub mod time_wait;
 pub mod translation;
 pub mod udp_conntrack;
+mod used_ports;

@@ -57,6 +57,12 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         self.now
     }
 
+    /// True when events of `class` at `time` happen before the present one.
+    #[inline]
+    pub fn has_passed(&self, time: SimTime, class: EventClass) -> bool {
+        (time, class) < (self.now, self.class)
+    }
+
     /// Schedules an event at `time`, which is now (of this class or a higher one) or later.
     pub fn at(&mut self, time: SimTime, class: EventClass, event: E) {
         self.check_order(time, class);

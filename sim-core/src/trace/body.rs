@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::fields::{Client, Encoder, Field, FieldType, Suffix, TemplateHash, Value};
+use super::fields::{Client, Encoder, Field, FieldType, LONGEST, Suffix, TemplateHash, Value};
 pub use super::level::{KindInfo, Level};
 use super::record_macro::records;
 use super::words::{

@@ -1,20 +1,24 @@
 //! The canonical encoding of records: fixed little-endian forms, one after the other (law 6).
 
 use super::body::Body;
-use super::fields::{Encoder, Field};
+use super::fields::{Encoder, Field, LONGEST};
 use super::record::Record;
 use crate::kernel::time::SimTime;
 
+/// Bytes of the kind, the id, the time, the cause and the decision.
+const HEAD: usize = 33;
+
 impl Record {
     /// Appends the canonical form: kind, id, time, cause, because, then the fields, all little-endian.
+    #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut encoder = Encoder::new();
-        encoder.put([self.body.code()]);
+        let mut bytes = [0; LONGEST];
+        let mut head = Encoder::behind(&mut bytes, 1);
         for number in [self.id, self.time.as_nanos(), self.cause, self.because] {
-            encoder.put(number.to_le_bytes());
+            head.put(number.to_le_bytes());
         }
-        self.body.encode_fields(&mut encoder);
-        out.extend_from_slice(encoder.written());
+        let length = self.body.encode_around::<HEAD>(&mut bytes);
+        out.extend_from_slice(&bytes[..length]);
     }
 
     /// Reads one record and moves `input` past it; `None` when it is cut short or of no known kind.
@@ -90,7 +94,7 @@ mod tests {
             FieldType::Subnet => 18,
         };
         let longest = KINDS.iter().map(|kind| kind.fields.iter().map(|(_, kind)| length(kind)).sum::<usize>()).max();
-        assert!(33 + longest.unwrap() <= crate::trace::fields::LONGEST);
+        assert!(HEAD + longest.unwrap() <= LONGEST);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Fields of records: each type's fixed little-endian form and its neutral value for other views.
 
+#![allow(clippy::inline_always, reason = "places are constants only when all of an encoding is inlined")]
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::words::{
@@ -140,7 +142,7 @@ pub trait Field: Copy {
     /// Its type's description.
     const TYPE: FieldType;
     /// Writes the canonical little-endian form, of fixed length.
-    fn encode(self, out: &mut Encoder);
+    fn encode(self, out: &mut Encoder<'_>);
     /// Reads the canonical form and moves `input` past it; `None` when it is not one.
     fn decode(input: &mut &[u8]) -> Option<Self>;
     /// The value without its type.
@@ -152,28 +154,31 @@ pub trait Field: Copy {
 /// Bytes of the longest record in canonical form, with room to spare (a test of the encoding measures it).
 pub(crate) const LONGEST: usize = 128;
 
-/// One record's canonical form while it is written: on the stack, so that it reaches its buffer in one piece.
-#[derive(Clone, Debug)]
-pub struct Encoder {
-    bytes: [u8; LONGEST],
+/// One record's canonical form while it is written. Everything about it is inlined: then each field's place is a constant.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    bytes: &'a mut [u8; LONGEST],
     length: usize,
 }
 
-impl Encoder {
-    /// Nothing written yet.
-    pub(crate) fn new() -> Self {
-        Self { bytes: [0; LONGEST], length: 0 }
+impl<'a> Encoder<'a> {
+    /// Goes on behind the first `length` bytes.
+    #[inline(always)]
+    pub(crate) fn behind(bytes: &'a mut [u8; LONGEST], length: usize) -> Self {
+        Self { bytes, length }
     }
 
     /// Writes `N` bytes.
+    #[inline(always)]
     pub(crate) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         self.bytes[self.length..self.length + N].copy_from_slice(&bytes);
         self.length += N;
     }
 
-    /// What was written.
-    pub(crate) fn written(&self) -> &[u8] {
-        &self.bytes[..self.length]
+    /// How many bytes were written.
+    #[inline(always)]
+    pub(crate) fn length(&self) -> usize {
+        self.length
     }
 }
 
@@ -188,7 +193,8 @@ macro_rules! number_fields {
     ($($name:ty, $kind:expr;)*) => {$(
         impl Field for $name {
             const TYPE: FieldType = $kind;
-            fn encode(self, out: &mut Encoder) {
+            #[inline(always)]
+            fn encode(self, out: &mut Encoder<'_>) {
                 out.put(self.to_le_bytes());
             }
             fn decode(input: &mut &[u8]) -> Option<Self> {
@@ -216,7 +222,8 @@ macro_rules! id_fields {
     ($($name:ident => $variant:ident;)*) => {$(
         impl Field for $name {
             const TYPE: FieldType = FieldType::$variant;
-            fn encode(self, out: &mut Encoder) {
+            #[inline(always)]
+            fn encode(self, out: &mut Encoder<'_>) {
                 self.0.encode(out);
             }
             fn decode(input: &mut &[u8]) -> Option<Self> {
@@ -248,7 +255,8 @@ macro_rules! optional_fields {
     ($($name:ident => $kind:ident;)*) => {$(
         impl Field for Option<$name> {
             const TYPE: FieldType = FieldType::$kind;
-            fn encode(self, out: &mut Encoder) {
+            #[inline(always)]
+            fn encode(self, out: &mut Encoder<'_>) {
                 self.map_or(u32::MAX, |id| id.0).encode(out);
             }
             fn decode(input: &mut &[u8]) -> Option<Self> {
@@ -274,7 +282,8 @@ macro_rules! word_fields {
     ($($name:ident,)*) => {$(
         impl Field for $name {
             const TYPE: FieldType = FieldType::Word(stringify!($name));
-            fn encode(self, out: &mut Encoder) {
+            #[inline(always)]
+            fn encode(self, out: &mut Encoder<'_>) {
                 out.put([self.code()]);
             }
             fn decode(input: &mut &[u8]) -> Option<Self> {
@@ -298,7 +307,8 @@ word_fields! {
 
 impl Field for Client {
     const TYPE: FieldType = FieldType::Client;
-    fn encode(self, out: &mut Encoder) {
+    #[inline(always)]
+    fn encode(self, out: &mut Encoder<'_>) {
         let (tag, number): (u8, u32) = match self {
             Self::None => (0, u32::MAX),
             Self::Pod(pod) => (1, pod.0),
@@ -327,7 +337,8 @@ impl Field for Client {
 
 impl Field for IpAddr {
     const TYPE: FieldType = FieldType::Address;
-    fn encode(self, out: &mut Encoder) {
+    #[inline(always)]
+    fn encode(self, out: &mut Encoder<'_>) {
         let (version, octets) = match self {
             Self::V4(address) => (4, address.to_ipv6_mapped().octets()),
             Self::V6(address) => (6, address.octets()),
@@ -355,7 +366,8 @@ impl Field for IpAddr {
 
 impl Field for Subnet {
     const TYPE: FieldType = FieldType::Subnet;
-    fn encode(self, out: &mut Encoder) {
+    #[inline(always)]
+    fn encode(self, out: &mut Encoder<'_>) {
         self.address.encode(out);
         out.put([self.prefix]);
     }
@@ -373,7 +385,8 @@ impl Field for Subnet {
 
 impl Field for Suffix {
     const TYPE: FieldType = FieldType::Suffix;
-    fn encode(self, out: &mut Encoder) {
+    #[inline(always)]
+    fn encode(self, out: &mut Encoder<'_>) {
         out.put(self.0);
     }
     fn decode(input: &mut &[u8]) -> Option<Self> {
@@ -390,7 +403,8 @@ impl Field for Suffix {
 
 impl Field for TemplateHash {
     const TYPE: FieldType = FieldType::TemplateHash;
-    fn encode(self, out: &mut Encoder) {
+    #[inline(always)]
+    fn encode(self, out: &mut Encoder<'_>) {
         out.put(self.0);
     }
     fn decode(input: &mut &[u8]) -> Option<Self> {

@@ -42,9 +42,17 @@ macro_rules! records {
                 }
             }
 
-            pub(super) fn encode_fields(&self, out: &mut Encoder) {
+            /// Writes the code, leaves `head` bytes for what all kinds have, writes the fields; returns the whole length.
+            #[inline]
+            pub(super) fn encode_around<const HEAD: usize>(&self, bytes: &mut [u8; LONGEST]) -> usize {
                 match *self {
-                    $(Self::$name { $($field,)* } => { $(Field::encode($field, out);)* let _ = &out; })*
+                    $(Self::$name { $($field,)* } => {
+                        bytes[0] = $code;
+                        #[allow(unused_mut, reason = "some kinds have no fields")]
+                        let mut out = Encoder::behind(bytes, HEAD);
+                        $(Field::encode($field, &mut out);)*
+                        out.length()
+                    })*
                 }
             }
 

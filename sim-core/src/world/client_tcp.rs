@@ -350,8 +350,7 @@ impl World {
         self.disarm_client(connection);
         self.acknowledge_close(connection);
         let Connection { port_table, local_port, .. } = self.connections[connection];
-        let timer = Timer::TimeWait { table: port_table, port: local_port };
-        self.agenda.arm(self.model.transport.time_wait, EventClass::Transport, timer);
+        self.wait_with_local_port(port_table, local_port);
         self.entries_run_out(connection, Outcome::Ok);
         self.connections[connection].client_end = ClientEnd::Closed;
         self.loose_connections.push(connection);
@@ -439,7 +438,7 @@ impl World {
             self.agenda.cancel(event);
         }
         let Connection { port_table, local_port, .. } = self.connections[connection];
-        self.port_tables[port_table as usize].release(local_port);
+        self.release_local_port(port_table, local_port);
         self.leave_pool(connection, outcome);
     }
 }

@@ -8,9 +8,8 @@ use super::node_rules::Choice;
 use super::path_draws::Purpose;
 use super::traffic::{Aim, COUNTED, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
 use crate::control::versions::Backend;
-use crate::dataplane::ephemeral_ports::EphemeralPorts;
 use crate::dataplane::translation::{Way, translations};
-use crate::kernel::draws::{Decision, EntityKey, below};
+use crate::kernel::draws::{Decision, below};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::application::Target;
 use crate::model::call::Connections;
@@ -293,7 +292,7 @@ impl World {
             return self.open_datagrams(exchange, dial);
         }
         let table = self.port_table(client, dial.dialled);
-        let Some(local_port) = self.port_tables[table as usize].allocate(&mut self.draws) else {
+        let Some(local_port) = self.take_local_port(table) else {
             return self.attempt_ends(exchange, Outcome::AddressNotAvailable, None, 0);
         };
         let opened = self.write_opened((source, number, record), local_port, dial);
@@ -402,24 +401,6 @@ impl World {
         if let Some(until) = self.resolve_neighbour((client_node, asker, target), None) {
             self.wait_for_arp(connection, until);
         }
-    }
-
-    pub(super) fn port_table(&mut self, client: u32, (address, port): (IpAddr, u16)) -> u32 {
-        let state = &mut self.clients[client as usize];
-        if let Some(table) = state.ports.get(&(address, port)) {
-            return *table;
-        }
-        let (local, owner) = (state.address, state.client);
-        let range = self.model.transport.ip_local_port_range;
-        let node = &self.model.topology.node(state.node).name;
-        let key = EntityKey::of(&format!("{node}/{local}>{address}:{port}"));
-        let (tables, draws) = (&mut self.port_tables, &mut self.draws);
-        let table = *self.port_table_of.entry((owner, address, port)).or_insert_with(|| {
-            tables.push(EphemeralPorts::new(range, key, draws));
-            u32::try_from(tables.len() - 1).expect("destinations number below 2^32")
-        });
-        self.clients[client as usize].ports.insert((address, port), table);
-        table
     }
 
     /// True when the requests of a path mean this workload.

@@ -84,7 +84,7 @@ impl World {
         let body = Body::LinkLoss { link, a_to_b: shares[0], b_to_a: shares[1] };
         let record = self.journal.write(self.agenda.now(), cause, 0, body);
         for (place, share) in shares.into_iter().enumerate() {
-            let direction = &mut self.directions[link.index() * 2 + place];
+            let direction = &mut self.wires.directions[link.index() * 2 + place];
             direction.loss_ppm = share;
             direction.loss_record = if share == own { 0 } else { record };
         }

@@ -1,12 +1,43 @@
-//! One direction of a link: its qualities, when it is free again, and what waits for it.
+//! Links: each direction's qualities, when it is free again, and what waits for it.
 
 use std::collections::VecDeque;
 
+use super::fusion::Leg;
+use super::network::Packet;
+use super::state::LinkState;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::units::Bandwidth;
 use crate::topology::Link;
 use crate::trace::RecordId;
 use crate::transport::segment::{BARE, Train};
+
+/// All links, and what packets do on them.
+#[derive(Clone, Debug)]
+pub(super) struct Wires {
+    pub links: Vec<LinkState>,
+    /// Two for each link.
+    pub directions: Vec<DirectionState>,
+    /// A fault may touch a link.
+    pub links_may_fail: bool,
+    /// Packets that the present event has sent to switches.
+    pub legs: Vec<Leg>,
+    /// Packets that were held inside nodes so far.
+    pub loopback_departures: u64,
+}
+
+impl Wires {
+    /// Idle links, over which packets go hop by hop.
+    pub(super) fn new(links: &[Link]) -> Self {
+        let both = |link: &Link| [DirectionState::new(link), DirectionState::new(link)];
+        Self {
+            links: vec![LinkState::default(); links.len()],
+            directions: links.iter().flat_map(both).collect(),
+            links_may_fail: true,
+            legs: Vec::new(),
+            loopback_departures: 0,
+        }
+    }
+}
 
 /// A direction's qualities, copied from its link so that a packet touches one place, and its state.
 #[derive(Clone, Debug)]
@@ -80,13 +111,23 @@ impl DirectionState {
         self.latency + self.bare
     }
 
-    /// Whether one more packet surely finds room, if it comes at `time` and all before it have come.
-    pub(super) fn surely_takes(&self, time: SimTime) -> bool {
-        self.bandwidth.is_none() || self.free_at <= time || self.queued <= self.queue_limit
+    /// Takes a packet that comes at `time`, when all before it have come, ahead of that time; returns when it has left.
+    /// `None` when it may find no room, or when its train has several packets, whose distances are told at that time.
+    #[inline]
+    pub(super) fn send_ahead(&mut self, time: SimTime, packet: Packet) -> Option<SimTime> {
+        if self.bandwidth.is_none() {
+            return Some(time);
+        }
+        let finds_room = self.free_at <= time || self.queued <= self.queue_limit;
+        if !packet.is_bare() || !finds_room {
+            return None;
+        }
+        self.send(time, BARE, SimDuration::ZERO).map(|departure| departure.last)
     }
 
     /// Takes a train whose last packet is here now, and whose first one was here `spread` earlier; `None` when the queue
     /// is too full for it (drop-tail). A train made here has no spread.
+    #[inline]
     pub(super) fn send(&mut self, now: SimTime, train: Train, spread: SimDuration) -> Option<Departure> {
         let Some(bandwidth) = self.bandwidth else { return Some(Departure { last: now, spread }) };
         if self.free_at <= now {

@@ -128,8 +128,6 @@ pub(super) enum Timer {
     Idle { connection: u32 },
     /// A server has had no request on a kept connection for too long.
     ServerIdle { connection: u32 },
-    /// A local port leaves TIME_WAIT.
-    TimeWait { table: u32, port: u16 },
 }
 
 impl TimerEvent for Event {

@@ -149,7 +149,7 @@ impl World {
 
     pub(super) fn cut_link(&mut self, link: LinkId, cause: RecordId) {
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::LinkDown { link });
-        let state = &mut self.links[link.index()];
+        let state = &mut self.wires.links[link.index()];
         state.cut_by += 1;
         state.cut_at = Some(self.agenda.now());
         state.mended_at = None;
@@ -160,12 +160,12 @@ impl World {
     }
 
     fn set_cut(&mut self, link: LinkId, cut: Option<RecordId>) {
-        self.directions[link.index() * 2].set_cut(cut);
-        self.directions[link.index() * 2 + 1].set_cut(cut);
+        self.wires.directions[link.index() * 2].set_cut(cut);
+        self.wires.directions[link.index() * 2 + 1].set_cut(cut);
     }
 
     pub(super) fn mend_link(&mut self, link: LinkId, cause: RecordId) {
-        let state = &mut self.links[link.index()];
+        let state = &mut self.wires.links[link.index()];
         state.cut_by -= 1;
         if state.cut_by > 0 {
             return;
@@ -212,7 +212,7 @@ impl World {
             }
             for edge in graph.edges(petgraph::graph::NodeIndex::new(vertex)) {
                 use petgraph::visit::EdgeRef;
-                if self.directions[edge.weight().index() * 2].cut.is_none() {
+                if self.wires.directions[edge.weight().index() * 2].cut.is_none() {
                     let ends = [edge.source().index(), edge.target().index()];
                     open.extend(ends.into_iter().filter(|end| *end != vertex));
                 }

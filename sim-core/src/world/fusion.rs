@@ -6,24 +6,24 @@
 //! known, if (1) nothing is under way to that hop that goes hop by hop, and (2) whatever the next pending event sends, at `t`
 //! or later, reaches the switch after `a`: `a < t + lookahead`, the least latency and serialisation of any link into the
 //! switch. Packets of one event take their hops in the order of their arrivals, links and departures, as events do.
-//! Then the hop's queue is filled as of `a`. Packets that may be dropped there, for a full queue or by loss, and trains of
-//! several packets go hop by hop; so does everything where a fault can touch a link.
+//! Then the hop's queue is filled as of `a`. Packets that may be dropped there, for a full queue or by loss, and messages
+//! go hop by hop over links of limited bandwidth; so does everything where a fault can touch a link.
 
 use super::World;
 use super::network::Packet;
 use crate::faults::{Effect, Impairment};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
-use crate::model::ids::VertexId;
 use crate::topology::routes::Direction;
 
 /// A packet on its way to a switch, sent in the present event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leg {
     pub arrival: SimTime,
-    pub direction: Direction,
     /// Which departure of the direction it is.
     pub number: u64,
+    pub direction: Direction,
+    pub connection: u32,
     pub packet: Packet,
 }
 
@@ -47,16 +47,17 @@ fn links_may_fail(model: &Model) -> bool {
 impl World {
     /// Lets packets take hops at switches ahead of time, where no fault can touch a link.
     pub(super) fn plan_fusion(&mut self) {
-        if links_may_fail(&self.model) {
+        self.wires.links_may_fail = links_may_fail(&self.model);
+        if self.wires.links_may_fail {
             return;
         }
         let head = |index: usize| self.routes.head(Direction::from_index(index));
         let mut least = vec![SimDuration::MAX; self.routes.vertices()];
-        for (index, state) in self.directions.iter().enumerate() {
+        for (index, state) in self.wires.directions.iter().enumerate() {
             let least = &mut least[head(index).index()];
             *least = (*least).min(state.least_delay());
         }
-        for (index, state) in self.directions.iter_mut().enumerate() {
+        for (index, state) in self.wires.directions.iter_mut().enumerate() {
             if self.model.topology.is_switch(head(index)) {
                 state.lookahead = least[head(index).index()];
             }
@@ -65,58 +66,55 @@ impl World {
 
     /// Sends every packet of this world hop by hop: the plain way, which fusion is held to.
     pub fn hop_by_hop(mut self) -> Self {
-        for state in &mut self.directions {
+        for state in &mut self.wires.directions {
             state.lookahead = SimDuration::ZERO;
         }
         self
     }
 
     /// Takes the packets that this event has sent to switches on.
-    #[inline(never)]
+    #[inline]
     pub(super) fn fuse_legs(&mut self) {
-        let mut legs = std::mem::take(&mut self.legs);
-        if legs.len() > 1 {
-            legs.sort_unstable_by_key(|leg| (leg.arrival, leg.direction, leg.number));
+        if self.wires.legs.len() > 1 {
+            self.wires.legs.sort_unstable_by_key(|leg| (leg.arrival, leg.direction, leg.number));
         }
         let mut next_event = self.agenda.next_time().unwrap_or(SimTime::MAX);
-        for leg in legs.drain(..) {
-            next_event = next_event.min(self.take_leg(leg, next_event));
+        for place in 0..self.wires.legs.len() {
+            next_event = next_event.min(self.take_leg(self.wires.legs[place], next_event));
         }
-        self.legs = legs;
+        self.wires.legs.clear();
     }
 
     /// Takes one packet on; returns when its next event is.
     fn take_leg(&mut self, leg: Leg, next_event: SimTime) -> SimTime {
-        let Leg { arrival, direction, number, packet } = leg;
-        let switch = self.routes.head(direction);
-        let horizon = next_event.saturating_add(self.directions[direction.index()].lookahead);
-        let Some(onward) = self.way_on(switch, packet) else {
+        let Leg { arrival, direction, number, packet, connection } = leg;
+        let horizon = next_event.saturating_add(self.wires.directions[direction.index()].lookahead);
+        let Some(onward) = self.way_on(direction, packet, connection) else {
             self.agenda.arrival(arrival, direction.0, number, packet.event(direction.0));
             return arrival;
         };
-        let train = self.train_of(packet);
         let now = self.agenda.now();
-        let place = &mut self.directions[onward.index()];
-        let known = arrival < horizon && place.awaited <= now;
-        if !known || train.packets > 1 || place.loss_ppm > 0 || !place.surely_takes(arrival) {
+        let place = &mut self.wires.directions[onward.index()];
+        let known = arrival < horizon && place.awaited <= now && place.loss_ppm == 0;
+        let departed = if known { place.send_ahead(arrival, packet) } else { None };
+        let Some(departed) = departed else {
             place.awaited = place.awaited.max(arrival);
             self.agenda.arrival(arrival, direction.0, number, packet.event(direction.0));
             return arrival;
-        }
+        };
         place.departures += 1;
-        let departure = place.send(arrival, train, SimDuration::ZERO).expect("it surely takes one more");
-        let (time, number, beyond) = (departure.last + place.latency, place.departures, !place.lookahead.is_zero());
-        if beyond && let Some(third) = self.way_on(self.routes.head(onward), packet) {
-            let awaited = &mut self.directions[third.index()].awaited;
+        let (time, number, beyond) = (departed + place.latency, place.departures, !place.lookahead.is_zero());
+        if beyond && let Some(third) = self.way_on(onward, packet, connection) {
+            let awaited = &mut self.wires.directions[third.index()].awaited;
             *awaited = (*awaited).max(time);
         }
         self.agenda.arrival(time, onward.0, number, packet.event(onward.0));
         time
     }
 
-    /// The direction that a packet leaves a switch by.
-    fn way_on(&self, switch: VertexId, packet: Packet) -> Option<Direction> {
-        let connection = &self.connections[self.connection_of(packet)];
-        self.routes.next(switch, connection.next_stop(packet.flags), connection.flow)
+    /// The direction that a packet leaves the switch by that `direction` leads to.
+    fn way_on(&self, direction: Direction, packet: Packet, connection: u32) -> Option<Direction> {
+        let connection = &self.connections[connection];
+        self.routes.next(self.routes.head(direction), connection.next_stop(packet.flags), connection.flow)
     }
 }

@@ -184,7 +184,7 @@ impl World {
             return None;
         }
         let table = self.port_table(client, dialled);
-        let port = self.port_tables[table as usize].next_free()?;
+        let port = self.next_local_port(table)?;
         Some((self.clients[client as usize].address, port))
     }
 

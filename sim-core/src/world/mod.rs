@@ -33,6 +33,7 @@ mod keepalive;
 mod listeners;
 mod load_balancers;
 mod loads;
+mod local_ports;
 mod names;
 mod neighbours;
 mod network;
@@ -79,7 +80,6 @@ use crate::balancing::Group;
 use crate::control::node_lifecycle::MonitorPasses;
 use crate::control::taint_queue::TokenBucket;
 use crate::control::versions::{Backend, VersionedLists};
-use crate::dataplane::ephemeral_ports::EphemeralPorts;
 use crate::kernel::draws::{Draws, EntityKey};
 use crate::kernel::executive::{Agenda, StopReason};
 use crate::kernel::time::{SimDuration, SimTime};
@@ -87,27 +87,26 @@ use crate::model::Model;
 use crate::model::ids::{NodeId, PodId, ServicePortId, WorkloadId};
 use crate::model::units::Bandwidth;
 use crate::topology::routes::Routes;
-use crate::trace::fields::Client;
 use crate::trace::{Body, RecordId, TraceSink};
 use actions::Goal;
 use conntrack::Conntrack;
 use controllers::Controller;
-use direction::DirectionState;
+use direction::Wires;
 use event::{Control, Event, Timer};
 use flows::{Flow, FlowKey, Part};
-use fusion::Leg;
 use impairments::Impairments;
 use ipvs::Ipvs;
 use journal::Journal;
 use load_balancers::LoadBalancers;
 use loads::Loads;
+use local_ports::LocalPorts;
 use neighbours::Neighbour;
 use network::Packet;
 use node_rules::NodeRules;
 use registry::RegistryEntry;
 use services::ServiceState;
 use slab::Slab;
-use state::{LinkState, NodeState, Pod};
+use state::{NodeState, Pod};
 use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Request, SourceState};
 use udp::Udp;
 use upstreams::ProxiedRequests;
@@ -139,11 +138,7 @@ pub struct World {
     slowest: Option<Bandwidth>,
     /// Stable names of the Service ports' draws.
     port_keys: Vec<EntityKey>,
-    links: Vec<LinkState>,
-    directions: Vec<DirectionState>,
-    /// Packets that this event has sent to switches.
-    legs: Vec<Leg>,
-    loopback_departures: u64,
+    wires: Wires,
     /// What nodes and pods know of their neighbours: who asks on which node, and for whom.
     neighbours: BTreeMap<(NodeId, IpAddr, IpAddr), Neighbour>,
     /// Tables of connections, if they have a limit.
@@ -186,8 +181,7 @@ pub struct World {
     paths: Vec<PathState>,
     clients: Vec<ClientState>,
     fixed_lists: Vec<Option<Arc<[Backend]>>>,
-    port_tables: Vec<EphemeralPorts>,
-    port_table_of: BTreeMap<(Client, IpAddr, u16), u32>,
+    local_ports: LocalPorts,
     requests: Slab<Request>,
     exchanges: Slab<Exchange>,
     proxied: ProxiedRequests,
@@ -244,7 +238,8 @@ impl World {
             }
         }
         self.hand_over(sink);
-        let idle = if self.agenda.is_idle() { StopReason::Exhausted } else { StopReason::Duration };
+        let idle =
+            if self.agenda.is_idle() && !self.waits_beyond(end) { StopReason::Exhausted } else { StopReason::Duration };
         if self.stop.is_none() {
             self.agenda.advance_to(end);
         }
@@ -281,7 +276,7 @@ impl World {
         if followed || !self.loose_exchanges.is_empty() || !self.loose_connections.is_empty() {
             self.settle();
         }
-        if !self.legs.is_empty() {
+        if !self.wires.legs.is_empty() {
             self.fuse_legs();
         }
     }
@@ -327,7 +322,6 @@ impl World {
 
     fn timer(&mut self, timer: Timer) {
         match timer {
-            Timer::TimeWait { table, port } => self.port_tables[table as usize].release(port),
             Timer::Syn { connection } => self.syn_timer(connection),
             Timer::SynAck { connection } => self.syn_ack_timer(connection),
             Timer::ClientFin { connection } => self.client_fin_timer(connection),

@@ -99,7 +99,8 @@ impl World {
 
     /// Sends a packet of a connection on from a vertex to its next hop, or into the node itself.
     pub(super) fn forward(&mut self, at: VertexId, connection: u32, packet: Packet, origin: Origin) {
-        let connection = &self.connections[connection];
+        let number = connection;
+        let connection = &self.connections[number];
         let target = connection.next_stop(packet.flags);
         if !self.impairments.partings.is_empty()
             && let Some(record) = self.parted_leg(at, target)
@@ -107,7 +108,7 @@ impl World {
             return self.drop_packet(packet, DropReason::Partition, record);
         }
         match self.routes.next(at, target, connection.flow) {
-            Some(direction) => self.transmit(direction, packet, origin),
+            Some(direction) => self.transmit(direction, number, packet, origin),
             None => self.loop_back(target, packet),
         }
     }
@@ -120,14 +121,15 @@ impl World {
     /// A packet comes to a node, or to the way out of it, after some time in it.
     pub(super) fn hold(&mut self, node: NodeId, packet: Packet, wait: SimDuration) {
         let time = self.agenda.now() + wait;
-        let direction = self.directions.len() + node.index();
-        self.loopback_departures += 1;
+        let direction = self.wires.directions.len() + node.index();
+        self.wires.loopback_departures += 1;
         let direction = u32::try_from(direction).expect("directions and nodes number below 2^24");
-        self.agenda.arrival(time, direction, self.loopback_departures, packet.event(direction));
+        self.agenda.arrival(time, direction, self.wires.loopback_departures, packet.event(direction));
     }
 
     /// Puts a packet onto one direction of a link.
-    fn transmit(&mut self, direction: Direction, packet: Packet, origin: Origin) {
+    #[inline]
+    fn transmit(&mut self, direction: Direction, connection: u32, packet: Packet, origin: Origin) {
         let train = self.train_of(packet);
         let now = self.agenda.now();
         // Only a message is a train of several packets; its exchange knows how far they are apart.
@@ -136,7 +138,7 @@ impl World {
             Origin::Elsewhere if spreads => self.exchanges[packet.subject].spread,
             Origin::Elsewhere | Origin::Here => SimDuration::ZERO,
         };
-        let place = &mut self.directions[direction.index()];
+        let place = &mut self.wires.directions[direction.index()];
         if let Some(record) = place.cut {
             return self.drop_packet(packet, DropReason::LinkDown, record);
         }
@@ -150,12 +152,12 @@ impl World {
             self.exchanges[packet.subject].spread = departure.spread;
         }
         if loss_ppm > 0 && self.loses(direction.link(), packet, train, loss_ppm) {
-            let because = self.directions[direction.index()].loss_record;
+            let because = self.wires.directions[direction.index()].loss_record;
             return self.drop_packet(packet, DropReason::Loss, because);
         }
         let arrival = departure.last + latency;
         if ahead {
-            return self.legs.push(Leg { arrival, direction, number, packet });
+            return self.wires.legs.push(Leg { arrival, number, direction, connection, packet });
         }
         self.agenda.arrival(arrival, direction.0, number, packet.event(direction.0));
     }
@@ -182,30 +184,19 @@ impl World {
         packets.any(|index| below(self.draws.once(key, purpose, index), 1_000_000) < u64::from(loss_ppm))
     }
 
-    pub(super) fn train_of(&self, packet: Packet) -> Train {
-        match packet.kind {
-            SegmentKind::Request => {
-                let exchange = &self.exchanges[packet.subject];
-                self.request_train(exchange.source, exchange.number)
-            }
-            SegmentKind::Response => self.paths[self.exchanges[packet.subject].source as usize].response_train,
-            SegmentKind::Data => self.parts[packet.subject].train,
-            SegmentKind::Syn
-            | SegmentKind::SynAck
-            | SegmentKind::HandshakeAck
-            | SegmentKind::RequestAck
-            | SegmentKind::ResponseAck
-            | SegmentKind::ClientFin
-            | SegmentKind::ServerFin
-            | SegmentKind::FinalAck
-            | SegmentKind::Reset
-            | SegmentKind::PortUnreachable
-            | SegmentKind::HostUnreachable
-            | SegmentKind::EarlyFin
-            | SegmentKind::Keepalive
-            | SegmentKind::KeepaliveAck
-            | SegmentKind::DataAck => BARE,
+    #[inline]
+    fn train_of(&self, packet: Packet) -> Train {
+        if packet.is_bare() {
+            return BARE;
         }
+        if is_part(packet.kind) {
+            return self.parts[packet.subject].train;
+        }
+        let exchange = &self.exchanges[packet.subject];
+        if packet.kind == SegmentKind::Response {
+            return self.paths[exchange.source as usize].response_train;
+        }
+        self.request_train(exchange.source, exchange.number)
     }
 
     /// A packet has reached the end of a link.
@@ -239,13 +230,16 @@ impl World {
     /// Where a packet arrives, unless its link was cut while it was on the way.
     fn arrival_vertex(&mut self, direction: u32, packet: Packet) -> Option<VertexId> {
         let index = direction as usize;
-        if index >= self.directions.len() {
-            return Some(VertexId::from_index(index - self.directions.len()));
+        if index >= self.wires.directions.len() {
+            return Some(VertexId::from_index(index - self.wires.directions.len()));
         }
         let direction = Direction(direction);
+        if !self.wires.links_may_fail {
+            return Some(self.routes.head(direction));
+        }
         let link = direction.link();
-        let state = self.links[link.index()];
-        let latency = self.directions[index].latency;
+        let state = self.wires.links[link.index()];
+        let latency = self.wires.directions[index].latency;
         let departed = self.agenda.now().saturating_sub(latency);
         if state.was_cut_since(departed) {
             self.drop_packet(packet, DropReason::LinkDown, state.record);
@@ -415,6 +409,11 @@ const fn exchange_place(kind: SegmentKind) -> Option<usize> {
 }
 
 impl Packet {
+    /// Whether it is one segment without a payload.
+    pub(super) const fn is_bare(self) -> bool {
+        !matches!(self.kind, SegmentKind::Request | SegmentKind::Response | SegmentKind::Data)
+    }
+
     pub(super) fn event(self, direction: u32) -> Event {
         let Self { subject, kind, attempt, flags } = self;
         Event::Packet { subject, direction, kind, attempt, flags }

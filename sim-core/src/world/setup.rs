@@ -6,16 +6,17 @@ use std::sync::Arc;
 use super::World;
 use super::conntrack::Conntrack;
 use super::controllers::Controller;
-use super::direction::DirectionState;
+use super::direction::Wires;
 use super::images::Images;
 use super::impairments::Impairments;
 use super::ipvs::Ipvs;
 use super::journal::Journal;
 use super::load_balancers::LoadBalancers;
 use super::loads::Loads;
+use super::local_ports::LocalPorts;
 use super::services::ServiceState;
 use super::slab::Slab;
-use super::state::{LinkState, NodeState, PodState};
+use super::state::{NodeState, PodState};
 use super::traffic::{PathState, SourceState, User};
 use super::udp::Udp;
 use super::upstreams::ProxiedRequests;
@@ -34,7 +35,7 @@ use crate::model::call_graph::behind;
 use crate::model::ids::{NodeId, PodId, WorkloadId};
 use crate::model::settings::{AddressModelKind, Subnet};
 use crate::topology::routes::Routes;
-use crate::topology::{Link, Node, NodeRole};
+use crate::topology::{Node, NodeRole};
 use crate::trace::{Body, Level, RecordId};
 use crate::transport::segment::train;
 use crate::workload::arrivals::Pacing;
@@ -64,10 +65,7 @@ impl World {
             routes: Routes::new(&model.topology),
             slowest: model.topology.links().iter().filter_map(|link| link.bandwidth).min_by_key(|least| least.0),
             port_keys: model.service_ports.iter().map(|port| port_key(&model, port)).collect(),
-            links: vec![LinkState::default(); model.topology.links().len()],
-            directions: model.topology.links().iter().flat_map(both_directions).collect(),
-            legs: Vec::new(),
-            loopback_departures: 0,
+            wires: Wires::new(model.topology.links()),
             nodes: model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, node)).collect(),
             fronts: model.topology.with_role(NodeRole::Worker).collect(),
             monitor,
@@ -93,8 +91,7 @@ impl World {
             paths: path_states(&model),
             clients: Vec::new(),
             fixed_lists: vec![None; model.graph().edges.len()],
-            port_tables: Vec::new(),
-            port_table_of: BTreeMap::new(),
+            local_ports: LocalPorts::default(),
             neighbours: BTreeMap::new(),
             conntrack: None,
             udp: Udp::new(&model),
@@ -242,10 +239,6 @@ impl World {
             }
         }
     }
-}
-
-fn both_directions(link: &Link) -> [DirectionState; 2] {
-    [DirectionState::new(link), DirectionState::new(link)]
 }
 
 /// The stable name of a Service port: its Service and its number.

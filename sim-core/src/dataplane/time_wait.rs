@@ -1,0 +1,86 @@
+//! Local ports in TIME_WAIT (E8). All wait equally long, so they come back in the order in which they went; nobody notices
+//! before the next port is asked for, so no event wakes them. Sixteen bytes each. Knows tables of ports by number only.
+
+use std::collections::VecDeque;
+
+use crate::kernel::time::SimTime;
+
+/// Ports that are kept together, so that memory grows by little and is given back.
+const CHUNK: usize = 512;
+
+/// A port that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// When it is free again.
+    pub until: SimTime,
+    /// The table that it belongs to.
+    pub table: u32,
+    /// Which port.
+    pub port: u16,
+}
+
+/// All ports in TIME_WAIT.
+#[derive(Clone, Debug, Default)]
+pub struct TimeWaits {
+    chunks: VecDeque<Vec<Waiting>>,
+    /// Ports of the first chunk that are free again.
+    taken: usize,
+    /// An empty chunk for the next one.
+    spare: Option<Vec<Waiting>>,
+}
+
+impl TimeWaits {
+    /// Adds a port that waits at least as long as all others.
+    pub fn push(&mut self, waiting: Waiting) {
+        debug_assert!(self.last().is_none_or(|last| last <= waiting.until));
+        if self.chunks.back().is_none_or(|chunk| chunk.len() == CHUNK) {
+            let chunk = self.spare.take().unwrap_or_else(|| Vec::with_capacity(CHUNK));
+            self.chunks.push_back(chunk);
+        }
+        self.chunks.back_mut().expect("there is one").push(waiting);
+    }
+
+    /// The port that has waited longest, when its time is over.
+    pub fn pop(&mut self, is_over: impl FnOnce(SimTime) -> bool) -> Option<Waiting> {
+        let first = self.chunks.front_mut()?;
+        let waiting = *first.get(self.taken)?;
+        if !is_over(waiting.until) {
+            return None;
+        }
+        self.taken += 1;
+        if self.taken == first.len() {
+            let mut chunk = self.chunks.pop_front().expect("there is one");
+            chunk.clear();
+            self.spare = Some(chunk);
+            self.taken = 0;
+        }
+        Some(waiting)
+    }
+
+    /// When the last one is free again.
+    pub fn last(&self) -> Option<SimTime> {
+        self.chunks.back()?.last().map(|waiting| waiting.until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_come_back_in_order_and_not_too_early() {
+        let mut waits = TimeWaits::default();
+        let at = |number: u64| Waiting { until: SimTime::from_nanos(number), table: 1, port: 2 };
+        for number in 0..2_000 {
+            waits.push(at(number));
+        }
+        assert_eq!(waits.last(), Some(SimTime::from_nanos(1_999)));
+        for number in 0..2_000 {
+            assert_eq!(waits.pop(|until| until < SimTime::from_nanos(number)), None);
+            assert_eq!(waits.pop(|until| until <= SimTime::from_nanos(number)), Some(at(number)));
+        }
+        assert_eq!((waits.pop(|_| true), waits.last()), (None, None));
+        waits.push(at(3_000));
+        assert_eq!(waits.pop(|_| true), Some(at(3_000)));
+    }
+}

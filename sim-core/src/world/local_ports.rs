@@ -1,0 +1,79 @@
+//! The local ports of clients: a table for each client, address and port that it dials, and the ports in TIME_WAIT.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::World;
+use crate::dataplane::ephemeral_ports::EphemeralPorts;
+use crate::dataplane::time_wait::{TimeWaits, Waiting};
+use crate::kernel::draws::EntityKey;
+use crate::kernel::queue::EventClass;
+use crate::kernel::time::SimTime;
+use crate::trace::fields::Client;
+
+/// All tables of local ports.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LocalPorts {
+    tables: Vec<EphemeralPorts>,
+    table_of: BTreeMap<(Client, IpAddr, u16), u32>,
+    waits: TimeWaits,
+}
+
+impl World {
+    /// The table of a client for an address and port that it dials, made on first use.
+    pub(super) fn port_table(&mut self, client: u32, (address, port): (IpAddr, u16)) -> u32 {
+        let state = &mut self.clients[client as usize];
+        if let Some(table) = state.ports.get(&(address, port)) {
+            return *table;
+        }
+        let (local, owner) = (state.address, state.client);
+        let range = self.model.transport.ip_local_port_range;
+        let node = &self.model.topology.node(state.node).name;
+        let key = EntityKey::of(&format!("{node}/{local}>{address}:{port}"));
+        let (tables, draws) = (&mut self.local_ports.tables, &mut self.draws);
+        let table = *self.local_ports.table_of.entry((owner, address, port)).or_insert_with(|| {
+            tables.push(EphemeralPorts::new(range, key, draws));
+            u32::try_from(tables.len() - 1).expect("destinations number below 2^32")
+        });
+        self.clients[client as usize].ports.insert((address, port), table);
+        table
+    }
+
+    /// Takes a port of a table; `None` when all are used.
+    pub(super) fn take_local_port(&mut self, table: u32) -> Option<u16> {
+        self.end_time_waits();
+        self.local_ports.tables[table as usize].allocate(&mut self.draws)
+    }
+
+    /// The port that would be taken next.
+    pub(super) fn next_local_port(&mut self, table: u32) -> Option<u16> {
+        self.end_time_waits();
+        self.local_ports.tables[table as usize].next_free()
+    }
+
+    /// Gives a port back at once.
+    pub(super) fn release_local_port(&mut self, table: u32, port: u16) {
+        self.local_ports.tables[table as usize].release(port);
+    }
+
+    /// A port stays in TIME_WAIT before it is given back.
+    pub(super) fn wait_with_local_port(&mut self, table: u32, port: u16) {
+        let until = self.agenda.now().saturating_add(self.model.transport.time_wait);
+        self.local_ports.waits.push(Waiting { until, table, port });
+    }
+
+    /// Gives ports back whose TIME_WAIT has ended before this event.
+    fn end_time_waits(&mut self) {
+        let LocalPorts { tables, waits, .. } = &mut self.local_ports;
+        let agenda = &self.agenda;
+        while let Some(Waiting { table, port, .. }) = waits.pop(|until| agenda.has_passed(until, EventClass::Transport))
+        {
+            tables[table as usize].release(port);
+        }
+    }
+
+    /// Whether a port is still in TIME_WAIT after `time`.
+    pub(super) fn waits_beyond(&self, time: SimTime) -> bool {
+        self.local_ports.waits.last().is_some_and(|last| last > time)
+    }
+}
