@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its table and may fail loudly")]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 /// What runs: a name, and podwire's arguments.
@@ -70,16 +70,11 @@ fn count(arguments: &[&str]) -> u64 {
     total.unwrap().trim().parse().unwrap()
 }
 
-fn write(path: &PathBuf, compiler: &str, counts: &[(&str, u64)]) {
-    let mut text =
-        "# Instructions of the runs in instructions.rs, x86-64; UPDATE_BASELINE=1 cargo bench --bench instructions\n"
-            .to_owned();
-    text.push_str(compiler);
-    for (name, count) in counts {
-        text.push_str(&format!("\n{name} = {count}"));
-    }
-    text.push('\n');
-    std::fs::write(path, text).unwrap();
+fn write(path: &Path, compiler: &str, counts: &[(&str, u64)]) {
+    let head =
+        "# Instructions of the runs in instructions.rs, x86-64; UPDATE_BASELINE=1 cargo bench --bench instructions";
+    let lines: Vec<String> = counts.iter().map(|(name, count)| format!("{name} = {count}\n")).collect();
+    std::fs::write(path, format!("{head}\n{compiler}\n{}", lines.concat())).unwrap();
 }
 
 fn main() -> ExitCode {
