@@ -2,7 +2,8 @@
 //! first. An entry is kept by how its key differs from the base; nothing in a bucket is sorted.
 //! Knows keys and places; knows no time and no classes.
 
-use super::{Entry, NO_HANDLE, Place};
+use super::Entry;
+use super::places::Places;
 
 /// Bytes of a key.
 const LEVELS: usize = 16;
@@ -63,14 +64,12 @@ impl<E: Copy> Buckets<E> {
     }
 
     /// Adds an entry whose key is not below `base`.
-    pub(super) fn insert(&mut self, base: u128, entry: Entry<E>, places: &mut [Place]) {
-        let index = index_of(base, entry.key);
+    pub(super) fn insert(&mut self, base: u128, entry: Entry<E>) {
+        let index = index_of(base, entry.key());
         let bucket = self.chains[index];
         let used = bucket.len as usize % CHUNK;
         let chunk = if used == 0 { self.new_chunk(bucket.first, entry) } else { bucket.first };
-        let position = chunk as usize * CHUNK + used;
-        self.entries[position] = entry;
-        note(places, entry.handle, position);
+        self.entries[chunk as usize * CHUNK + used] = entry;
         self.chains[index] = Bucket { first: chunk, len: bucket.len + 1 };
         self.len += 1;
         if bucket.len == 0 {
@@ -79,54 +78,45 @@ impl<E: Copy> Buckets<E> {
         }
     }
 
-    /// Takes the entry at a position out of its bucket.
-    pub(super) fn remove(&mut self, base: u128, position: u32, places: &mut [Place]) {
-        let index = index_of(base, self.entries[position as usize].key);
-        let bucket = self.chains[index];
-        let last = bucket.first_positions().end - 1;
-        let moved = self.entries[last];
-        self.entries[position as usize] = moved;
-        note(places, moved.handle, position as usize);
-        self.len -= 1;
-        self.chains[index].len -= 1;
-        if (bucket.len as usize - 1).is_multiple_of(CHUNK) {
-            self.chains[index].first = self.next[bucket.first as usize];
-            self.free.push(bucket.first);
-        }
-        if bucket.len == 1 {
-            self.mark_empty(index);
-        }
-    }
-
     /// Takes the bucket of the least keys: into `bottom`, in no order, when it has at most `few` entries, else into
     /// buckets of lower levels, of which the least is taken. Returns the new base: no key in `bottom` is above it, and
-    /// every key in the buckets is.
+    /// every key in the buckets is. Cancelled entries are left out, so that nothing may be taken.
     pub(super) fn take_least(
         &mut self,
         mut base: u128,
         few: usize,
         bottom: &mut Vec<Entry<E>>,
-        places: &mut [Place],
+        places: &mut Places,
     ) -> u128 {
-        loop {
+        while self.len > 0 {
             let index = self.least();
             let (low, high) = range(base, index);
             if self.chains[index].len as usize <= few {
-                self.collect(index, bottom);
+                self.take(index, |_, entry| bottom.push(entry), places);
                 return high;
             }
             base = low;
-            self.redistribute(index, base, places);
+            self.take(index, |buckets, entry| buckets.insert(base, entry), places);
         }
+        base
     }
 
     /// The base moves down, to a key that is still below all entries here.
-    pub(super) fn rebase(&mut self, old: u128, new: u128, places: &mut [Place]) {
+    pub(super) fn rebase(&mut self, old: u128, new: u128, places: &mut Places) {
         let level = u32::try_from(index_of(old, new) / DIGITS).expect("a key has few bytes");
         // What differed from the old base in a lower byte differs from the new one in this byte.
         while self.levels.trailing_zeros() < level {
             let index = self.least();
-            self.redistribute(index, new, places);
+            self.take(index, |buckets, entry| buckets.insert(new, entry), places);
+        }
+    }
+
+    /// Drops all cancelled entries.
+    pub(super) fn purge(&mut self, base: u128, places: &mut Places) {
+        for index in 0..self.chains.len() {
+            if self.chains[index].len > 0 {
+                self.take(index, |buckets, entry| buckets.insert(base, entry), places);
+            }
         }
     }
 
@@ -138,20 +128,15 @@ impl<E: Copy> Buckets<E> {
         level * DIGITS + word * 64 + words[word].trailing_zeros() as usize
     }
 
-    fn collect(&mut self, index: usize, bottom: &mut Vec<Entry<E>>) {
-        let mut bucket = self.clear(index);
-        while bucket.len > 0 {
-            let here = bucket.first_positions();
-            bottom.extend_from_slice(&self.entries[here]);
-            self.drop_first_chunk(&mut bucket);
-        }
-    }
-
-    fn redistribute(&mut self, index: usize, base: u128, places: &mut [Place]) {
+    /// Empties a bucket and hands on what was not cancelled.
+    fn take(&mut self, index: usize, mut hand_on: impl FnMut(&mut Self, Entry<E>), places: &mut Places) {
         let mut bucket = self.clear(index);
         while bucket.len > 0 {
             for position in bucket.first_positions() {
-                self.insert(base, self.entries[position], places);
+                let entry = self.entries[position];
+                if places.keeps(entry.handle, entry.order) {
+                    hand_on(self, entry);
+                }
             }
             self.drop_first_chunk(&mut bucket);
         }
@@ -170,6 +155,7 @@ impl<E: Copy> Buckets<E> {
         bucket
     }
 
+    /// A chunk before another one; entries that were never used are filled with any entry.
     fn new_chunk(&mut self, behind: u32, filling: Entry<E>) -> u32 {
         if let Some(chunk) = self.free.pop() {
             self.next[chunk as usize] = behind;
@@ -186,13 +172,6 @@ impl<E: Copy> Buckets<E> {
         if self.taken[level] == [0; DIGITS / 64] {
             self.levels &= !(1 << level);
         }
-    }
-}
-
-/// A cancellable entry has another position.
-fn note(places: &mut [Place], handle: u32, position: usize) {
-    if handle != NO_HANDLE {
-        places[handle as usize].position = u32::try_from(position).expect("fewer than 2^32 events pending");
     }
 }
 
