@@ -64,18 +64,17 @@ impl<E: Copy> Buckets<E> {
     }
 
     /// Adds an entry whose key is not below `base`.
+    #[inline]
     pub(super) fn insert(&mut self, base: u128, entry: Entry<E>) {
-        let index = index_of(base, entry.key());
-        let bucket = self.chains[index];
-        let used = bucket.len as usize % CHUNK;
-        let chunk = if used == 0 { self.new_chunk(bucket.first, entry) } else { bucket.first };
-        self.entries[chunk as usize * CHUNK + used] = entry;
-        self.chains[index] = Bucket { first: chunk, len: bucket.len + 1 };
-        self.len += 1;
-        if bucket.len == 0 {
-            self.taken[index / DIGITS][index % DIGITS / 64] |= 1 << (index % 64);
-            self.levels |= 1 << (index / DIGITS);
+        let index = index_of(base, entry.time, entry.order);
+        let used = self.chains[index].len as usize % CHUNK;
+        if used == 0 {
+            self.open_chunk(index, entry);
         }
+        let bucket = &mut self.chains[index];
+        self.entries[bucket.first as usize * CHUNK + used] = entry;
+        bucket.len += 1;
+        self.len += 1;
     }
 
     /// Takes the bucket of the least keys: into `bottom`, in no order, when it has at most `few` entries, else into
@@ -102,8 +101,9 @@ impl<E: Copy> Buckets<E> {
     }
 
     /// The base moves down, to a key that is still below all entries here.
+    #[allow(clippy::cast_possible_truncation, reason = "the halves of a key are what is wanted")]
     pub(super) fn rebase(&mut self, old: u128, new: u128, places: &mut Places) {
-        let level = u32::try_from(index_of(old, new) / DIGITS).expect("a key has few bytes");
+        let level = u32::try_from(index_of(old, (new >> 64) as u64, new as u64) / DIGITS).expect("a key has few bytes");
         // What differed from the old base in a lower byte differs from the new one in this byte.
         while self.levels.trailing_zeros() < level {
             let index = self.least();
@@ -155,15 +155,22 @@ impl<E: Copy> Buckets<E> {
         bucket
     }
 
-    /// A chunk before another one; entries that were never used are filled with any entry.
-    fn new_chunk(&mut self, behind: u32, filling: Entry<E>) -> u32 {
-        if let Some(chunk) = self.free.pop() {
-            self.next[chunk as usize] = behind;
-            return chunk;
+    /// Gives a bucket without chunks, or with full ones only, another first one. It stands apart, so that entries are made
+    /// where they will lie when no chunk is needed. What was never used is filled with any entry.
+    #[inline(never)]
+    fn open_chunk(&mut self, index: usize, filling: Entry<E>) {
+        let bucket = &mut self.chains[index];
+        if bucket.len == 0 {
+            self.taken[index / DIGITS][index % DIGITS / 64] |= 1 << (index % 64);
+            self.levels |= 1 << (index / DIGITS);
         }
-        self.entries.resize(self.entries.len() + CHUNK, filling);
-        self.next.push(behind);
-        u32::try_from(self.next.len() - 1).expect("fewer than 2^32 chunks")
+        let chunk = self.free.pop().unwrap_or_else(|| {
+            self.entries.resize(self.entries.len() + CHUNK, filling);
+            self.next.push(NO_CHUNK);
+            u32::try_from(self.next.len() - 1).expect("fewer than 2^32 chunks")
+        });
+        self.next[chunk as usize] = bucket.first;
+        bucket.first = chunk;
     }
 
     fn mark_empty(&mut self, index: usize) {
@@ -176,9 +183,19 @@ impl<E: Copy> Buckets<E> {
 }
 
 /// Level and digit of a key: the highest byte in which it differs from the base, and its value there.
-fn index_of(base: u128, key: u128) -> usize {
-    let level = ((base ^ key) | 1).ilog2() as usize / 8;
-    level * DIGITS + ((key >> (level * 8)) as usize & 255)
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "the halves of a key are what is wanted")]
+fn index_of(base: u128, time: u64, order: u64) -> usize {
+    let (base_time, base_order) = ((base >> 64) as u64, base as u64);
+    // One half is cheaper to look at than both, and times differ nearly always.
+    if time == base_time { digit_of(base_order, order) } else { LEVELS / 2 * DIGITS + digit_of(base_time, time) }
+}
+
+/// The same for one half of a key.
+#[inline]
+fn digit_of(base: u64, half: u64) -> usize {
+    let level = ((base ^ half) | 1).ilog2() / 8;
+    level as usize * DIGITS + ((half >> (level * 8)) as usize & (DIGITS - 1))
 }
 
 /// The least and the greatest key of a bucket.

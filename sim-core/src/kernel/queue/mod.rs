@@ -118,12 +118,13 @@ impl<E: Copy> EventQueue<E> {
 
     /// The time of the next event.
     pub fn next_time(&mut self) -> Option<SimTime> {
-        self.refill();
+        self.make_ready();
         self.bottom.last().map(|entry| SimTime::from_nanos(entry.time))
     }
 
     /// Adds an event behind all events of the same time and class. A list that takes arrivals takes no other events of
     /// class [`EventClass::Link`].
+    #[inline]
     pub fn push(&mut self, time: SimTime, class: EventClass, event: E) {
         let order = self.next_order(class);
         self.insert(Entry { time: time.as_nanos(), order, handle: NO_HANDLE, event });
@@ -162,8 +163,9 @@ impl<E: Copy> EventQueue<E> {
     }
 
     /// Takes the next event if it happens at or before `limit`.
+    #[inline]
     pub fn pop_until(&mut self, limit: SimTime) -> Option<Fired<E>> {
-        self.refill();
+        self.make_ready();
         let entry = *self.bottom.last()?;
         let time = SimTime::from_nanos(entry.time);
         if time > limit {
@@ -176,6 +178,7 @@ impl<E: Copy> EventQueue<E> {
     }
 
     /// Takes the next event.
+    #[inline]
     pub fn pop(&mut self) -> Option<Fired<E>> {
         self.pop_until(SimTime::MAX)
     }
@@ -185,6 +188,7 @@ impl<E: Copy> EventQueue<E> {
         (class as u64) << CLASS_SHIFT | self.sequence
     }
 
+    #[inline]
     fn insert(&mut self, entry: Entry<E>) {
         if self.bottom.is_empty() && self.buckets.len() == 0 {
             self.base = entry.key();
@@ -215,7 +219,16 @@ impl<E: Copy> EventQueue<E> {
         }
     }
 
-    /// Sorts the next events into the bottom once it is empty; the last one there is then pending.
+    /// After this the last event of the bottom is the next one that is pending, if any is.
+    #[inline]
+    fn make_ready(&mut self) {
+        if self.bottom.last().is_none_or(|entry| entry.handle != NO_HANDLE) {
+            self.refill();
+        }
+    }
+
+    /// Drops cancelled events from the bottom, and once it is empty sorts the next ones into it.
+    #[inline(never)]
     fn refill(&mut self) {
         while !self.drop_cancelled() && self.buckets.len() > 0 {
             self.base = self.buckets.take_least(self.base, FEW, &mut self.bottom, &mut self.places);
