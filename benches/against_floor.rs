@@ -95,7 +95,7 @@ fn main() {
     let mut floors = Vec::new();
     for _ in 0..rounds {
         for workload in &mut held {
-            let floor = per_second(floor_requests, || support::floor::run(floor_requests));
+            let floor = per_second(floor_requests, || support::floor::run(floor_requests, 1));
             floors.push(floor);
             workload.round(floor);
         }

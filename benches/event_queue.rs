@@ -1,80 +1,94 @@
-//! The future event list under the hold model: N pending events, each fired one schedules the next at an exponential
-//! distance; beside it the standard library's heap with the same order. In test mode each prints a digest of the times
-//! that fired, so that nothing is optimised away and both must agree.
+//! The future event list beside what it could be made of, under the hold model: N events are pending, and each that fires
+//! schedules the next one. Exponential gaps, five patterns of times that lists have trouble with, and a mix in which each
+//! event also takes back a timer and sets it anew. In test mode all must fire the same events in the same order.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a bench prints and may fail loudly")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a bench may fail loudly")]
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+#[path = "support/candidates.rs"]
+mod candidates;
+#[path = "support/gaps.rs"]
+mod gaps;
+#[path = "support/lists.rs"]
+mod lists;
 
+use std::hint::black_box;
+use std::time::Duration;
+
+use candidates::{QuaternaryHeap, RadixHeap};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use sim_core::kernel::draws::{Draws, EntityKey, Stream};
-use sim_core::kernel::queue::{EventClass, EventQueue};
-use sim_core::kernel::time::{SimDuration, SimTime};
-use sim_core::workload::distribution::exponential_nanos;
+use gaps::{PATTERNS, Spread};
+use lists::{Heap, Hold, HoldAndCancel, Lazy, List, Ours};
 
-const MEAN_NS: f64 = 1e9;
+/// How a structure is asked to fire so many events.
+type Fire = Box<dyn FnMut(u64) -> u64>;
 
-/// Gaps drawn before the measurement.
-fn gaps(count: u64) -> Vec<SimDuration> {
-    let mut draws = Draws::new(1);
-    let mut stream = Stream::new(EntityKey::of("bench"), "gap");
-    (0..count)
-        .map(|index| SimDuration::from_sampled_nanos(exponential_nanos(MEAN_NS, draws.read(&mut stream, index))))
-        .collect()
+/// What each structure does.
+struct Way {
+    name: &'static str,
+    hold: fn(Spread, u32) -> Fire,
+    cancel: fn(u32) -> Fire,
+    at_a_time: fn(u32) -> u64,
 }
 
-fn ours(pending: usize, fired: usize, gaps: &[SimDuration]) -> u64 {
-    let mut queue = EventQueue::new();
-    let mut next = gaps.iter().copied().cycle();
-    for event in 0..pending {
-        queue.push(SimTime::ZERO + next.next().unwrap(), EventClass::Link, event);
+const fn way<L: List + 'static>(name: &'static str) -> Way {
+    Way {
+        name,
+        hold: |spread, pending| {
+            let mut hold = Hold::<L>::new(spread, pending);
+            Box::new(move |events| hold.fire(events))
+        },
+        cancel: |pending| {
+            let mut hold = HoldAndCancel::<L>::new(pending);
+            Box::new(move |events| hold.fire(events))
+        },
+        at_a_time: L::at_a_time,
     }
-    let mut digest = 0_u64;
-    for _ in 0..fired {
-        let event = queue.pop().unwrap();
-        digest = digest.rotate_left(5) ^ event.time.as_nanos();
-        queue.push(event.time + next.next().unwrap(), EventClass::Link, event.event);
-    }
-    digest
 }
 
-fn heap(pending: usize, fired: usize, gaps: &[SimDuration]) -> u64 {
-    let mut queue = BinaryHeap::new();
-    let mut next = gaps.iter().copied().cycle();
-    let mut sequence = 0_u64;
-    for event in 0..pending {
-        sequence += 1;
-        queue.push(Reverse((next.next().unwrap().as_nanos(), sequence, event)));
-    }
-    let mut digest = 0_u64;
-    for _ in 0..fired {
-        let Reverse((time, _, event)) = queue.pop().unwrap();
-        digest = digest.rotate_left(5) ^ time;
-        sequence += 1;
-        queue.push(Reverse((time + next.next().unwrap().as_nanos(), sequence, event)));
-    }
-    digest
+const WAYS: [Way; 4] = [
+    way::<Ours>("EventQueue"),
+    way::<Lazy<QuaternaryHeap>>("4-ary heap"),
+    way::<Lazy<RadixHeap>>("radix heap"),
+    way::<Lazy<Heap>>("std BinaryHeap"),
+];
+
+/// All ways fire the same events.
+fn agree(make: impl Fn(&Way) -> Fire) {
+    let digests: Vec<u64> = WAYS.iter().map(|way| make(way)(10_000)).collect();
+    assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:x?}");
 }
 
-fn hold_model(criterion: &mut Criterion) {
-    let gaps = gaps(100_003);
-    let (mine, theirs) = (ours(1_000, 10_000, &gaps), heap(1_000, 10_000, &gaps));
-    assert_eq!(mine, theirs, "both lists fire the same times in the same order");
-    println!("hold model digest {mine:016x}");
-    let mut group = criterion.benchmark_group("hold model");
-    for pending in [1_000, 100_000] {
-        let fired = 100_000;
-        group.throughput(Throughput::Elements(fired as u64));
-        group.bench_function(BenchmarkId::new("EventQueue", pending), |bencher| {
-            bencher.iter(|| ours(pending, fired, &gaps));
-        });
-        group.bench_function(BenchmarkId::new("std BinaryHeap", pending), |bencher| {
-            bencher.iter(|| heap(pending, fired, &gaps));
+fn race(criterion: &mut Criterion, name: &str, pending: u32, make: impl Fn(&Way) -> Fire) {
+    let mut group = criterion.benchmark_group(name);
+    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+    for way in &WAYS {
+        let events = (way.at_a_time)(pending);
+        group.throughput(Throughput::Elements(events));
+        group.bench_function(BenchmarkId::new(way.name, pending), |bencher| {
+            let mut fire = make(way);
+            bencher.iter(|| black_box(fire(events)));
         });
     }
     group.finish();
 }
 
-criterion_group!(benches, hold_model);
+fn event_queue(criterion: &mut Criterion) {
+    for (spread, _) in PATTERNS.into_iter().chain([(Spread::Exponential, "")]) {
+        agree(|way| (way.hold)(spread, 1_000));
+    }
+    agree(|way| (way.cancel)(1_000));
+    // As a test there is nothing to measure.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    for pending in [1_000, 100_000, 1_000_000] {
+        race(criterion, "hold model", pending, |way| (way.hold)(Spread::Exponential, pending));
+        race(criterion, "with timers taken back", pending, |way| (way.cancel)(pending));
+        for (spread, name) in PATTERNS {
+            race(criterion, name, pending, |way| (way.hold)(spread, pending));
+        }
+    }
+}
+
+criterion_group!(benches, event_queue);
 criterion_main!(benches);

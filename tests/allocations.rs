@@ -1,5 +1,5 @@
-//! Nothing that happens per connection asks for memory: picks, and what algorithms are told of connections. A program of
-//! its own, because the allocator that counts belongs to the whole program.
+//! Nothing that happens per connection or per event asks for memory: picks, what algorithms are told of connections, and the
+//! future event list. A program of its own, because the allocator that counts belongs to the whole program.
 
 use std::net::SocketAddr;
 
@@ -7,6 +7,7 @@ use allocation_counter::measure;
 use reports::balance::{Contender, Plan, Rehearsal};
 use sim_core::balancing::{BALANCERS, Group, Load, Request};
 use sim_core::kernel::draws::{EntityKey, RandomBits};
+use sim_core::kernel::queue::{EventClass, EventId, EventQueue};
 use sim_core::kernel::time::{SimDuration, SimTime};
 
 /// Numbers of backends: one, few, many.
@@ -130,6 +131,93 @@ fn nothing_that_is_timed_asks_for_memory() {
             assert_eq!(asked.count_total, 0, "{} over {backends}", algorithm.spec.name);
         }
     }
+}
+
+/// The hold model, in which each event also takes back the timer of its last firing and sets it anew.
+struct Hold {
+    list: EventQueue<usize>,
+    timers: Vec<Option<EventId>>,
+    drawn: u64,
+}
+
+impl Hold {
+    fn new(pending: usize) -> Self {
+        let mut hold = Self { list: EventQueue::new(), timers: vec![None; pending], drawn: 0 };
+        (0..pending).for_each(|token| hold.schedule(SimTime::ZERO, token));
+        hold
+    }
+
+    fn schedule(&mut self, now: SimTime, token: usize) {
+        self.drawn += 1;
+        let gap = SimDuration::from_nanos(EntityKey::of("hold").spread(self.drawn) % 1_000_000_000);
+        self.list.push(now + gap, EventClass::Workload, token);
+        if let Some(timer) = self.timers[token].take() {
+            assert!(self.list.cancel(timer));
+        }
+        let timeout = now + gap + SimDuration::from_secs(1);
+        self.timers[token] = Some(self.list.push_cancellable(timeout, EventClass::Transport, token));
+    }
+
+    fn fire(&mut self, events: usize) {
+        for _ in 0..events {
+            let fired = self.list.pop().expect("events are pending");
+            self.schedule(fired.time, fired.event);
+        }
+    }
+}
+
+#[test]
+fn an_event_list_that_has_grown_asks_for_no_memory() {
+    let mut hold = Hold::new(3_000);
+    hold.fire(100_000);
+    assert_eq!(measure(|| hold.fire(300_000)).count_total, 0);
+    assert_eq!(hold.list.len(), 6_000);
+}
+
+#[test]
+fn a_burst_leaves_the_event_list_with_memory_for_the_next_one() {
+    let mut hold = Hold::new(100);
+    hold.fire(10_000);
+    let mut burst = || {
+        let asked = measure(|| {
+            let now = hold.list.next_time().expect("events are pending");
+            for token in 0..50_000_u64 {
+                let later = SimDuration::from_nanos(token * 7_919 % 1_000_003);
+                hold.list.push(now + later, EventClass::Observe, usize::MAX);
+            }
+            while hold.list.len() > 200 {
+                let fired = hold.list.pop().expect("events are pending");
+                if fired.event != usize::MAX {
+                    hold.schedule(fired.time, fired.event);
+                }
+            }
+            hold.fire(1_000);
+        });
+        asked.bytes_max
+    };
+    let first = burst();
+    // An entry of 32 bytes each, in a vector that doubles, and what is in chunks that are not full.
+    assert!(first < 10_000_000, "{first} bytes");
+    let later: u64 = (0..20).map(|_| burst()).sum();
+    assert_eq!(later, 0);
+}
+
+/// However many events are cancelled, memory is for those that are pending.
+#[test]
+fn cancelled_events_do_not_pile_up() {
+    let asked = measure(|| {
+        let mut list = EventQueue::new();
+        for number in 0..500_000_u64 {
+            let soon = SimTime::from_nanos(number * 1_000);
+            list.push(soon, EventClass::Workload, number);
+            let much_later = soon + SimDuration::from_nanos(EntityKey::of("timer").spread(number) % 60_000_000_000);
+            let timer = list.push_cancellable(much_later, EventClass::Transport, number);
+            assert!(list.cancel(timer));
+            assert_eq!(list.pop().map(|fired| fired.event), Some(number));
+        }
+        assert!(list.is_empty());
+    });
+    assert!(asked.bytes_max < 1_000_000, "{} bytes", asked.bytes_max);
 }
 
 /// The counter counts.

@@ -22,6 +22,43 @@ enum Step {
     Cancel { which: usize },
     /// Look at the next time.
     Look,
+    /// Look at the next time, then add an event between now and it: so far on the way there, of 256.
+    LookAndPushBefore { part: u64, cancellable: bool },
+    /// As many at one instant as no part of the list holds sorted.
+    Burst { count: usize, gap: u64, class: usize, cancellable: bool },
+    /// Times that lists have trouble with, so many of them.
+    Pattern { pattern: Pattern, count: u64, class: usize },
+    /// Fire so many, each followed by another one, with a timer that is taken back at once.
+    Hold { count: usize, gap: u64, class: usize },
+}
+
+/// How times follow each other.
+#[derive(Clone, Copy, Debug)]
+enum Pattern {
+    /// Half soon, half a second later.
+    TwoClusters,
+    /// Powers of two.
+    Geometric,
+    /// Each before the last.
+    Decreasing,
+    /// A few at each whole millisecond.
+    Bursts,
+}
+
+impl Pattern {
+    /// How long after now the event with this number is.
+    fn gap(self, number: u64) -> u64 {
+        match self {
+            Self::TwoClusters => number % 2 * 1_000_000_000 + number * 7_919 % 1_000,
+            Self::Geometric => 1 << (number % 44),
+            Self::Decreasing => 1_000_000_000 - number * 1_000,
+            Self::Bursts => (number % 11) * 1_000_000,
+        }
+    }
+}
+
+fn pattern() -> impl Strategy<Value = Pattern> {
+    prop_oneof![Just(Pattern::TwoClusters), Just(Pattern::Geometric), Just(Pattern::Decreasing), Just(Pattern::Bursts)]
 }
 
 /// Gaps of every size, many of them equal.
@@ -49,6 +86,12 @@ fn step() -> impl Strategy<Value = Step> {
         1 => gap().prop_map(|gap| Step::PopUntil { gap }),
         3 => any::<usize>().prop_map(|which| Step::Cancel { which }),
         1 => Just(Step::Look),
+        2 => (0..256_u64, any::<bool>()).prop_map(|(part, cancellable)| Step::LookAndPushBefore { part, cancellable }),
+        1 => (500..3_000_usize, gap(), other_class(), any::<bool>())
+            .prop_map(|(count, gap, class, cancellable)| Step::Burst { count, gap, class, cancellable }),
+        2 => (pattern(), 50..1_500_u64, other_class())
+            .prop_map(|(pattern, count, class)| Step::Pattern { pattern, count, class }),
+        1 => (1..1_500_usize, gap(), other_class()).prop_map(|(count, gap, class)| Step::Hold { count, gap, class }),
     ]
 }
 
@@ -102,6 +145,36 @@ impl Both {
         Ok(true)
     }
 
+    /// Cancels one of those that were cancellable, pending or not.
+    fn cancel(&mut self, which: usize) -> Result<(), TestCaseError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let (id, key) = self.pending.swap_remove(which % self.pending.len());
+        let due = self.model.contains_key(&key).then(|| SimTime::from_nanos(key.0));
+        prop_assert_eq!(self.list.due(id), due);
+        prop_assert_eq!(self.list.cancel(id), self.model.remove(&key).is_some());
+        prop_assert!(!self.list.cancel(id));
+        prop_assert_eq!(self.list.due(id), None);
+        Ok(())
+    }
+
+    fn look(&mut self) -> Result<Option<u64>, TestCaseError> {
+        let next = self.model.first_key_value().map(|(key, _)| key.0);
+        prop_assert_eq!(self.list.next_time(), next.map(SimTime::from_nanos));
+        Ok(next)
+    }
+
+    fn hold(&mut self, count: usize, gap: u64, class: usize) -> Result<(), TestCaseError> {
+        for number in 0..count as u64 {
+            self.pop(u64::MAX)?;
+            self.push(self.now + 2 * gap + 1, class, true);
+            self.push(self.now + gap % (number + 1), class, false);
+            self.cancel(self.pending.len() - 1)?;
+        }
+        Ok(())
+    }
+
     fn carry_out(&mut self, step: &Step) -> Result<(), TestCaseError> {
         match *step {
             Step::Push { count, gap, step, class, cancellable } => {
@@ -120,17 +193,26 @@ impl Both {
                 while self.pop(limit)? {}
                 self.now = limit;
             }
-            Step::Cancel { which } if !self.pending.is_empty() => {
-                let (id, key) = self.pending.swap_remove(which % self.pending.len());
-                prop_assert_eq!(self.list.due(id).is_some(), self.model.contains_key(&key));
-                prop_assert_eq!(self.list.cancel(id), self.model.remove(&key).is_some());
-                prop_assert!(!self.list.cancel(id));
-            }
-            Step::Cancel { .. } => {}
+            Step::Cancel { which } => self.cancel(which)?,
             Step::Look => {
-                let next = self.model.first_key_value().map(|(key, _)| SimTime::from_nanos(key.0));
-                prop_assert_eq!(self.list.next_time(), next);
+                self.look()?;
             }
+            Step::LookAndPushBefore { part, cancellable } => {
+                if let Some(next) = self.look()? {
+                    self.push(self.now + next.saturating_sub(self.now) / 256 * part, 0, cancellable);
+                }
+            }
+            Step::Burst { count, gap, class, cancellable } => {
+                for _ in 0..count {
+                    self.push(self.now + gap, class, cancellable);
+                }
+            }
+            Step::Pattern { pattern, count, class } => {
+                for number in 0..count {
+                    self.push(self.now + pattern.gap(number), class, number % 3 == 0);
+                }
+            }
+            Step::Hold { count, gap, class } => self.hold(count, gap, class)?,
         }
         prop_assert_eq!(self.list.len(), self.model.len());
         Ok(())

@@ -1,6 +1,7 @@
 //! The floor: a request/response network as plainly as it can be written, a `BinaryHeap` of (time, sequence, event)
 //! and one `match`, with no network stack. 100 clients on one side, 20 first-in first-out servers on the other, one
 //! switch between, 50 us per link, exponential service of 100 us, exponential think time of 10 ms; six events a request.
+//! A larger one has so many times the clients and the servers.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -58,7 +59,8 @@ impl Floor {
     fn handle(&mut self, now: u64, event: Event) {
         match event {
             Event::Thought { client } => {
-                let server = u32::try_from(self.next_random() % u64::from(SERVERS)).expect("below 20");
+                let server =
+                    u32::try_from(self.next_random() % self.queues.len() as u64).expect("a number of a server");
                 self.push(now + LINK_NS, Event::SwitchOut { client, server });
             }
             Event::SwitchOut { client, server } => self.push(now + LINK_NS, Event::AtServer { client, server }),
@@ -85,11 +87,11 @@ impl Floor {
     }
 }
 
-/// Completes `requests` requests and returns the simulated nanoseconds that took, so that nothing is optimised away.
-pub(crate) fn run(requests: u64) -> u64 {
-    let queues = (0..SERVERS).map(|_| VecDeque::new()).collect();
+/// Completes `requests` requests on a network `scale` times as large and returns the simulated nanoseconds that took, so that nothing is optimised away.
+pub(crate) fn run(requests: u64, scale: u32) -> u64 {
+    let queues = (0..SERVERS * scale).map(|_| VecDeque::new()).collect();
     let mut floor = Floor { heap: BinaryHeap::new(), sequence: 0, random: 1, queues, completed: 0 };
-    for client in 0..CLIENTS {
+    for client in 0..CLIENTS * scale {
         let think = floor.exponential(THINK_NS);
         floor.push(think, Event::Thought { client });
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 
-/// How often each contender's time is taken; the median counts.
+/// How often each contender's time is taken when nothing else is asked for; the median counts.
 pub const ROUNDS: usize = 15;
 
 /// A measurement goes on for so long at least, so that it soon has its memory in the caches again.
@@ -81,7 +81,7 @@ impl Race {
     }
 
     /// Runs and prints it; how many wanted ratios it missed.
-    pub fn run(self) -> usize {
+    pub fn run(self, rounds: usize) -> usize {
         let Self { name, operations, ours, peers } = self;
         let (mut contenders, mut wanted) = (vec![ours], vec![]);
         for (peer, ratio) in peers {
@@ -90,7 +90,7 @@ impl Race {
         }
         let calls: Vec<u64> = contenders.iter_mut().map(Contender::calls).collect();
         let mut times = vec![Vec::new(); contenders.len()];
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             for ((contender, calls), times) in contenders.iter_mut().zip(&calls).zip(&mut times) {
                 times.push(contender.time(operations, *calls));
             }

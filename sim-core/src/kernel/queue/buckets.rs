@@ -2,7 +2,8 @@
 //! first. An entry is kept by how its key differs from the base; nothing in a bucket is sorted.
 //! Knows keys and places; knows no time and no classes.
 
-use super::{Entry, NO_HANDLE, Place};
+use super::Entry;
+use super::places::Places;
 
 /// Bytes of a key.
 const LEVELS: usize = 16;
@@ -63,70 +64,59 @@ impl<E: Copy> Buckets<E> {
     }
 
     /// Adds an entry whose key is not below `base`.
-    pub(super) fn insert(&mut self, base: u128, entry: Entry<E>, places: &mut [Place]) {
-        let index = index_of(base, entry.key);
-        let bucket = self.chains[index];
-        let used = bucket.len as usize % CHUNK;
-        let chunk = if used == 0 { self.new_chunk(bucket.first, entry) } else { bucket.first };
-        let position = chunk as usize * CHUNK + used;
-        self.entries[position] = entry;
-        note(places, entry.handle, position);
-        self.chains[index] = Bucket { first: chunk, len: bucket.len + 1 };
+    #[inline]
+    pub(super) fn insert(&mut self, base: u128, entry: Entry<E>) {
+        let index = index_of(base, entry.time, entry.order);
+        let used = self.chains[index].len as usize % CHUNK;
+        if used == 0 {
+            self.open_chunk(index, entry);
+        }
+        let bucket = &mut self.chains[index];
+        self.entries[bucket.first as usize * CHUNK + used] = entry;
+        bucket.len += 1;
         self.len += 1;
-        if bucket.len == 0 {
-            self.taken[index / DIGITS][index % DIGITS / 64] |= 1 << (index % 64);
-            self.levels |= 1 << (index / DIGITS);
-        }
-    }
-
-    /// Takes the entry at a position out of its bucket.
-    pub(super) fn remove(&mut self, base: u128, position: u32, places: &mut [Place]) {
-        let index = index_of(base, self.entries[position as usize].key);
-        let bucket = self.chains[index];
-        let last = bucket.first_positions().end - 1;
-        let moved = self.entries[last];
-        self.entries[position as usize] = moved;
-        note(places, moved.handle, position as usize);
-        self.len -= 1;
-        self.chains[index].len -= 1;
-        if (bucket.len as usize - 1).is_multiple_of(CHUNK) {
-            self.chains[index].first = self.next[bucket.first as usize];
-            self.free.push(bucket.first);
-        }
-        if bucket.len == 1 {
-            self.mark_empty(index);
-        }
     }
 
     /// Takes the bucket of the least keys: into `bottom`, in no order, when it has at most `few` entries, else into
     /// buckets of lower levels, of which the least is taken. Returns the new base: no key in `bottom` is above it, and
-    /// every key in the buckets is.
+    /// every key in the buckets is. Cancelled entries are left out, so that nothing may be taken.
     pub(super) fn take_least(
         &mut self,
         mut base: u128,
         few: usize,
         bottom: &mut Vec<Entry<E>>,
-        places: &mut [Place],
+        places: &mut Places,
     ) -> u128 {
-        loop {
+        while self.len > 0 {
             let index = self.least();
             let (low, high) = range(base, index);
             if self.chains[index].len as usize <= few {
-                self.collect(index, bottom);
+                self.take(index, |_, entry| bottom.push(entry), places);
                 return high;
             }
             base = low;
-            self.redistribute(index, base, places);
+            self.take(index, |buckets, entry| buckets.insert(base, entry), places);
         }
+        base
     }
 
     /// The base moves down, to a key that is still below all entries here.
-    pub(super) fn rebase(&mut self, old: u128, new: u128, places: &mut [Place]) {
-        let level = u32::try_from(index_of(old, new) / DIGITS).expect("a key has few bytes");
+    #[allow(clippy::cast_possible_truncation, reason = "the halves of a key are what is wanted")]
+    pub(super) fn rebase(&mut self, old: u128, new: u128, places: &mut Places) {
+        let level = u32::try_from(index_of(old, (new >> 64) as u64, new as u64) / DIGITS).expect("a key has few bytes");
         // What differed from the old base in a lower byte differs from the new one in this byte.
         while self.levels.trailing_zeros() < level {
             let index = self.least();
-            self.redistribute(index, new, places);
+            self.take(index, |buckets, entry| buckets.insert(new, entry), places);
+        }
+    }
+
+    /// Drops all cancelled entries.
+    pub(super) fn purge(&mut self, base: u128, places: &mut Places) {
+        for index in 0..self.chains.len() {
+            if self.chains[index].len > 0 {
+                self.take(index, |buckets, entry| buckets.insert(base, entry), places);
+            }
         }
     }
 
@@ -138,20 +128,15 @@ impl<E: Copy> Buckets<E> {
         level * DIGITS + word * 64 + words[word].trailing_zeros() as usize
     }
 
-    fn collect(&mut self, index: usize, bottom: &mut Vec<Entry<E>>) {
-        let mut bucket = self.clear(index);
-        while bucket.len > 0 {
-            let here = bucket.first_positions();
-            bottom.extend_from_slice(&self.entries[here]);
-            self.drop_first_chunk(&mut bucket);
-        }
-    }
-
-    fn redistribute(&mut self, index: usize, base: u128, places: &mut [Place]) {
+    /// Empties a bucket and hands on what was not cancelled.
+    fn take(&mut self, index: usize, mut hand_on: impl FnMut(&mut Self, Entry<E>), places: &mut Places) {
         let mut bucket = self.clear(index);
         while bucket.len > 0 {
             for position in bucket.first_positions() {
-                self.insert(base, self.entries[position], places);
+                let entry = self.entries[position];
+                if places.keeps(entry.handle, entry.order) {
+                    hand_on(self, entry);
+                }
             }
             self.drop_first_chunk(&mut bucket);
         }
@@ -170,14 +155,22 @@ impl<E: Copy> Buckets<E> {
         bucket
     }
 
-    fn new_chunk(&mut self, behind: u32, filling: Entry<E>) -> u32 {
-        if let Some(chunk) = self.free.pop() {
-            self.next[chunk as usize] = behind;
-            return chunk;
+    /// Gives a bucket without chunks, or with full ones only, another first one. It stands apart, so that entries are made
+    /// where they will lie when no chunk is needed. What was never used is filled with any entry.
+    #[inline(never)]
+    fn open_chunk(&mut self, index: usize, filling: Entry<E>) {
+        let bucket = &mut self.chains[index];
+        if bucket.len == 0 {
+            self.taken[index / DIGITS][index % DIGITS / 64] |= 1 << (index % 64);
+            self.levels |= 1 << (index / DIGITS);
         }
-        self.entries.resize(self.entries.len() + CHUNK, filling);
-        self.next.push(behind);
-        u32::try_from(self.next.len() - 1).expect("fewer than 2^32 chunks")
+        let chunk = self.free.pop().unwrap_or_else(|| {
+            self.entries.resize(self.entries.len() + CHUNK, filling);
+            self.next.push(NO_CHUNK);
+            u32::try_from(self.next.len() - 1).expect("fewer than 2^32 chunks")
+        });
+        self.next[chunk as usize] = bucket.first;
+        bucket.first = chunk;
     }
 
     fn mark_empty(&mut self, index: usize) {
@@ -189,17 +182,20 @@ impl<E: Copy> Buckets<E> {
     }
 }
 
-/// A cancellable entry has another position.
-fn note(places: &mut [Place], handle: u32, position: usize) {
-    if handle != NO_HANDLE {
-        places[handle as usize].position = u32::try_from(position).expect("fewer than 2^32 events pending");
-    }
+/// Level and digit of a key: the highest byte in which it differs from the base, and its value there.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "the halves of a key are what is wanted")]
+fn index_of(base: u128, time: u64, order: u64) -> usize {
+    let (base_time, base_order) = ((base >> 64) as u64, base as u64);
+    // One half is cheaper to look at than both, and times differ nearly always.
+    if time == base_time { digit_of(base_order, order) } else { LEVELS / 2 * DIGITS + digit_of(base_time, time) }
 }
 
-/// Level and digit of a key: the highest byte in which it differs from the base, and its value there.
-fn index_of(base: u128, key: u128) -> usize {
-    let level = ((base ^ key) | 1).ilog2() as usize / 8;
-    level * DIGITS + ((key >> (level * 8)) as usize & 255)
+/// The same for one half of a key.
+#[inline]
+fn digit_of(base: u64, half: u64) -> usize {
+    let level = ((base ^ half) | 1).ilog2() / 8;
+    level as usize * DIGITS + ((half >> (level * 8)) as usize & (DIGITS - 1))
 }
 
 /// The least and the greatest key of a bucket.

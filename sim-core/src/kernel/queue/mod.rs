@@ -2,8 +2,12 @@
 //! buckets by the bytes of their keys. Knows time, classes and stated orders; knows nothing of what an event means.
 
 mod buckets;
+mod places;
 
 use buckets::Buckets;
+use places::{NO_HANDLE, Places};
+
+pub use places::EventId;
 
 use super::time::SimTime;
 
@@ -33,44 +37,31 @@ impl EventClass {
         [Self::Fault, Self::Control, Self::Dataplane, Self::Link, Self::Transport, Self::Workload, Self::Observe];
 }
 
-/// A handle to a pending event that may be cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EventId {
-    handle: u32,
-    generation: u32,
-}
-
-const NO_HANDLE: u32 = u32::MAX;
 const CLASS_SHIFT: u32 = 60;
 const LINK_SHIFT: u32 = 36;
 /// A bucket of so many entries is sorted; a larger one is split.
 const FEW: usize = 40;
+/// So many more cancelled events than pending ones are kept, until they are dropped all at once.
+const SPARE: usize = 1024;
 /// More sorted entries than these are too many to shift at each insertion.
 const MOST: usize = 64;
 
+/// A pending event. Its key is in two halves, so that an entry is no larger than its parts.
 #[derive(Clone, Copy, Debug)]
 struct Entry<E> {
-    /// Time in the upper half, order among equals in the lower: one comparison decides.
-    key: u128,
+    /// Nanoseconds.
+    time: u64,
+    /// Order among equals.
+    order: u64,
     handle: u32,
     event: E,
 }
 
-fn key_of(time: SimTime, order: u64) -> u128 {
-    u128::from(time.as_nanos()) << 64 | u128::from(order)
-}
-
-fn time_of(key: u128) -> u64 {
-    (key >> 64) as u64
-}
-
-/// Where a cancellable event is.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    key: u128,
-    generation: u32,
-    /// Its position in the buckets, while it is there.
-    position: u32,
+impl<E> Entry<E> {
+    /// Time in the upper half, order among equals in the lower: one comparison decides.
+    fn key(&self) -> u128 {
+        u128::from(self.time) << 64 | u128::from(self.order)
+    }
 }
 
 /// An event taken from the list.
@@ -93,8 +84,7 @@ pub struct EventQueue<E> {
     /// No key of the bottom is above it, and every key in the buckets is.
     base: u128,
     buckets: Buckets<E>,
-    places: Vec<Place>,
-    free: Vec<u32>,
+    places: Places,
     sequence: u64,
 }
 
@@ -111,15 +101,14 @@ impl<E: Copy> EventQueue<E> {
             bottom: Vec::with_capacity(MOST + 1),
             base: 0,
             buckets: Buckets::new(),
-            places: Vec::new(),
-            free: Vec::new(),
+            places: Places::new(),
             sequence: 0,
         }
     }
 
     /// Number of pending events.
     pub fn len(&self) -> usize {
-        self.bottom.len() + self.buckets.len()
+        self.bottom.len() + self.buckets.len() - self.places.cancelled()
     }
 
     /// True when nothing is pending.
@@ -129,28 +118,24 @@ impl<E: Copy> EventQueue<E> {
 
     /// The time of the next event.
     pub fn next_time(&mut self) -> Option<SimTime> {
-        self.refill();
-        self.bottom.last().map(|entry| SimTime::from_nanos(time_of(entry.key)))
+        self.make_ready();
+        self.bottom.last().map(|entry| SimTime::from_nanos(entry.time))
     }
 
     /// Adds an event behind all events of the same time and class. A list that takes arrivals takes no other events of
     /// class [`EventClass::Link`].
+    #[inline]
     pub fn push(&mut self, time: SimTime, class: EventClass, event: E) {
         let order = self.next_order(class);
-        self.insert(Entry { key: key_of(time, order), handle: NO_HANDLE, event });
+        self.insert(Entry { time: time.as_nanos(), order, handle: NO_HANDLE, event });
     }
 
     /// Adds an event that [`EventQueue::cancel`] can take out again.
     pub fn push_cancellable(&mut self, time: SimTime, class: EventClass, event: E) -> EventId {
         let order = self.next_order(class);
-        let key = key_of(time, order);
-        let handle = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { key, generation: 0, position: 0 });
-            u32::try_from(self.places.len() - 1).expect("fewer than 2^32 cancellable events pending")
-        });
-        self.places[handle as usize].key = key;
-        self.insert(Entry { key, handle, event });
-        EventId { handle, generation: self.places[handle as usize].generation }
+        let id = self.places.take(time, order);
+        self.insert(Entry { time: time.as_nanos(), order, handle: id.handle(), event });
+        id
     }
 
     /// Adds the arrival of a packet: at equal times ordered by (link, departure number).
@@ -158,44 +143,42 @@ impl<E: Copy> EventQueue<E> {
     pub fn push_arrival(&mut self, time: SimTime, link: u32, departure: u64, event: E) {
         debug_assert!(link < 1 << (CLASS_SHIFT - LINK_SHIFT) && departure < 1 << LINK_SHIFT);
         let order = (EventClass::Link as u64) << CLASS_SHIFT | u64::from(link) << LINK_SHIFT | departure;
-        self.insert(Entry { key: key_of(time, order), handle: NO_HANDLE, event });
+        self.insert(Entry { time: time.as_nanos(), order, handle: NO_HANDLE, event });
     }
 
     /// Takes a pending event out; false when it has fired or was cancelled before.
     pub fn cancel(&mut self, id: EventId) -> bool {
-        let Some(place) = self.pending(id) else { return false };
-        if place.key > self.base {
-            self.buckets.remove(self.base, place.position, &mut self.places);
-        } else {
-            let at = self.bottom.partition_point(|entry| entry.key > place.key);
-            self.bottom.remove(at);
+        if !self.places.cancel(id) {
+            return false;
         }
-        self.release(id.handle);
+        if self.places.cancelled() > self.len() + SPARE {
+            self.buckets.purge(self.base, &mut self.places);
+        }
         true
     }
 
     /// When an event will happen; `None` when it has happened or was cancelled.
     pub fn due(&self, id: EventId) -> Option<SimTime> {
-        self.pending(id).map(|place| SimTime::from_nanos(time_of(place.key)))
+        self.places.due(id)
     }
 
     /// Takes the next event if it happens at or before `limit`.
+    #[inline]
     pub fn pop_until(&mut self, limit: SimTime) -> Option<Fired<E>> {
-        self.refill();
+        self.make_ready();
         let entry = *self.bottom.last()?;
-        let time = SimTime::from_nanos(time_of(entry.key));
+        let time = SimTime::from_nanos(entry.time);
         if time > limit {
             return None;
         }
         self.bottom.pop();
-        if entry.handle != NO_HANDLE {
-            self.release(entry.handle);
-        }
-        let class = EventClass::ALL[(entry.key >> CLASS_SHIFT) as usize & 15];
+        self.places.happens(entry.handle);
+        let class = EventClass::ALL[(entry.order >> CLASS_SHIFT) as usize];
         Some(Fired { time, class, event: entry.event })
     }
 
     /// Takes the next event.
+    #[inline]
     pub fn pop(&mut self) -> Option<Fired<E>> {
         self.pop_until(SimTime::MAX)
     }
@@ -205,31 +188,20 @@ impl<E: Copy> EventQueue<E> {
         (class as u64) << CLASS_SHIFT | self.sequence
     }
 
-    fn pending(&self, id: EventId) -> Option<Place> {
-        let place = self.places.get(id.handle as usize)?;
-        (place.generation == id.generation).then_some(*place)
-    }
-
-    /// A cancellable event is pending no more; its handle names another one from now on.
-    fn release(&mut self, handle: u32) {
-        let place = &mut self.places[handle as usize];
-        place.generation = place.generation.wrapping_add(1);
-        self.free.push(handle);
-    }
-
+    #[inline]
     fn insert(&mut self, entry: Entry<E>) {
-        if self.is_empty() {
-            self.base = entry.key;
+        if self.bottom.is_empty() && self.buckets.len() == 0 {
+            self.base = entry.key();
             self.bottom.push(entry);
-        } else if entry.key > self.base {
-            self.buckets.insert(self.base, entry, &mut self.places);
+        } else if entry.key() > self.base {
+            self.buckets.insert(self.base, entry);
         } else {
             self.insert_sorted(entry);
         }
     }
 
     fn insert_sorted(&mut self, entry: Entry<E>) {
-        let at = self.bottom.partition_point(|later| later.key > entry.key);
+        let at = self.bottom.partition_point(|later| later.key() > entry.key());
         self.bottom.insert(at, entry);
         if self.bottom.len() > MOST {
             self.spill();
@@ -239,21 +211,40 @@ impl<E: Copy> EventQueue<E> {
     /// Puts the later events of the bottom into buckets.
     fn spill(&mut self) {
         let later = self.bottom.len() - MOST / 2;
-        let base = self.bottom[later].key;
+        let base = self.bottom[later].key();
         self.buckets.rebase(self.base, base, &mut self.places);
         self.base = base;
         for entry in self.bottom.drain(..later) {
-            self.buckets.insert(self.base, entry, &mut self.places);
+            self.buckets.insert(self.base, entry);
         }
     }
 
-    /// Sorts the next events into the bottom once it is empty.
-    fn refill(&mut self) {
-        if !self.bottom.is_empty() || self.buckets.len() == 0 {
-            return;
+    /// After this the last event of the bottom is the next one that is pending, if any is.
+    #[inline]
+    fn make_ready(&mut self) {
+        if self.bottom.last().is_none_or(|entry| entry.handle != NO_HANDLE) {
+            self.refill();
         }
-        self.base = self.buckets.take_least(self.base, FEW, &mut self.bottom, &mut self.places);
-        self.bottom.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.key));
+    }
+
+    /// Drops cancelled events from the bottom, and once it is empty sorts the next ones into it.
+    #[inline(never)]
+    fn refill(&mut self) {
+        while !self.drop_cancelled() && self.buckets.len() > 0 {
+            self.base = self.buckets.take_least(self.base, FEW, &mut self.bottom, &mut self.places);
+            self.bottom.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.key()));
+        }
+    }
+
+    /// Drops cancelled events until the next one in the bottom is pending; false when none is.
+    fn drop_cancelled(&mut self) -> bool {
+        while let Some(entry) = self.bottom.last() {
+            if self.places.keeps(entry.handle, entry.order) {
+                return true;
+            }
+            self.bottom.pop();
+        }
+        false
     }
 }
 

@@ -1,0 +1,107 @@
+//! Which cancellable events are pending: a handle stays while the event's entry moves. A cancelled event leaves its place
+//! at once; its entry stays where it is and is dropped when it is next looked at, which is told by the place being
+//! another event's or nobody's. Knows no entries.
+
+use std::num::NonZeroU32;
+
+use super::SimTime;
+
+/// A handle to a pending event that may be cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventId {
+    /// The number of its place, from 1 on, so that an absent handle takes no room of its own.
+    number: NonZeroU32,
+    /// The lower half of its order among equals: another one for each of the place's next 2^32 events.
+    tag: u32,
+}
+
+impl EventId {
+    /// What its entry carries.
+    pub(super) fn handle(self) -> u32 {
+        self.number.get()
+    }
+}
+
+/// The handle of an event that cannot be cancelled.
+pub(super) const NO_HANDLE: u32 = 0;
+/// No event has this order: sequence numbers begin at 1.
+const NOBODY: u64 = 0;
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    time: SimTime,
+    order: u64,
+}
+
+/// The places of all cancellable events.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    /// The first one is nobody's.
+    all: Vec<Place>,
+    free: Vec<NonZeroU32>,
+    cancelled: usize,
+}
+
+impl Places {
+    pub(super) fn new() -> Self {
+        Self { all: vec![Place { time: SimTime::ZERO, order: NOBODY }], free: Vec::new(), cancelled: 0 }
+    }
+
+    /// A place for a new event.
+    pub(super) fn take(&mut self, time: SimTime, order: u64) -> EventId {
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.all.push(Place { time, order });
+            let number = u32::try_from(self.all.len() - 1).expect("fewer than 2^32 cancellable events pending");
+            NonZeroU32::new(number).expect("the first place is nobody's")
+        });
+        self.all[number.get() as usize] = Place { time, order };
+        EventId { number, tag: tag_of(order) }
+    }
+
+    /// When an event will happen; `None` when it has happened or was cancelled.
+    pub(super) fn due(&self, id: EventId) -> Option<SimTime> {
+        let place = self.all.get(id.handle() as usize)?;
+        (place.order != NOBODY && tag_of(place.order) == id.tag).then_some(place.time)
+    }
+
+    /// Cancels an event; false when it has happened or was cancelled before.
+    pub(super) fn cancel(&mut self, id: EventId) -> bool {
+        let pending = self.due(id).is_some();
+        if pending {
+            self.release(id.number);
+            self.cancelled += 1;
+        }
+        pending
+    }
+
+    /// An event happens: it cannot be cancelled any more.
+    pub(super) fn happens(&mut self, handle: u32) {
+        if let Some(number) = NonZeroU32::new(handle) {
+            self.release(number);
+        }
+    }
+
+    /// True when the entry of this handle and order is that of a pending event; false when it is that of a cancelled one,
+    /// which is then dropped.
+    #[inline]
+    pub(super) fn keeps(&mut self, handle: u32, order: u64) -> bool {
+        let keeps = handle == NO_HANDLE || self.all[handle as usize].order == order;
+        self.cancelled -= usize::from(!keeps);
+        keeps
+    }
+
+    /// How many cancelled events have their entries still somewhere.
+    pub(super) fn cancelled(&self) -> usize {
+        self.cancelled
+    }
+
+    fn release(&mut self, number: NonZeroU32) {
+        self.all[number.get() as usize].order = NOBODY;
+        self.free.push(number);
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+fn tag_of(order: u64) -> u32 {
+    order as u32
+}
