@@ -193,9 +193,10 @@ fn index_of(base: u128, time: u64, order: u64) -> usize {
 
 /// The same for one half of a key.
 #[inline]
+#[allow(clippy::cast_possible_truncation, reason = "the lowest byte is what is wanted")]
 fn digit_of(base: u64, half: u64) -> usize {
     let level = ((base ^ half) | 1).ilog2() / 8;
-    level as usize * DIGITS + ((half >> (level * 8)) as usize & (DIGITS - 1))
+    level as usize * DIGITS + ((half >> (level * 8)) as usize & 255)
 }
 
 /// The least and the greatest key of a bucket.
