@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use sim_core::trace::header::TRACE_FORMAT;
 use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
 
+use super::block::Block;
 use super::error::TraceError;
 
 const BLOCK: usize = 64 * 1_024;
@@ -22,7 +23,7 @@ const MAGIC: &[u8] = b"podwire\0";
 /// Writes the records up to a level in canonical form.
 pub struct BinaryWriter<W: Write> {
     output: W,
-    buffer: Vec<u8>,
+    block: Block,
     level: Level,
     records: u64,
     error: Option<std::io::Error>,
@@ -31,28 +32,31 @@ pub struct BinaryWriter<W: Write> {
 impl<W: Write> BinaryWriter<W> {
     /// Writes the header.
     pub fn new(output: W, header: &TraceHeader, level: Level) -> Self {
-        let mut buffer = Vec::with_capacity(BLOCK + LONGEST_RECORD);
-        header.encode(&mut buffer);
-        buffer.push(level as u8);
-        Self { output, buffer, level, records: 0, error: None }
+        let mut head = Vec::new();
+        header.encode(&mut head);
+        head.push(level as u8);
+        let mut writer = Self { output, block: Block::new(), level, records: 0, error: None };
+        writer.error = writer.output.write_all(&head).err();
+        writer
     }
 
     /// Writes the end mark and tells of any error on the way.
     pub fn finish(mut self) -> Result<W, TraceError> {
-        self.buffer.push(0);
-        self.buffer.extend_from_slice(&self.records.to_le_bytes());
         self.flush();
-        match self.error {
-            Some(error) => Err(error.into()),
-            None => Ok(self.output),
+        if let Some(error) = self.error {
+            return Err(error.into());
         }
+        self.output.write_all(&[0])?;
+        self.output.write_all(&self.records.to_le_bytes())?;
+        self.output.flush()?;
+        Ok(self.output)
     }
 
     fn flush(&mut self) {
         if self.error.is_none() {
-            self.error = self.output.write_all(&self.buffer).and_then(|()| self.output.flush()).err();
+            self.error = self.output.write_all(self.block.written()).and_then(|()| self.output.flush()).err();
         }
-        self.buffer.clear();
+        self.block.clear();
     }
 }
 
@@ -61,9 +65,8 @@ impl<W: Write> TraceSink for BinaryWriter<W> {
         if record.body.level() > self.level {
             return;
         }
-        record.encode(&mut self.buffer);
         self.records += 1;
-        if self.buffer.len() >= BLOCK {
+        if self.block.add(record) {
             self.flush();
         }
     }

@@ -2,8 +2,7 @@
 
 use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
 
-/// So many bytes are handed to the hash at once; BLAKE3 is several times faster on long inputs.
-const BLOCK: usize = 64 * 1_024;
+use super::block::Block;
 
 /// One simulated second of the ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +43,7 @@ impl TraceDigest {
 #[derive(Clone)]
 pub struct DigestSink {
     header: Vec<u8>,
-    buffer: Vec<u8>,
+    block: Block,
     second: u64,
     hasher: blake3::Hasher,
     empty: bool,
@@ -58,7 +57,7 @@ impl DigestSink {
         header.encode(&mut bytes);
         Self {
             header: bytes,
-            buffer: Vec::with_capacity(BLOCK + 256),
+            block: Block::new(),
             second: 0,
             hasher: blake3::Hasher::new(),
             empty: true,
@@ -78,12 +77,16 @@ impl DigestSink {
         TraceDigest { hash: *hasher.finalize().as_bytes(), ladder: self.ladder }
     }
 
+    fn hash_block(&mut self) {
+        self.hasher.update(self.block.written());
+        self.block.clear();
+    }
+
     fn close_second(&mut self) {
         if self.empty {
             return;
         }
-        self.hasher.update(&self.buffer);
-        self.buffer.clear();
+        self.hash_block();
         self.ladder.push(LadderRung { second: self.second, hash: *self.hasher.finalize().as_bytes() });
         self.hasher.reset();
         self.empty = true;
@@ -101,10 +104,8 @@ impl TraceSink for DigestSink {
             self.second = second;
         }
         self.empty = false;
-        record.encode(&mut self.buffer);
-        if self.buffer.len() >= BLOCK {
-            self.hasher.update(&self.buffer);
-            self.buffer.clear();
+        if self.block.add(record) {
+            self.hash_block();
         }
     }
 }

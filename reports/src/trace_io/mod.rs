@@ -2,6 +2,7 @@
 //! Knows file formats; knows no metric. A sink's input/output error is kept until its `finish`.
 
 mod binary;
+mod block;
 mod digest;
 mod error;
 mod jsonl_header;

@@ -22,6 +22,7 @@ struct Member {
 pub struct Group {
     balancer: Box<dyn LoadBalancer>,
     counts: bool,
+    asks_who: bool,
     /// By slot.
     members: Vec<Option<Member>>,
     slots: BTreeMap<SocketAddr, usize>,
@@ -37,14 +38,20 @@ impl Group {
     /// No backends yet.
     pub fn new(algorithm: &Algorithm, balancer: Box<dyn LoadBalancer>) -> Self {
         let counts = algorithm.reads(Input::Loads) || algorithm.reads(Input::Thresholds);
+        let asks_who = algorithm.reads(Input::Key) || algorithm.reads(Input::Client);
         let (members, slots, free) = (Vec::new(), BTreeMap::new(), Vec::new());
-        Self { balancer, counts, members, slots, free, order: Vec::new(), usable: Vec::new() }
+        Self { balancer, counts, asks_who, members, slots, free, order: Vec::new(), usable: Vec::new() }
     }
 
     /// Whether the algorithm wants to know of connections, for itself or for thresholds: if not, `opened` and the like need
     /// not be called.
     pub fn counts(&self) -> bool {
         self.counts
+    }
+
+    /// Whether the algorithm looks at the connection's key or the client's address and port: if not, any will do.
+    pub fn asks_who(&self) -> bool {
+        self.asks_who
     }
 
     /// The balancer itself.

@@ -49,6 +49,7 @@ pub struct Routes {
     /// By (core, core): the equal-cost ways out.
     next: Vec<Vec<Direction>>,
     core_count: usize,
+    choices: bool,
     /// By direction: the vertex it leads to.
     heads: Vec<VertexId>,
 }
@@ -74,11 +75,18 @@ impl Routes {
                 core.push(vertex);
             }
         }
-        let mut routes =
-            Self { core_of, uplink, next: vec![Vec::new(); core.len() * core.len()], core_count: core.len(), heads };
+        let mut routes = Self {
+            core_of,
+            uplink,
+            next: vec![Vec::new(); core.len() * core.len()],
+            core_count: core.len(),
+            choices: false,
+            heads,
+        };
         for target in &core {
             routes.fill_towards(topology, *target);
         }
+        routes.choices = routes.next.iter().any(|ways| ways.len() > 1);
         routes
     }
 
@@ -101,6 +109,11 @@ impl Routes {
         let ways = &self.next[place];
         let choice = crate::kernel::draws::below(flow, ways.len() as u64);
         usize::try_from(choice).ok().and_then(|index| ways.get(index)).copied()
+    }
+
+    /// Whether any two vertices have several equal-cost ways: only then the flow decides anything.
+    pub fn have_choices(&self) -> bool {
+        self.choices
     }
 
     /// How many vertices there are.

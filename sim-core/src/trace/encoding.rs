@@ -1,23 +1,30 @@
 //! The canonical encoding of records: fixed little-endian forms, one after the other (law 6).
 
 use super::body::Body;
-use super::fields::{Encoder, Field, LONGEST};
+use super::fields::{Encoder, Field};
 use super::record::Record;
 use crate::kernel::time::SimTime;
+
+pub use super::fields::LONGEST;
 
 /// Bytes of the kind, the id, the time, the cause and the decision.
 const HEAD: usize = 33;
 
 impl Record {
-    /// Appends the canonical form: kind, id, time, cause, because, then the fields, all little-endian.
+    /// Writes the canonical form: kind, id, time, cause, because, then the fields, all little-endian; returns its length.
     #[inline]
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut bytes = [0; LONGEST];
-        let mut head = Encoder::behind(&mut bytes, 1);
+    pub fn encode_at(&self, bytes: &mut [u8; LONGEST]) -> usize {
+        let mut head = Encoder::behind(bytes, 1);
         for number in [self.id, self.time.as_nanos(), self.cause, self.because] {
             head.put(number.to_le_bytes());
         }
-        let length = self.body.encode_around::<HEAD>(&mut bytes);
+        self.body.encode_around::<HEAD>(bytes)
+    }
+
+    /// Appends the canonical form.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut bytes = [0; LONGEST];
+        let length = self.encode_at(&mut bytes);
         out.extend_from_slice(&bytes[..length]);
     }
 

@@ -152,7 +152,7 @@ pub trait Field: Copy {
 }
 
 /// Bytes of the longest record in canonical form, with room to spare (a test of the encoding measures it).
-pub(crate) const LONGEST: usize = 128;
+pub const LONGEST: usize = 128;
 
 /// One record's canonical form while it is written. Everything about it is inlined: then each field's place is a constant.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //! Knows the terms of the model; knows no hash, no file and no output format.
 
 pub mod body;
-mod encoding;
+pub mod encoding;
 pub mod fields;
 pub mod header;
 pub mod level;

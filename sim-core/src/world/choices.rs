@@ -7,10 +7,11 @@ use super::loads::Holder;
 use super::node_rules::{Approach, Choice};
 use super::path_draws::Purpose;
 use super::state::Pod;
-use super::traffic::Connection;
+use super::traffic::{Connection, PathState};
 use crate::balancing::{self, Group, Request};
 use crate::control::versions::Backend;
 use crate::kernel::draws::Decision;
+use crate::kernel::time::SimTime;
 use crate::model::Model;
 use crate::model::application::Target;
 use crate::model::balancing_choice::{BalancingChoice, algorithm_of};
@@ -69,9 +70,10 @@ impl World {
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
         let destination = self.cluster_ips[self.model.service_port(port).service.index()];
         let of = (source, number, attempt);
-        let asked = self.asked(of, approach.address, destination.unwrap_or(approach.address));
+        let (from, destination) = (approach.address, destination.unwrap_or(approach.address));
         let plain = self.model.service(self.model.service_port(port).service).traffic.is_plain();
         if !plain || self.ipvs.is_some() {
+            let asked = self.asked(of, from, destination, true);
             return self.choose_by_policy(node, port, approach, (draw, asked));
         }
         let version = self.proxy_mark(node);
@@ -89,25 +91,28 @@ impl World {
                 loads.recall(Holder::Node(node, port), group);
             }
         }
+        let key = if group.asks_who() { own_key(&self.paths, of) } else { 0 };
+        let asked = asked_with_key(&self.model, self.agenda.now(), key, from, destination);
         let picked = group.pick(&asked, &mut Decision::new(&self.draws, draw));
         (picked.map_or(Choice::Rejected, |place| Choice::Endpoint(backends[place])), snapshot.record)
     }
 
     /// What is asked of a balancer for an attempt of a request, from one address to another. The connection has no local
     /// port yet, so that its key is made of the request's name, and a port that stands for its own is made of the key.
-    pub(super) fn asked(&self, of: (u32, u64, u8), from: IpAddr, destination: IpAddr) -> Request {
-        let (source, number, attempt) = of;
-        let path = self.paths[source as usize].key;
-        let path = if attempt == 0 { path } else { path.part("attempt", u64::from(attempt)) };
-        self.asked_with_key(path.spread(number), from, destination)
+    /// Both take a while, and are left out for a balancer that does not ask who comes.
+    pub(super) fn asked(&self, of: (u32, u64, u8), from: IpAddr, destination: IpAddr, asks_who: bool) -> Request {
+        let key = if asks_who { self.own_key(of) } else { 0 };
+        self.asked_with_key(key, from, destination)
     }
 
-    /// The same for a connection that has a key already.
+    /// The key of a request's attempt: the same whatever it meets.
+    pub(super) fn own_key(&self, of: (u32, u64, u8)) -> u64 {
+        own_key(&self.paths, of)
+    }
+
+    /// What is asked for a connection that has a key already.
     pub(super) fn asked_with_key(&self, key: u64, from: IpAddr, destination: IpAddr) -> Request {
-        let range = self.model.transport.ip_local_port_range;
-        let past = u16::try_from(key % u64::from(range.len())).expect("a range of ports has at most 2^16");
-        let client = SocketAddr::new(from, range.first + past);
-        Request { key, client, destination, now: self.agenda.now() }
+        asked_with_key(&self.model, self.agenda.now(), key, from, destination)
     }
 
     /// A client that chooses from its own list for the first time gets a balancer for it.
@@ -183,4 +188,16 @@ fn weighed(model: &Model, pods: &[Pod], port: ServicePortId, backends: &[Backend
     let equal = choice.is_left_open() || choice.weights.is_empty();
     let weight = |backend: &Backend| if equal { 1 } else { choice.weight_of(pods[backend.pod.index()].workload) };
     backends.iter().map(|it| unweighed(*it).weighing(weight(it))).collect()
+}
+
+fn own_key(paths: &[PathState], (source, number, attempt): (u32, u64, u8)) -> u64 {
+    let path = paths[source as usize].key;
+    let path = if attempt == 0 { path } else { path.part("attempt", u64::from(attempt)) };
+    path.spread(number)
+}
+
+fn asked_with_key(model: &Model, now: SimTime, key: u64, from: IpAddr, destination: IpAddr) -> Request {
+    let range = model.transport.ip_local_port_range;
+    let past = u16::try_from(key % u64::from(range.len())).expect("a range of ports has at most 2^16");
+    Request { key, client: SocketAddr::new(from, range.first + past), destination, now }
 }

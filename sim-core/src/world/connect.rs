@@ -1,12 +1,12 @@
 //! From a request to a first SYN: which address a client dials, which pod stands behind it, which way it goes.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::World;
 use super::node_rules::Choice;
 use super::path_draws::Purpose;
 use super::traffic::{Aim, COUNTED, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
+use crate::balancing::Group;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::{Way, translations};
 use crate::kernel::draws::{Decision, below};
@@ -154,8 +154,9 @@ impl World {
             Target::Service(port) => self.cluster_ips[self.model.service_port(port).service.index()],
             Target::Pod { .. } | Target::Address { .. } => None,
         };
-        let asked = self.asked((source, number, attempt), address, destination.unwrap_or(address));
         self.join_list(client);
+        let asks_who = self.clients[client as usize].balancer.as_ref().is_some_and(Group::asks_who);
+        let asked = self.asked((source, number, attempt), address, destination.unwrap_or(address), asks_who);
         let state = &mut self.clients[client as usize];
         let because = state.list_record;
         if state.list.is_empty() {
@@ -164,9 +165,9 @@ impl World {
         let bits = &mut Decision::new(&self.draws, draw);
         let picked = state.balancer.as_mut().and_then(|group| group.pick(&asked, bits));
         let Some(place) = picked else { return Err((Outcome::NoAddress, because)) };
-        let list = Arc::clone(&state.list);
-        let group = self.clients[client as usize].balancer.as_ref();
-        let takes = |place: &usize| group.is_some_and(|group| group.takes(*place));
+        let state = &self.clients[client as usize];
+        let list = &state.list;
+        let takes = |place: &usize| state.balancer.as_ref().is_some_and(|group| group.takes(*place));
         let mut from_there = (place..list.len()).chain(0..place).filter(takes).map(|place| list[place]);
         let healthy = from_there.find(|it| !self.is_ejected(client, (it.address, it.port)));
         healthy.map(|backend| Aim::Listed { backend, because }).ok_or((Outcome::CircuitOpen, because))
@@ -296,13 +297,13 @@ impl World {
             return self.attempt_ends(exchange, Outcome::AddressNotAvailable, None, 0);
         };
         let opened = self.write_opened((source, number, record), local_port, dial);
-        let key = self.paths[source as usize].key;
-        let key = if attempt == 0 { key } else { key.part("attempt", u64::from(attempt)) };
         let connection = self.new_connection(exchange, dial, opened);
         let state = &mut self.connections[connection];
         state.local_port = local_port;
         state.port_table = table;
-        state.flow = key.spread(number);
+        if self.routes.have_choices() || self.proxied.any {
+            self.connections[connection].flow = self.own_key((source, number, attempt));
+        }
         self.join_pool(connection);
         self.assign(exchange, connection);
         self.rules_lead(connection);

@@ -121,7 +121,7 @@ impl World {
             Some(connection) => {
                 self.asked_with_key(self.connections[connection].flow, self.address_seen(connection), destination)
             }
-            None => self.asked((source, number, attempt), own, destination),
+            None => self.asked((source, number, attempt), own, destination, true),
         }
     }
 
