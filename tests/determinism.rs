@@ -322,7 +322,7 @@ fn a_run_in_steps_makes_the_records_of_a_run_in_one_go() {
 #[test]
 fn a_world_forked_in_the_middle_goes_on_as_the_whole_one_does() {
     let scenario = lossy();
-    let model = Arc::new(scenario.arms[3].model.clone());
+    let model = Arc::clone(&scenario.arms[3].model);
     let mut world = World::new(model, Level::Connection);
     let mut before = Vec::new();
     world.run_until(SimTime::from_nanos(61_000_000_000), &mut before);
@@ -359,7 +359,7 @@ fn rollout(set: &[(&str, &str)]) -> Scenario {
 fn a_world_forked_within_a_rollout_goes_on_as_the_whole_one_does() {
     let scenario = rollout(&[]);
     for (arm, second) in [(0, 21), (1, 22), (2, 30)] {
-        let mut world = World::new(Arc::new(scenario.arms[arm].model.clone()), Level::Connection);
+        let mut world = World::new(Arc::clone(&scenario.arms[arm].model), Level::Connection);
         let mut own = Vec::new();
         world.run_until(SimTime::from_nanos(second * 1_000_000_000 + 55_000_000), &mut own);
         let mut fork = world.clone();

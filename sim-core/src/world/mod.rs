@@ -3,6 +3,7 @@
 
 mod actions;
 mod addresses;
+pub mod agreement;
 mod arrivals;
 mod attempts;
 mod choices;
@@ -23,6 +24,7 @@ mod event;
 mod evictions;
 mod faults;
 mod flows;
+mod fork;
 mod fusion;
 mod hangs;
 mod images;
@@ -82,6 +84,7 @@ use crate::control::taint_queue::TokenBucket;
 use crate::control::versions::{Backend, VersionedLists};
 use crate::kernel::draws::{Draws, EntityKey};
 use crate::kernel::executive::{Agenda, StopReason};
+use crate::kernel::queue::EventId;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
 use crate::model::ids::{NodeId, PodId, ServicePortId, WorkloadId};
@@ -196,7 +199,11 @@ pub struct World {
     loose_exchanges: Vec<u32>,
     loose_connections: Vec<u32>,
 
+    /// What the plan has scheduled, so that another plan can take its place.
+    plan: Vec<EventId>,
     fault_records: Vec<RecordId>,
+    /// The planned ends of faults that have begun.
+    fault_ends: Vec<Option<EventId>>,
     struck: Vec<Option<faults::Struck>>,
     impairments: Impairments,
     action_records: Vec<RecordId>,

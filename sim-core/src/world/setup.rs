@@ -47,7 +47,7 @@ fn pod_cidrs(model: &Model) -> Vec<Option<Subnet>> {
 }
 
 /// The loops of the controller manager: the node monitor's passes, and the phase of the taint queue's.
-fn control_loops(model: &Model, draws: &mut Draws) -> (MonitorPasses, SimDuration) {
+pub(super) fn control_loops(model: &Model, draws: &mut Draws) -> (MonitorPasses, SimDuration) {
     let control = EntityKey::of("control-plane");
     let monitor_phase = phase(draws, control, "monitor-phase", MonitorPasses::gap(&model.cluster));
     let taint_phase = phase(draws, control, "taint-phase", model.cluster.taint_queue_interval);
@@ -107,7 +107,9 @@ impl World {
             ended_calls: VecDeque::new(),
             loose_exchanges: Vec::new(),
             loose_connections: Vec::new(),
+            plan: Vec::new(),
             fault_records: vec![0; model.faults.len()],
+            fault_ends: vec![None; model.faults.len()],
             action_records: vec![0; model.actions.len()],
             goals: Vec::new(),
             controllers: model.workloads.iter().map(Controller::new).collect(),
@@ -139,8 +141,7 @@ impl World {
         self.plan_fusion();
         self.setting_up = false;
         self.written_node_ports = self.node_ports.clone();
-        self.schedule_faults();
-        self.schedule_actions();
+        self.schedule_plan(None);
         self.start_sources();
         self
     }
