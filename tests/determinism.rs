@@ -146,6 +146,22 @@ fn the_number_of_threads_changes_no_byte_of_report_and_traces() {
 }
 
 #[test]
+fn variants_that_share_their_beginning_print_what_variants_alone_print() {
+    let folder = Folder::new();
+    let variants = ["--variant", "faults.lost-node.at=1m,5m", "--variant", "cluster.nodeMonitorGracePeriod=20s,50s"];
+    let outcome = |threads: &str, more: &[&str]| {
+        let args = ["compare", NODE_DEATH, "--format", "json", "--threads", threads];
+        podwire(&[&args, &SHORT_ARGS[..], &variants, more].concat()).ok()
+    };
+    // Runs that write traces share nothing.
+    let alone = outcome("2", &["-o", &folder.path("alone")]);
+    assert_eq!(printed_digests(&alone).into_iter().collect::<BTreeSet<String>>().len(), 16);
+    for threads in ["1", "2"] {
+        assert!(outcome(threads, &[]) == alone, "{threads} threads");
+    }
+}
+
+#[test]
 fn saved_traces_of_all_arms_hold_equal_arrivals_sizes_and_demands() {
     let folder = Folder::new();
     for (form, file) in [("jsonl", "trace.jsonl"), ("bin", "trace.bin")] {

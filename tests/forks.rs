@@ -20,7 +20,7 @@ use sim_core::model::{Model, ModelParts};
 use sim_core::trace::{Level, Record, TraceSink};
 use sim_core::world::World;
 use sim_core::world::agreement::{Agreements, LATE};
-use support::engine::{library, load};
+use support::engine::{library, load, run};
 use support::forks::{late_variants, plan_variants, seconds, with_crash};
 
 /// Hashes all records that a run made, and counts how often any run made one.
@@ -167,6 +167,28 @@ fn every_variant_forks_at_every_level() {
             variants.extend(late_variants(&arm.model));
             same_as_from_the_start(&scenario, &models_of(&arm.model, variants), level);
         }
+    }
+}
+
+#[test]
+fn a_shared_run_keeps_the_records_of_a_run_alone() {
+    let mut scenario = short();
+    let faults: Vec<Arm> = [100, 120, 140]
+        .map(|at| {
+            let arm = &scenario.arms[3];
+            let mut parts = ModelParts::clone(&arm.model);
+            parts.faults[0].at = seconds(at);
+            Arm { name: format!("at {at}"), model: Arc::new(Model::new(parts).unwrap()), ..arm.clone() }
+        })
+        .into();
+    scenario.arms = faults;
+    let units: Vec<Unit<'_>> = scenario.arms.iter().map(|arm| Unit { scenario: &scenario, arm }).collect();
+    let settings = Settings { digest: true, level: Level::Segment, share: true, progress: &|_| {} };
+    let shared = experiment::run_shared(&units, &settings, Some(2), &Vec::<Record>::new());
+    for (arm, (report, records)) in shared.into_iter().enumerate() {
+        let alone = run(&scenario, arm, Level::Segment);
+        assert!(alone.report == report, "{}", report.arm);
+        assert!(alone.records == records, "{}", report.arm);
     }
 }
 

@@ -46,7 +46,10 @@ pub(super) fn run_arms(input: &Input, only: Option<&str>, output: &OutputArgs, q
     let scenario = input.scenario()?;
     let seeded: Vec<Scenario> = match &output.seeds {
         None => vec![scenario.clone()],
-        Some(seeds) => seeds.0.iter().map(|seed| input.under_seed(*seed)).collect::<Result<_, _>>()?,
+        Some(seeds) => {
+            let loaded = experiment::run_all(&seeds.0, output.threads, |seed| input.under_seed(*seed));
+            loaded.into_iter().collect::<Result<_, _>>()?
+        }
     };
     let arms = scenario.arms.iter().filter(|arm| only.is_none_or(|name| arm.name == name));
     let names: Vec<&str> = arms.map(|arm| arm.name.as_str()).collect();
