@@ -68,7 +68,6 @@ fn main() {
     }
     let under = |seed: u64| node_death(duration, Overrides { seed: Some(seed), ..Overrides::default() });
     let replications: Vec<Scenario> = (1..=seeds).map(under).collect();
-    let (ratio, least, most) =
-        compare(rounds, || seconds(&replications, true, 1), || seconds(&replications, true, 2));
+    let (ratio, least, most) = compare(rounds, || seconds(&replications, true, 1), || seconds(&replications, true, 2));
     println!("{seeds:>2} replications    one thread / two threads: {ratio:.2} ({least:.2} to {most:.2})");
 }

@@ -19,6 +19,10 @@ use crate::experiment::{Run, Settings, Unit};
 /// So many states may wait for a thread, for each thread; with more, whoever makes another goes on with that one first.
 const WAITING_PER_THREAD: usize = 2;
 
+/// A run is left a little before the last instant that is common, this part of its duration: packets that are under way then
+/// were not sent with an eye to what comes after.
+const EARLY: u64 = 2_000;
+
 /// Makes all runs in the present thread pool; results come in the order of `units`.
 pub(crate) fn run<S>(units: &[Unit<'_>], settings: &Settings<'_>, more: &S) -> Vec<(RunReport, S)>
 where
@@ -84,9 +88,8 @@ impl<S: TraceSink + Clone + Send + Sync> Tree<'_, S> {
             if parting == SimTime::MAX {
                 break;
             }
-            // The last instant that is common.
-            let last = parting.as_nanos() - 1;
-            run.go_on_to(last, leader, self.settings, branch.followers.len() + 1);
+            let last = (parting.as_nanos() - 1).saturating_sub(leader.arm.model.duration.as_nanos() / EARLY);
+            run.go_on_to(last.max(run.reached()), leader, self.settings, branch.followers.len() + 1);
             let leaving = branch.followers.extract_if(.., |(until, _)| *until == parting);
             let leaving = leaving.map(|(_, unit)| unit).collect();
             for leaving in self.kin(leaving, parting) {

@@ -99,13 +99,11 @@ fn named(name: &str, set: &[(&str, &str)]) -> Scenario {
 
 /// Every scenario of the library, with the text that its file has.
 fn library_scenarios() -> Vec<Scenario> {
-    let mut names: Vec<String> = std::fs::read_dir(library())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".yaml"))
-        .collect();
-    names.sort();
-    names.iter().map(|name| named(name, &[])).collect()
+    let entries = std::fs::read_dir(library()).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
+    paths.sort();
+    paths.iter().map(|path| load(&std::fs::read_to_string(path).unwrap(), &[])).collect()
 }
 
 fn models_of(parts: &ModelParts, variants: Vec<(String, ModelParts)>) -> Vec<(String, Arc<Model>)> {

@@ -80,10 +80,10 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         self.queue.push_cancellable(time, class, event)
     }
 
-    /// Schedules an event of a plan, before all events of its time and class that are of no plan, by its place there.
-    pub fn at_planned(&mut self, time: SimTime, class: EventClass, place: u32, event: E) -> EventId {
+    /// Schedules an event of a plan, before all events of its time and class that are not planned.
+    pub fn at_planned(&mut self, time: SimTime, class: EventClass, event: E) -> EventId {
         self.check_order(time, class);
-        self.queue.push_planned(time, class, place, event)
+        self.queue.push_planned(time, class, event)
     }
 
     /// Moves a scheduled event to a time that is still to come; it keeps its order among the events of one time. `None`

@@ -7,8 +7,10 @@
 //! 2. The window. Warm-up and drain are read by whoever judges the records, at the instant that they name.
 //! 3. Late settings. What [`LATE`] lists is not read while nothing has happened to the cluster
 //!    ([`super::World::fork`] makes sure that nothing has), so it agrees until the first begin of either plan.
-//! 4. Anything else that differs: no instant is shared.
+//! 4. Anything else that differs: no instant is shared. So is a fault that can touch a link where the other plan has none:
+//!    packets go another way in the engine then (`fusion.rs`), which the number of events shows.
 
+use super::fusion::links_may_fail;
 use super::renewals::wait;
 use crate::kernel::draws::Draws;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -240,6 +242,7 @@ fn are_kin(one: &Model, other: &Model) -> bool {
         budgets: _,
     } = &**one;
     (seed, address_model) == (&other.seed, &other.address_model)
+        && links_may_fail(one) == links_may_fail(other)
         && discoveries_are_kin(discovery, &other.discovery)
         && equal_but(cluster, &other.cluster, copy_cluster)
         && (docker, transport, dns, limits) == (&other.docker, &other.transport, &other.dns, &other.limits)

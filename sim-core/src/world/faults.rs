@@ -29,8 +29,8 @@ impl World {
         let record = self.journal.write(now, 0, 0, body);
         self.fault_records[fault] = record;
         let effect = definition.kind.begin;
-        self.struck[fault] = effect.victim().and_then(|victim| self.find(victim));
-        match (&effect, self.struck[fault]) {
+        self.disturbances.struck[fault] = effect.victim().and_then(|victim| self.find(victim));
+        match (&effect, self.disturbances.struck[fault]) {
             (Effect::Impair(impairment), struck) => self.impair(fault, impairment, struck, record),
             (effect, Some(struck)) => self.apply(fault, effect, struck, record),
             (_, None) => {}
@@ -44,14 +44,14 @@ impl World {
             return self.fault_ends(fault);
         }
         let end = self.agenda.now().saturating_add(length);
-        self.fault_ends[fault] = Some(self.agenda.at_cancellable(end, EventClass::Fault, ends(fault)));
+        self.disturbances.ends[fault] = Some(self.agenda.at_cancellable(end, EventClass::Fault, ends(fault)));
     }
 
     pub(super) fn fault_ends(&mut self, fault: usize) {
         let cause = self.fault_records[fault];
         let body = Body::FaultEnded { fault: FaultId::from_index(fault) };
         let record = self.journal.write(self.agenda.now(), cause, 0, body);
-        match (self.model.faults[fault].kind.end.clone(), self.struck[fault]) {
+        match (self.model.faults[fault].kind.end.clone(), self.disturbances.struck[fault]) {
             (Some(Effect::Restore(impairment)), struck) => self.restore(fault, &impairment, struck, record),
             (Some(effect), Some(struck)) => self.apply(fault, &effect, struck, record),
             (None, _) | (_, None) => {}
@@ -61,8 +61,8 @@ impl World {
 
     /// The end of a fault lies elsewhere, since its model is another one.
     pub(super) fn move_end(&mut self, fault: usize, end: SimTime) {
-        let moved = self.fault_ends[fault].and_then(|id| self.agenda.move_to(id, end, ends(fault)));
-        self.fault_ends[fault] = moved;
+        let moved = self.disturbances.ends[fault].and_then(|id| self.agenda.move_to(id, end, ends(fault)));
+        self.disturbances.ends[fault] = moved;
     }
 
     pub(super) fn find(&self, victim: Victim) -> Option<Struck> {

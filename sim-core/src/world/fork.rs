@@ -7,15 +7,35 @@ use super::World;
 use super::actions::begins;
 use super::agreement::{Agreements, first_begin};
 use super::event::Event;
+use super::faults::Struck;
 use super::impairments::Impairments;
+use super::registry::RegistryEntry;
 use super::setup::control_loops;
 use super::state::PodState;
 use crate::control::versions::VersionedLists;
 use crate::faults::Effect;
 use crate::kernel::draws::Draws;
-use crate::kernel::queue::EventClass;
+use crate::kernel::queue::{EventClass, EventId};
 use crate::kernel::time::SimTime;
 use crate::model::{Begin, Model};
+
+/// What is under way of a model's plan.
+#[derive(Clone, Debug)]
+pub(super) struct Disturbances {
+    /// What the plan has scheduled, so that another plan can take its place.
+    planned: Vec<(SimTime, EventId)>,
+    /// By fault: the planned end of one that has begun, and whom it hit.
+    pub ends: Vec<Option<EventId>>,
+    pub struck: Vec<Option<Struck>>,
+}
+
+impl Disturbances {
+    /// Nothing has begun.
+    pub(super) fn new(model: &Model) -> Self {
+        let faults = model.faults.len();
+        Self { planned: Vec::new(), ends: vec![None; faults], struck: vec![None; faults] }
+    }
+}
 
 /// The events of a model's plan, in the order of those that happen at one instant: faults that come at random, then the
 /// other faults, then actions.
@@ -37,18 +57,19 @@ fn plans_impairment(model: &Model) -> bool {
 impl World {
     /// Schedules what the plan holds, or of it what lies `after` an instant.
     pub(super) fn schedule_plan(&mut self, after: Option<SimTime>) {
-        let plan = (0_u32..).zip(plan_of(&self.model, &self.draws));
-        let wanted = plan.filter(|(_, (time, _))| after.is_none_or(|after| *time > after));
-        let pending =
-            wanted.map(|(place, (time, event))| self.agenda.at_planned(time, EventClass::Fault, place, event));
-        self.plan = pending.collect();
+        let plan = plan_of(&self.model, &self.draws).into_iter();
+        let wanted = plan.filter(|(time, _)| after.is_none_or(|after| *time > after));
+        let pending = wanted.map(|(time, event)| (time, self.agenda.at_planned(time, EventClass::Fault, event)));
+        self.disturbances.planned = pending.collect();
     }
 
     /// The same run under another model, as if it had been that one from the start; `None` when that is not certain: the
     /// models do not agree up to now, or they differ in something that what has happened may have depended on.
     pub fn fork(mut self, model: &Arc<Model>) -> Option<Self> {
         let agreements = Agreements::new(vec![&self.model, model]);
-        if agreements.until(0, 1) <= self.now() {
+        let until = agreements.until(0, 1);
+        // A packet takes its hop ahead of time when no event comes before; the number of events tells whether it did.
+        if until <= self.now() || until <= self.wires.looked_ahead {
             return None;
         }
         // Without impairments in its plan a world keeps no table of them, so there is none that could be handed on.
@@ -67,13 +88,14 @@ impl World {
 
     /// What the present model plans after this instant takes the place of what the model before it did.
     fn take_plan_over(&mut self, before: &Model) {
-        for event in std::mem::take(&mut self.plan) {
+        let now = self.now();
+        for (_, event) in self.disturbances.planned.drain(..).filter(|(time, _)| *time > now) {
             self.agenda.cancel(event);
         }
         let (faults, actions) = (self.model.faults.len(), self.model.actions.len());
         self.fault_records.resize(faults, 0);
-        self.fault_ends.resize(faults, None);
-        self.struck.resize(faults, None);
+        self.disturbances.ends.resize(faults, None);
+        self.disturbances.struck.resize(faults, None);
         self.impairments.occurrences.resize(faults, 0);
         self.action_records.resize(actions, 0);
         self.schedule_plan(Some(self.now()));
@@ -104,6 +126,6 @@ impl World {
             && self.nodes.iter().all(|node| node.silences == 0)
             && of_the_start(&self.endpoints)
             && of_the_start(&self.registry_lists)
-            && self.registry.iter().all(|entry| entry.answers())
+            && self.registry.iter().all(RegistryEntry::answers)
     }
 }

@@ -84,7 +84,6 @@ use crate::control::taint_queue::TokenBucket;
 use crate::control::versions::{Backend, VersionedLists};
 use crate::kernel::draws::{Draws, EntityKey};
 use crate::kernel::executive::{Agenda, StopReason};
-use crate::kernel::queue::EventId;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
 use crate::model::ids::{NodeId, PodId, ServicePortId, WorkloadId};
@@ -97,6 +96,7 @@ use controllers::Controller;
 use direction::Wires;
 use event::{Control, Event, Timer};
 use flows::{Flow, FlowKey, Part};
+use fork::Disturbances;
 use impairments::Impairments;
 use ipvs::Ipvs;
 use journal::Journal;
@@ -199,12 +199,8 @@ pub struct World {
     loose_exchanges: Vec<u32>,
     loose_connections: Vec<u32>,
 
-    /// What the plan has scheduled, so that another plan can take its place.
-    plan: Vec<EventId>,
     fault_records: Vec<RecordId>,
-    /// The planned ends of faults that have begun.
-    fault_ends: Vec<Option<EventId>>,
-    struck: Vec<Option<faults::Struck>>,
+    disturbances: Disturbances,
     impairments: Impairments,
     action_records: Vec<RecordId>,
     /// What actions under way wait for.

@@ -7,6 +7,7 @@ use super::World;
 use super::conntrack::Conntrack;
 use super::controllers::Controller;
 use super::direction::Wires;
+use super::fork::Disturbances;
 use super::images::Images;
 use super::impairments::Impairments;
 use super::ipvs::Ipvs;
@@ -107,16 +108,14 @@ impl World {
             ended_calls: VecDeque::new(),
             loose_exchanges: Vec::new(),
             loose_connections: Vec::new(),
-            plan: Vec::new(),
             fault_records: vec![0; model.faults.len()],
-            fault_ends: vec![None; model.faults.len()],
             action_records: vec![0; model.actions.len()],
             goals: Vec::new(),
             controllers: model.workloads.iter().map(Controller::new).collect(),
             service_states: model.services.iter().map(|_| ServiceState::default()).collect(),
             service_since: vec![0; model.service_ports.len()],
             written_node_ports: Vec::new(),
-            struck: vec![None; model.faults.len()],
+            disturbances: Disturbances::new(&model),
             impairments: Impairments::new(&model),
             setting_up: true,
             stop: None,
