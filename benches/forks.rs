@@ -1,5 +1,5 @@
 //! What sharing and threads are worth. Two comparisons of 20 variants whose node dies at 80 % of the run or after it, once by
-//! forks in time and once as 20 whole runs; and 64 replications on one thread and on two. The contenders take turns in
+//! forks in time and once as 20 whole runs; and 64 shorter replications on one thread and on two. The contenders take turns in
 //! one process; printed are medians of the ratios of each round.
 //! `cargo bench --bench forks` prints the table; as a test it makes one short round. `-- shared` and `-- whole` make the
 //! comparison of fault times once in one of the two ways, for tools that count instructions.
@@ -22,9 +22,9 @@ fn node_death(duration: u64, overrides: Overrides) -> Scenario {
     podwire::session::load_file(&path, &overrides).unwrap().scenario.unwrap()
 }
 
-/// 20 variants of a path.
+/// 20 variants of a path, by number, in milliseconds.
 fn variants(duration: u64, path: &str, value: impl Fn(u64) -> u64) -> Scenario {
-    let values: Vec<String> = (0..20).map(|number| format!("{}s", value(number))).collect();
+    let values: Vec<String> = (0..20).map(|number| format!("{}ms", value(number))).collect();
     node_death(duration, Overrides { variants: vec![(path.to_owned(), values.join(","))], ..Overrides::default() })
 }
 
@@ -52,21 +52,21 @@ fn compare(rounds: usize, mut first: impl FnMut() -> f64, mut second: impl FnMut
 
 fn main() {
     let has = |word: &str| std::env::args().any(|argument| argument == word);
-    let (rounds, duration, seeds) = if has("--bench") { (9, 600, 64) } else { (1, 100, 4) };
-    let times = [variants(duration, "faults.lost-node.at", |number| duration * 8 / 10 + number * duration / 600)];
+    let (rounds, duration, seeds) = if has("--bench") { (9, 600, 64) } else { (1, 500, 4) };
+    let times = [variants(duration, "faults.lost-node.at", |number| duration * (800 + 2 * number))];
     for (word, share) in [("shared", true), ("whole", false)] {
         if has(word) {
             seconds(&times, share, 1);
             return;
         }
     }
-    let graces = [variants(duration, "cluster.nodeMonitorGracePeriod", |number| 10 + 2 * number)];
+    let graces = [variants(duration, "cluster.nodeMonitorGracePeriod", |number| 10_000 + 2_000 * number)];
     println!("medians of {rounds} interleaved rounds, and the least and the greatest");
     for (name, set) in [("20 fault times", &times), ("20 grace periods", &graces)] {
         let (ratio, least, most) = compare(rounds, || seconds(set, true, 1), || seconds(set, false, 1));
         println!("{name:<18} by forks / whole runs: {ratio:.3} ({least:.3} to {most:.3})");
     }
-    let under = |seed: u64| node_death(duration, Overrides { seed: Some(seed), ..Overrides::default() });
+    let under = |seed: u64| node_death(duration / 5, Overrides { seed: Some(seed), ..Overrides::default() });
     let replications: Vec<Scenario> = (1..=seeds).map(under).collect();
     let (ratio, least, most) = compare(rounds, || seconds(&replications, true, 1), || seconds(&replications, true, 2));
     println!("{seeds:>2} replications    one thread / two threads: {ratio:.2} ({least:.2} to {most:.2})");
