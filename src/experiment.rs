@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use rayon::ThreadPool;
 use rayon::prelude::*;
 use reports::metrics::Metrics;
 use reports::report::RunReport;
@@ -12,12 +13,16 @@ use sim_core::kernel::time::SimTime;
 use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
 use sim_core::world::{RunSummary, World};
 
+use crate::prefixes;
+
 /// What the runs of a comparison share.
 pub struct Settings<'a> {
     /// Compute digests.
     pub digest: bool,
     /// Level of the records that are made; at least [`Level::Connection`], which metrics and digests need.
     pub level: Level,
+    /// Let runs share what they have in common; results are the same bytes with it and without.
+    pub share: bool,
     /// Is told how much simulated time has passed, in nanoseconds.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -38,14 +43,15 @@ impl Unit<'_> {
 }
 
 /// Everything that every run counts.
-struct Observers<'a, S> {
+#[derive(Clone)]
+struct Observers<S> {
     metrics: Metrics,
     digest: Option<DigestSink>,
     counter: RecordCounter,
-    more: &'a mut S,
+    more: S,
 }
 
-impl<S: TraceSink> TraceSink for Observers<'_, S> {
+impl<S: TraceSink> TraceSink for Observers<S> {
     fn record(&mut self, record: &Record) {
         self.metrics.record(record);
         if let Some(digest) = &mut self.digest {
@@ -59,59 +65,126 @@ impl<S: TraceSink> TraceSink for Observers<'_, S> {
 /// Steps in which a run tells of its progress.
 const STEPS: u64 = 200;
 
-/// Makes one run; its records also go to `more`.
-pub fn run<S: TraceSink>(unit: &Unit<'_>, settings: &Settings<'_>, more: &mut S) -> RunReport {
-    let header = unit.header();
-    let mut observers = Observers {
-        metrics: Metrics::new(&header),
-        digest: settings.digest.then(|| DigestSink::new(&header)),
-        counter: RecordCounter::new(),
-        more,
-    };
-    let mut world = World::new(Arc::new(unit.arm.model.clone()), settings.level);
-    let summary = run_in_steps(&mut world, unit, settings, &mut observers);
-    let mut report = RunReport::new(&header, observers.metrics.finish());
-    report.trace_digest = observers.digest.map(|digest| digest.finish().hex());
-    summary.stop.name().clone_into(&mut report.stop);
-    report.events = summary.events;
-    report.records = observers.counter.up_to(Level::Connection);
-    report
+/// A run on its way: a world, and what its records have made so far.
+#[derive(Clone)]
+pub(crate) struct Run<S> {
+    world: World,
+    observers: Observers<S>,
+    /// Simulated time that has passed, in nanoseconds.
+    reached: u64,
+    /// Simulated time that was told as progress before this run began, in nanoseconds.
+    told: u64,
 }
 
-fn run_in_steps<S: TraceSink>(world: &mut World, unit: &Unit<'_>, settings: &Settings<'_>, sink: &mut S) -> RunSummary {
-    let duration = unit.arm.model.duration.as_nanos();
-    let step = (duration / STEPS).max(1);
-    let mut reached = 0;
-    loop {
-        let next = (reached + step).min(duration);
-        let summary = world.run_until(SimTime::from_nanos(next), sink);
-        (settings.progress)(next - reached);
-        reached = next;
-        let stopped = world.is_stopped();
-        if reached == duration || stopped {
-            return summary;
+impl<S: TraceSink> Run<S> {
+    /// A run before its first instant; its records also go to `more`.
+    pub(crate) fn new(unit: &Unit<'_>, settings: &Settings<'_>, more: S) -> Self {
+        let header = unit.header();
+        let observers = Observers {
+            metrics: Metrics::new(&header),
+            digest: settings.digest.then(|| DigestSink::new(&header)),
+            counter: RecordCounter::new(),
+            more,
+        };
+        Self { world: World::new(Arc::clone(&unit.arm.model), settings.level), observers, reached: 0, told: 0 }
+    }
+
+    /// Simulated time that has passed, in nanoseconds.
+    pub(crate) fn reached(&self) -> u64 {
+        self.reached
+    }
+
+    /// Tells of no progress up to there: it was told by another run.
+    pub(crate) fn keep_silent_to(&mut self, told: u64) {
+        self.told = told;
+    }
+
+    /// Goes on to the end of `at`, in nanoseconds, and tells the progress of the `runs` that this one stands for.
+    pub(crate) fn go_on_to(&mut self, at: u64, unit: &Unit<'_>, settings: &Settings<'_>, runs: usize) -> RunSummary {
+        let step = (unit.arm.model.duration.as_nanos() / STEPS).max(1);
+        loop {
+            let next = ((self.reached / step + 1) * step).min(at);
+            let summary = self.world.run_until(SimTime::from_nanos(next), &mut self.observers);
+            (settings.progress)((next.max(self.told) - self.reached.max(self.told)) * runs as u64);
+            self.reached = next;
+            if next == at || self.world.is_stopped() {
+                return summary;
+            }
         }
+    }
+
+    /// This run as the run of another unit; `None` when it is not certain that it has been the same so far.
+    pub(crate) fn fork(self, unit: &Unit<'_>) -> Option<Self> {
+        let Self { world, observers, reached, told } = self;
+        let world = world.fork(&unit.arm.model)?;
+        let header = unit.header();
+        let Observers { metrics, digest, counter, more } = observers;
+        let (metrics, digest) = (metrics.under(&header), digest.map(|digest| digest.under(&header)));
+        Some(Self { world, observers: Observers { metrics, digest, counter, more }, reached, told })
+    }
+
+    /// What a run that went on to its end has to say.
+    pub(crate) fn finish(self, unit: &Unit<'_>, summary: RunSummary) -> (RunReport, S) {
+        let Observers { metrics, digest, counter, more } = self.observers;
+        let mut report = RunReport::new(&unit.header(), metrics.finish());
+        report.trace_digest = digest.map(|digest| digest.finish().hex());
+        summary.stop.name().clone_into(&mut report.stop);
+        report.events = summary.events;
+        report.records = counter.up_to(Level::Connection);
+        (report, more)
     }
 }
 
+/// Makes one run; its records also go to `more`.
+pub fn run<S: TraceSink>(unit: &Unit<'_>, settings: &Settings<'_>, more: &mut S) -> RunReport {
+    let mut run = Run::new(unit, settings, more);
+    let summary = run.go_on_to(unit.arm.model.duration.as_nanos(), unit, settings, 1);
+    run.finish(unit, summary).0
+}
+
 /// A sink that takes nothing.
+#[derive(Clone)]
 pub struct Nowhere;
 
 impl TraceSink for Nowhere {
     fn record(&mut self, _record: &Record) {}
 }
 
-/// Makes many runs on `threads` threads (all cores when absent); results come in the order of `units`.
+/// So many threads, or one for each core; `None` on a machine that gives none, which still has the one that asks.
+fn pool(threads: Option<usize>) -> Option<ThreadPool> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build().ok()
+}
+
+/// Makes something of each unit on `threads` threads (all cores when absent); results come in the order of `units`.
 pub fn run_all<U, T, F>(units: &[U], threads: Option<usize>, make: F) -> Vec<T>
 where
     U: Sync,
     T: Send,
     F: Fn(&U) -> T + Sync + Send,
 {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
-    match pool {
-        Ok(pool) => pool.install(|| units.par_iter().map(&make).collect()),
-        // A machine that gives no threads still has this one.
-        Err(_) => units.iter().map(make).collect(),
+    match pool(threads) {
+        Some(pool) => pool.install(|| units.par_iter().map(&make).collect()),
+        None => units.iter().map(make).collect(),
+    }
+}
+
+/// Makes all runs on `threads` threads, and lets them share what they have in common; each also hands its records to a
+/// copy of `more`, which must make of them what does not depend on the run. Results come in the order of `units`.
+pub fn run_shared<S>(
+    units: &[Unit<'_>],
+    settings: &Settings<'_>,
+    threads: Option<usize>,
+    more: &S,
+) -> Vec<(RunReport, S)>
+where
+    S: TraceSink + Clone + Send + Sync,
+{
+    match pool(threads) {
+        Some(pool) if settings.share => pool.install(|| prefixes::run(units, settings, more)),
+        Some(_) | None => run_all(units, threads, |unit| {
+            let mut own = more.clone();
+            let report = run(unit, settings, &mut own);
+            (report, own)
+        }),
     }
 }

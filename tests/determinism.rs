@@ -146,6 +146,22 @@ fn the_number_of_threads_changes_no_byte_of_report_and_traces() {
 }
 
 #[test]
+fn variants_that_share_their_beginning_print_what_variants_alone_print() {
+    let folder = Folder::new();
+    let variants = ["--variant", "faults.lost-node.at=1m,5m", "--variant", "cluster.nodeMonitorGracePeriod=20s,50s"];
+    let outcome = |threads: &str, more: &[&str]| {
+        let args = ["compare", NODE_DEATH, "--format", "json", "--threads", threads];
+        podwire(&[&args, &SHORT_ARGS[..], &variants, more].concat()).stdout
+    };
+    // Runs that write traces share nothing.
+    let alone = outcome("2", &["-o", &folder.path("alone")]);
+    assert_eq!(printed_digests(&alone).into_iter().collect::<BTreeSet<String>>().len(), 16);
+    for threads in ["1", "2"] {
+        assert!(outcome(threads, &[]) == alone, "{threads} threads");
+    }
+}
+
+#[test]
 fn saved_traces_of_all_arms_hold_equal_arrivals_sizes_and_demands() {
     let folder = Folder::new();
     for (form, file) in [("jsonl", "trace.jsonl"), ("bin", "trace.bin")] {
@@ -322,7 +338,7 @@ fn a_run_in_steps_makes_the_records_of_a_run_in_one_go() {
 #[test]
 fn a_world_forked_in_the_middle_goes_on_as_the_whole_one_does() {
     let scenario = lossy();
-    let model = Arc::new(scenario.arms[3].model.clone());
+    let model = Arc::clone(&scenario.arms[3].model);
     let mut world = World::new(model, Level::Connection);
     let mut before = Vec::new();
     world.run_until(SimTime::from_nanos(61_000_000_000), &mut before);
@@ -359,7 +375,7 @@ fn rollout(set: &[(&str, &str)]) -> Scenario {
 fn a_world_forked_within_a_rollout_goes_on_as_the_whole_one_does() {
     let scenario = rollout(&[]);
     for (arm, second) in [(0, 21), (1, 22), (2, 30)] {
-        let mut world = World::new(Arc::new(scenario.arms[arm].model.clone()), Level::Connection);
+        let mut world = World::new(Arc::clone(&scenario.arms[arm].model), Level::Connection);
         let mut own = Vec::new();
         world.run_until(SimTime::from_nanos(second * 1_000_000_000 + 55_000_000), &mut own);
         let mut fork = world.clone();

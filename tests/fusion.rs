@@ -25,7 +25,7 @@ fn records(mut world: World, until: SimTime) -> (Vec<Record>, u64) {
 }
 
 fn world(arm: &Arm) -> World {
-    World::new(Arc::new(arm.model.clone()), Level::Segment)
+    World::new(Arc::clone(&arm.model), Level::Segment)
 }
 
 fn assert_equal(arm: &Arm, fused: &[Record], plain: &[Record]) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 use sim_core::model::Model;
@@ -83,8 +84,8 @@ pub struct Arm {
     pub base: String,
     /// Its value of each path that varies, as typed.
     pub levels: Vec<String>,
-    /// What is simulated.
-    pub model: Model,
+    /// What is simulated; runs share it.
+    pub model: Arc<Model>,
     /// Every effective setting by dotted path, to show what differs between two arms.
     pub settings: BTreeMap<String, String>,
 }
@@ -286,7 +287,7 @@ impl<'a> Loader<'a> {
         let model = model?;
         let settings = settings_of(&model, &tree);
         let (name, base, levels) = (plan.name.clone(), plan.base.clone(), plan.levels.clone());
-        Some(Arm { name, base, levels, model, settings })
+        Some(Arm { name, base, levels, model: Arc::new(model), settings })
     }
 
     /// Reads podwire's own format: an unknown key is an error with the nearest name.

@@ -6,7 +6,6 @@ mod common;
 
 use common::{SCENARIO, WEB, check_text, good, load, load_with, said};
 use scenarios::Overrides;
-use sim_core::model::Model;
 use sim_core::model::application::WorkloadKind;
 use sim_core::topology::NodeRole;
 
@@ -37,7 +36,7 @@ fn pod(name: &str, kind: &str, controller: &str, more: &str) -> String {
     )
 }
 
-fn model(web: &str) -> Model {
+fn model(web: &str) -> std::sync::Arc<sim_core::model::Model> {
     good(SCENARIO, &[("web.yaml", web)]).arms.remove(1).model
 }
 

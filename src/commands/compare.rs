@@ -10,7 +10,7 @@ use sim_core::trace::Level;
 
 use super::run::no_such_arm;
 use crate::args::{CompareArgs, OutputArgs, Switch, TraceForm, TraceLevel};
-use crate::experiment::{self, Settings, Unit};
+use crate::experiment::{self, Nowhere, Settings, Unit};
 use crate::failure::Failure;
 use crate::output::{MaybeTrace, TraceFile, write_file};
 use crate::progress::Progress;
@@ -46,17 +46,27 @@ pub(super) fn run_arms(input: &Input, only: Option<&str>, output: &OutputArgs, q
     let scenario = input.scenario()?;
     let seeded: Vec<Scenario> = match &output.seeds {
         None => vec![scenario.clone()],
-        Some(seeds) => seeds.0.iter().map(|seed| input.under_seed(*seed)).collect::<Result<_, _>>()?,
+        Some(seeds) => {
+            let loaded = experiment::run_all(&seeds.0, output.threads, |seed| input.under_seed(*seed));
+            loaded.into_iter().collect::<Result<_, _>>()?
+        }
     };
     let arms = scenario.arms.iter().filter(|arm| only.is_none_or(|name| arm.name == name));
     let names: Vec<&str> = arms.map(|arm| arm.name.as_str()).collect();
     let units: Vec<Unit<'_>> = names.iter().flat_map(|name| seeded.iter().filter_map(|run| unit(run, name))).collect();
     let total = units.iter().map(|unit| unit.arm.model.duration.as_nanos()).sum();
     let progress = Progress::new(total, quiet);
-    let several = output.seeds.is_some();
-    let runs = experiment::run_all(&units, output.threads, |unit| {
-        run_unit(unit, output, several, &|nanos| progress.advance(nanos))
-    });
+    let runs = if writes_traces(output) {
+        let several = output.seeds.is_some();
+        experiment::run_all(&units, output.threads, |unit| {
+            run_with_trace(unit, output, several, &|nanos| progress.advance(nanos))
+        })
+    } else {
+        let advance = |nanos| progress.advance(nanos);
+        let settings = settings(output, Level::Connection, &advance);
+        let runs = experiment::run_shared(&units, &settings, output.threads, &Nowhere);
+        runs.into_iter().map(|(report, _)| Ok(report)).collect()
+    };
     progress.finish();
     let runs = runs.into_iter().collect::<Result<Vec<RunReport>, Failure>>()?;
     Ok(Report::new(report_input(&scenario, &names, runs)))
@@ -67,23 +77,26 @@ fn unit<'a>(scenario: &'a Scenario, arm: &str) -> Option<Unit<'a>> {
     Some(Unit { scenario, arm })
 }
 
-fn run_unit(
+fn writes_traces(output: &OutputArgs) -> bool {
+    output.output.is_some() && output.trace != TraceForm::None
+}
+
+fn settings<'a>(output: &OutputArgs, level: Level, progress: &'a (dyn Fn(u64) + Sync)) -> Settings<'a> {
+    Settings { digest: output.digest == Switch::On, level: level.max(Level::Connection), share: true, progress }
+}
+
+/// A trace is written from the first record on, so such a run shares nothing with others.
+fn run_with_trace(
     unit: &Unit<'_>,
     output: &OutputArgs,
     several: bool,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<RunReport, Failure> {
     let level = trace_level(output.level);
-    let form = if output.output.is_some() { output.trace } else { TraceForm::None };
-    let settings = Settings {
-        digest: output.digest == Switch::On,
-        level: if form == TraceForm::None { Level::Connection } else { level.max(Level::Connection) },
-        progress,
-    };
     let folder = output.output.as_deref().unwrap_or(Path::new(".")).join(&unit.arm.name);
     let name = if several { format!("trace-{}", unit.arm.model.seed) } else { "trace".to_owned() };
-    let mut trace = MaybeTrace(TraceFile::create(&folder.join(name), form, &unit.header(), level)?);
-    let report = experiment::run(unit, &settings, &mut trace);
+    let mut trace = MaybeTrace(TraceFile::create(&folder.join(name), output.trace, &unit.header(), level)?);
+    let report = experiment::run(unit, &settings(output, level, progress), &mut trace);
     if let Some(file) = trace.0 {
         file.finish()?;
     }

@@ -38,7 +38,7 @@ pub(super) fn execute(args: &CurlArgs) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("--at {at}: the run ends at {}", arm.model.duration)));
     }
     let mut places = Places::new(&unit.header(), SimTime::ZERO + at);
-    World::new(Arc::new(arm.model.clone()), Level::Request).run_until(SimTime::ZERO + at, &mut places);
+    World::new(Arc::clone(&arm.model), Level::Request).run_until(SimTime::ZERO + at, &mut places);
     let start = curl::start(&args.from, &places).map_err(|error| usage("--from", error))?;
     let goal = curl::goal(&args.target, &start, &places).map_err(|error| usage("TARGET", error))?;
     let shown = Shown { unit, args, start, goal, at };

@@ -28,7 +28,7 @@ pub(super) fn execute(args: &GetArgs) -> Result<(), Failure> {
     let unit = Unit { scenario: &scenario, arm };
     let at = SimTime::ZERO + at;
     let mut state = ClusterState::new(&unit.header(), at);
-    World::new(Arc::new(arm.model.clone()), Level::Request).run_until(at, &mut state);
+    World::new(Arc::clone(&arm.model), Level::Request).run_until(at, &mut state);
     let query = Query { wide: args.output.is_some(), labels: args.labels.clone(), namespace: args.namespace.clone() };
     let Some(table) = state.table(resource, &query) else {
         writeln!(std::io::stderr(), "No resources found in {} namespace.", args.namespace)?;

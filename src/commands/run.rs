@@ -47,7 +47,7 @@ fn tell_story(scenario: &Scenario, arm: &str) -> Result<(), Failure> {
     let Some(arm) = scenario.arms.iter().find(|candidate| candidate.name == arm) else { return Ok(()) };
     let unit = Unit { scenario, arm };
     let mut timeline = Timeline::new(&unit.header());
-    let settings = Settings { digest: false, level: Level::Connection, progress: &|_| {} };
+    let settings = Settings { digest: false, level: Level::Connection, share: true, progress: &|_| {} };
     experiment::run(&unit, &settings, &mut timeline);
     let mut text = Vec::new();
     timeline.render(&mut text)?;

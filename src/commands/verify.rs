@@ -34,6 +34,6 @@ pub(super) fn execute(args: &VerifyArgs) -> Result<(), Failure> {
 
 fn digest_of(unit: &Unit<'_>) -> TraceDigest {
     let mut sink = DigestSink::new(&unit.header());
-    World::new(Arc::new(unit.arm.model.clone()), Level::Connection).run(&mut sink);
+    World::new(Arc::clone(&unit.arm.model), Level::Connection).run(&mut sink);
     sink.finish()
 }

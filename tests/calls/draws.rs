@@ -169,7 +169,7 @@ fn a_world_forked_while_calls_are_open_goes_on_as_the_whole_one_does() {
         let whole = world_records(&scenario, arm, Level::Segment, 1);
         // Before the crash, right after it, and after the machine has booted again.
         for milliseconds in [5_003, 12_001, 15_700] {
-            let mut world = World::new(Arc::new(scenario.arms[arm].model.clone()), Level::Segment);
+            let mut world = World::new(Arc::clone(&scenario.arms[arm].model), Level::Segment);
             let mut before = Vec::new();
             world.run_until(SimTime::from_nanos(milliseconds * 1_000_000), &mut before);
             let mut fork = world.clone();

@@ -60,7 +60,7 @@ pub(crate) fn world_of(manifests: &[&str], arm: &str, rest: &str, level: Level) 
     let loaded = podwire::session::load_text(source, &base, &Overrides::default());
     let problems = scenarios::render(&loaded.diagnostics, &loaded.sources, false);
     let scenario = loaded.scenario.unwrap_or_else(|| panic!("{problems}"));
-    World::new(Arc::new(scenario.arms[0].model.clone()), level)
+    World::new(Arc::clone(&scenario.arms[0].model), level)
 }
 
 /// The whole run of a world.

@@ -38,7 +38,7 @@ pub(crate) fn run(path: &Path) -> All {
     let loaded = podwire::session::load_file(path, &Overrides::default()).unwrap();
     let problems = scenarios::render(&loaded.diagnostics, &loaded.sources, false);
     let scenario = loaded.scenario.unwrap_or_else(|| panic!("{problems}"));
-    let settings = Settings { digest: true, level: Level::Connection, progress: &|_| {} };
+    let settings = Settings { digest: true, level: Level::Connection, share: true, progress: &|_| {} };
     let runs: Vec<Run> = scenario
         .arms
         .iter()

@@ -93,7 +93,7 @@ spec:
         let problems = scenarios::render(&loaded.diagnostics, &loaded.sources, false);
         let scenario = loaded.scenario.unwrap_or_else(|| panic!("{problems}"));
         let mut records = Vec::new();
-        World::new(Arc::new(scenario.arms[0].model.clone()), Level::Segment).run(&mut records);
+        World::new(Arc::clone(&scenario.arms[0].model), Level::Segment).run(&mut records);
         records
     }
 }

@@ -71,7 +71,7 @@ fn conflicts(seed: u64, arm: &str) -> Vec<u64> {
     let model = &scenario.arms[0].model;
     let metrics = Metrics::new(&TraceHeader::new(model, "test", "", arm));
     let mut sink = Conflicts { by_host: vec![0; model.topology.nodes().len()], metrics };
-    World::new(Arc::new(model.clone()), Level::Request).run(&mut sink);
+    World::new(Arc::clone(model), Level::Request).run(&mut sink);
     assert_eq!(sink.metrics.finish().addressing.port_conflicts, sink.by_host.iter().sum::<u64>());
     let host = |teams: u32| model.topology.nodes().iter().position(|node| node.name == format!("node-{teams}"));
     TEAMS.map(|teams| sink.by_host[host(teams).unwrap()]).collect()

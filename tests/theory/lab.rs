@@ -46,7 +46,7 @@ where
 pub(crate) fn segments(scenario: &Scenario, arm: &str) -> Vec<Record> {
     let arm = scenario.arms.iter().find(|candidate| candidate.name == arm).unwrap();
     let mut records = Vec::new();
-    World::new(Arc::new(arm.model.clone()), Level::Segment).run(&mut records);
+    World::new(Arc::clone(&arm.model), Level::Segment).run(&mut records);
     records
 }
 

@@ -125,7 +125,6 @@ pub struct Metrics {
 impl Metrics {
     /// Metrics of a run with this header, before its first record.
     pub fn new(header: &TraceHeader) -> Self {
-        let end = header.duration.saturating_sub(header.drain).as_nanos();
         let has_calls = header.sources.iter().any(|source| source.parent.is_some());
         let edge_of: Vec<u32> = header.sources.iter().map(|source| source.edge).collect();
         let mut firsts = BTreeMap::new();
@@ -133,7 +132,7 @@ impl Metrics {
         Self {
             header: header.clone(),
             names: Names::new(header),
-            window: header.warm_up.as_nanos()..end,
+            window: window(header),
             chains: Chains::default(),
             facts: Facts::default(),
             pending: PendingTable::default(),
@@ -148,6 +147,16 @@ impl Metrics {
             outages: OutageTally::default(),
             actions: ActionTally::default(),
         }
+    }
+
+    /// The same numbers so far, of a run under another header that made the same records. Names of faults and actions may
+    /// differ, and the window where no record has come yet.
+    #[must_use]
+    pub fn under(mut self, header: &TraceHeader) -> Self {
+        self.header = header.clone();
+        self.names.move_under(header);
+        self.window = window(header);
+        self
     }
 
     /// The numbers after the records so far.
@@ -370,6 +379,11 @@ impl Metrics {
         self.actions.take(record);
         self.facts.control(record, faults);
     }
+}
+
+/// Requests that arrive in it are measured.
+fn window(header: &TraceHeader) -> std::ops::Range<u64> {
+    header.warm_up.as_nanos()..header.duration.saturating_sub(header.drain).as_nanos()
 }
 
 impl TraceSink for Metrics {

@@ -103,6 +103,13 @@ impl Names {
         }
     }
 
+    /// The same names, learned ones included, under the header of a run that differs in its plan alone.
+    pub(crate) fn move_under(&mut self, header: &TraceHeader) {
+        let workloads = std::mem::take(&mut self.header.workloads);
+        self.header = TraceHeader { workloads, ..header.clone() };
+        self.faults = Table::new(header.faults.iter().cloned());
+    }
+
     /// The header the names are from; its template hashes are those that new pods' names carry now.
     pub fn header(&self) -> &TraceHeader {
         &self.header

@@ -80,6 +80,19 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         self.queue.push_cancellable(time, class, event)
     }
 
+    /// Schedules an event of a plan, before all events of its time and class that are not planned.
+    pub fn at_planned(&mut self, time: SimTime, class: EventClass, event: E) -> EventId {
+        self.check_order(time, class);
+        self.queue.push_planned(time, class, event)
+    }
+
+    /// Moves a scheduled event to a time that is still to come; it keeps its order among the events of one time. `None`
+    /// when it has happened or was taken back.
+    pub fn move_to(&mut self, id: EventId, time: SimTime, event: E) -> Option<EventId> {
+        assert!(time > self.now, "an event moves to a time that is still to come");
+        self.queue.move_to(id, time, event)
+    }
+
     /// Takes back a scheduled event; false when it has happened already.
     pub fn cancel(&mut self, id: EventId) -> bool {
         self.queue.cancel(id)

@@ -398,6 +398,16 @@ pub struct Source {
     pub stop: SimDuration,
 }
 
+/// By hand, because a boxed trait object cannot be compared in a derived one.
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { name, from, front, call, arrivals, start, stop } = self;
+        (name, from, front, call) == (&other.name, &other.from, &other.front, &other.call)
+            && (start, stop) == (&other.start, &other.stop)
+            && **arrivals == *other.arrivals
+    }
+}
+
 impl Source {
     /// The stable name that its draws and its flows' ways are keyed by.
     pub fn key(&self) -> EntityKey {

@@ -32,7 +32,7 @@ pub struct Probe {
 }
 
 /// One arrival, at the source's start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Once;
 
 impl ArrivalProcess for Once {

@@ -88,6 +88,16 @@ pub struct Topology {
     graph: UnGraph<(), LinkId>,
 }
 
+/// The graph is made of the other parts.
+impl PartialEq for Topology {
+    fn eq(&self, other: &Self) -> bool {
+        self.fabric == other.fabric
+            && self.links == other.links
+            && self.switches == other.switches
+            && self.nodes == other.nodes
+    }
+}
+
 /// Why parts do not make a topology.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopologyError {

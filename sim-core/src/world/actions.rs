@@ -7,7 +7,7 @@ use super::state::PodState;
 use crate::actions::Change;
 use crate::control::names::template_hash;
 use crate::kernel::queue::EventClass;
-use crate::kernel::time::{SimDuration, SimTime};
+use crate::kernel::time::SimDuration;
 use crate::model::Begin;
 use crate::model::application::WorkloadKind;
 use crate::model::ids::{NodeId, PodId, WorkloadId};
@@ -32,14 +32,6 @@ pub(super) enum Goal {
 }
 
 impl World {
-    pub(super) fn schedule_actions(&mut self) {
-        for index in 0..self.model.actions.len() {
-            if let Begin::At(at) = self.model.actions[index].begin {
-                self.agenda.at(SimTime::ZERO + at, EventClass::Fault, begins(index));
-            }
-        }
-    }
-
     pub(super) fn action_begins(&mut self, action: usize) {
         let body = Body::ActionStarted { action: self.model.action_id(action) };
         let record = self.journal.write(self.agenda.now(), 0, 0, body);
@@ -178,6 +170,6 @@ impl World {
     }
 }
 
-fn begins(action: usize) -> Event {
+pub(super) fn begins(action: usize) -> Event {
     Event::ActionBegins { action: u32::try_from(action).expect("actions number below 2^32") }
 }

@@ -21,6 +21,8 @@ pub(super) struct Wires {
     pub links_may_fail: bool,
     /// Packets that the present event has sent to switches.
     pub legs: Vec<Leg>,
+    /// An event at this instant or before it could have changed whether a packet took its hop ahead of time.
+    pub looked_ahead: SimTime,
     /// Packets that were held inside nodes so far.
     pub loopback_departures: u64,
 }
@@ -34,6 +36,7 @@ impl Wires {
             directions: links.iter().flat_map(both).collect(),
             links_may_fail: true,
             legs: Vec::new(),
+            looked_ahead: SimTime::ZERO,
             loopback_departures: 0,
         }
     }

@@ -6,7 +6,6 @@ use super::state::PodState;
 use crate::faults::Effect;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
-use crate::model::Fault;
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, VertexId, WorkloadId};
 use crate::model::parameters::Victim;
 use crate::topology::NodeRole;
@@ -23,18 +22,6 @@ pub(super) enum Struck {
 }
 
 impl World {
-    pub(super) fn schedule_faults(&mut self) {
-        for index in 0..self.model.faults.len() {
-            self.plan_occurrence(index);
-        }
-        let once = |(_, fault): &(usize, &Fault)| fault.renewal.is_none();
-        for (index, fault) in self.model.faults.iter().enumerate().filter(once) {
-            let fault_id = u32::try_from(index).expect("faults number below 2^32");
-            let event = Event::FaultBegins { fault: fault_id };
-            self.agenda.at(SimTime::ZERO + fault.at, EventClass::Fault, event);
-        }
-    }
-
     pub(super) fn fault_begins(&mut self, fault: usize) {
         let definition = self.model.faults[fault].clone();
         let now = self.agenda.now();
@@ -42,8 +29,8 @@ impl World {
         let record = self.journal.write(now, 0, 0, body);
         self.fault_records[fault] = record;
         let effect = definition.kind.begin;
-        self.struck[fault] = effect.victim().and_then(|victim| self.find(victim));
-        match (&effect, self.struck[fault]) {
+        self.disturbances.struck[fault] = effect.victim().and_then(|victim| self.find(victim));
+        match (&effect, self.disturbances.struck[fault]) {
             (Effect::Impair(impairment), struck) => self.impair(fault, impairment, struck, record),
             (effect, Some(struck)) => self.apply(fault, effect, struck, record),
             (_, None) => {}
@@ -56,20 +43,26 @@ impl World {
         if length.is_zero() {
             return self.fault_ends(fault);
         }
-        let event = Event::FaultEnds { fault: u32::try_from(fault).expect("faults number below 2^32") };
-        self.agenda.after(length, EventClass::Fault, event);
+        let end = self.agenda.now().saturating_add(length);
+        self.disturbances.ends[fault] = Some(self.agenda.at_cancellable(end, EventClass::Fault, ends(fault)));
     }
 
     pub(super) fn fault_ends(&mut self, fault: usize) {
         let cause = self.fault_records[fault];
         let body = Body::FaultEnded { fault: FaultId::from_index(fault) };
         let record = self.journal.write(self.agenda.now(), cause, 0, body);
-        match (self.model.faults[fault].kind.end.clone(), self.struck[fault]) {
+        match (self.model.faults[fault].kind.end.clone(), self.disturbances.struck[fault]) {
             (Some(Effect::Restore(impairment)), struck) => self.restore(fault, &impairment, struck, record),
             (Some(effect), Some(struck)) => self.apply(fault, &effect, struck, record),
             (None, _) | (_, None) => {}
         }
         self.plan_occurrence(fault);
+    }
+
+    /// The end of a fault lies elsewhere, since its model is another one.
+    pub(super) fn move_end(&mut self, fault: usize, end: SimTime) {
+        let moved = self.disturbances.ends[fault].and_then(|id| self.agenda.move_to(id, end, ends(fault)));
+        self.disturbances.ends[fault] = moved;
     }
 
     pub(super) fn find(&self, victim: Victim) -> Option<Struck> {
@@ -220,4 +213,8 @@ impl World {
         }
         false
     }
+}
+
+fn ends(fault: usize) -> Event {
+    Event::FaultEnds { fault: u32::try_from(fault).expect("faults number below 2^32") }
 }

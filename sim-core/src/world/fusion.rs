@@ -28,7 +28,7 @@ pub(super) struct Leg {
 }
 
 /// Whether a fault that the model plans can touch a link.
-fn links_may_fail(model: &Model) -> bool {
+pub(super) fn links_may_fail(model: &Model) -> bool {
     let touches = |effect: &Effect| match effect {
         Effect::CutLink(_)
         | Effect::MendLink(_)
@@ -88,7 +88,10 @@ impl World {
     /// Takes one packet on; returns when its next event is.
     fn take_leg(&mut self, leg: Leg, next_event: SimTime) -> SimTime {
         let Leg { arrival, direction, number, packet, connection } = leg;
-        let horizon = next_event.saturating_add(self.wires.directions[direction.index()].lookahead);
+        let lookahead = self.wires.directions[direction.index()].lookahead;
+        let horizon = next_event.saturating_add(lookahead);
+        let looked = SimTime::from_nanos(arrival.as_nanos().saturating_sub(lookahead.as_nanos()));
+        self.wires.looked_ahead = self.wires.looked_ahead.max(looked);
         let Some(onward) = self.way_on(direction, packet, connection) else {
             self.agenda.arrival(arrival, direction.0, number, packet.event(direction.0));
             return arrival;

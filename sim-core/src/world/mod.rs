@@ -3,6 +3,7 @@
 
 mod actions;
 mod addresses;
+pub mod agreement;
 mod arrivals;
 mod attempts;
 mod choices;
@@ -23,6 +24,7 @@ mod event;
 mod evictions;
 mod faults;
 mod flows;
+mod fork;
 mod fusion;
 mod hangs;
 mod images;
@@ -94,6 +96,7 @@ use controllers::Controller;
 use direction::Wires;
 use event::{Control, Event, Timer};
 use flows::{Flow, FlowKey, Part};
+use fork::Disturbances;
 use impairments::Impairments;
 use ipvs::Ipvs;
 use journal::Journal;
@@ -197,7 +200,7 @@ pub struct World {
     loose_connections: Vec<u32>,
 
     fault_records: Vec<RecordId>,
-    struck: Vec<Option<faults::Struck>>,
+    disturbances: Disturbances,
     impairments: Impairments,
     action_records: Vec<RecordId>,
     /// What actions under way wait for.

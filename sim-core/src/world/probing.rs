@@ -29,6 +29,13 @@ pub(super) struct Health {
     pub stop_events: Vec<EventId>,
 }
 
+impl Health {
+    /// The kubelet stops the containers because of a probe.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.restarting || !self.stop_events.is_empty()
+    }
+}
+
 impl World {
     /// What a probe of a pod meets now.
     fn probe_answer(&self, pod: PodId, probe: Probe) -> Answer {

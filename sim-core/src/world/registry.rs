@@ -32,6 +32,13 @@ pub(super) struct RegistryEntry {
     suspended: bool,
 }
 
+impl RegistryEntry {
+    /// Its checks succeed.
+    pub(super) fn answers(&self) -> bool {
+        self.listed && self.failing.is_none() && !self.suspended
+    }
+}
+
 impl World {
     fn registry_settings(&self) -> Option<RegistrySettings> {
         self.model.discovery.registry().cloned()

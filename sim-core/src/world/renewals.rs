@@ -3,7 +3,7 @@
 
 use super::World;
 use super::event::Event;
-use crate::kernel::draws::EntityKey;
+use crate::kernel::draws::{Draws, EntityKey};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimDuration;
 use crate::workload::distribution::Distribution;
@@ -28,8 +28,12 @@ impl World {
 
     /// At least 1 ns, so that a run always goes on.
     fn draw_of_occurrence(&mut self, fault: usize, purpose: &str, mean: SimDuration) -> SimDuration {
-        let key = EntityKey::of("fault").part(&self.model.faults[fault].name, 0);
-        let draw = self.draws.once(key, purpose, self.impairments.occurrences[fault]);
-        Distribution::Exponential(mean).sample(draw).max(SimDuration::from_nanos(1))
+        wait(&self.draws, &self.model.faults[fault].name, purpose, mean, self.impairments.occurrences[fault])
     }
+}
+
+/// How long a fault of this name waits for its begin or its end.
+pub(super) fn wait(draws: &Draws, name: &str, purpose: &str, mean: SimDuration, occurrence: u64) -> SimDuration {
+    let draw = draws.once(EntityKey::of("fault").part(name, 0), purpose, occurrence);
+    Distribution::Exponential(mean).sample(draw).max(SimDuration::from_nanos(1))
 }

@@ -7,6 +7,7 @@ use super::World;
 use super::conntrack::Conntrack;
 use super::controllers::Controller;
 use super::direction::Wires;
+use super::fork::Disturbances;
 use super::images::Images;
 use super::impairments::Impairments;
 use super::ipvs::Ipvs;
@@ -47,7 +48,7 @@ fn pod_cidrs(model: &Model) -> Vec<Option<Subnet>> {
 }
 
 /// The loops of the controller manager: the node monitor's passes, and the phase of the taint queue's.
-fn control_loops(model: &Model, draws: &mut Draws) -> (MonitorPasses, SimDuration) {
+pub(super) fn control_loops(model: &Model, draws: &mut Draws) -> (MonitorPasses, SimDuration) {
     let control = EntityKey::of("control-plane");
     let monitor_phase = phase(draws, control, "monitor-phase", MonitorPasses::gap(&model.cluster));
     let taint_phase = phase(draws, control, "taint-phase", model.cluster.taint_queue_interval);
@@ -114,7 +115,7 @@ impl World {
             service_states: model.services.iter().map(|_| ServiceState::default()).collect(),
             service_since: vec![0; model.service_ports.len()],
             written_node_ports: Vec::new(),
-            struck: vec![None; model.faults.len()],
+            disturbances: Disturbances::new(&model),
             impairments: Impairments::new(&model),
             setting_up: true,
             stop: None,
@@ -139,8 +140,7 @@ impl World {
         self.plan_fusion();
         self.setting_up = false;
         self.written_node_ports = self.node_ports.clone();
-        self.schedule_faults();
-        self.schedule_actions();
+        self.schedule_plan(None);
         self.start_sources();
         self
     }

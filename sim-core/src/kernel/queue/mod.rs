@@ -39,6 +39,8 @@ impl EventClass {
 
 const CLASS_SHIFT: u32 = 60;
 const LINK_SHIFT: u32 = 36;
+/// Sequence numbers begin behind those of planned events.
+const FIRST_SEQUENCE: u64 = 1 << 32;
 /// A bucket of so many entries is sorted; a larger one is split.
 const FEW: usize = 40;
 /// So many more cancelled events than pending ones are kept, until they are dropped all at once.
@@ -86,6 +88,8 @@ pub struct EventQueue<E> {
     buckets: Buckets<E>,
     places: Places,
     sequence: u64,
+    /// Planned events so far.
+    planned: u64,
 }
 
 impl<E: Copy> Default for EventQueue<E> {
@@ -102,7 +106,8 @@ impl<E: Copy> EventQueue<E> {
             base: 0,
             buckets: Buckets::new(),
             places: Places::new(),
-            sequence: 0,
+            sequence: FIRST_SEQUENCE,
+            planned: 0,
         }
     }
 
@@ -133,9 +138,26 @@ impl<E: Copy> EventQueue<E> {
     /// Adds an event that [`EventQueue::cancel`] can take out again.
     pub fn push_cancellable(&mut self, time: SimTime, class: EventClass, event: E) -> EventId {
         let order = self.next_order(class);
-        let id = self.places.take(time, order);
-        self.insert(Entry { time: time.as_nanos(), order, handle: id.handle(), event });
-        id
+        self.insert_cancellable(time, order, event)
+    }
+
+    /// Adds an event of a plan: behind all planned events of the same time and class, and before those that are not
+    /// planned. So a plan can be taken out and another one put in its place at any time.
+    pub fn push_planned(&mut self, time: SimTime, class: EventClass, event: E) -> EventId {
+        self.planned += 1;
+        debug_assert!(self.planned < FIRST_SEQUENCE, "fewer than 2^32 planned events");
+        self.insert_cancellable(time, (class as u64) << CLASS_SHIFT | self.planned, event)
+    }
+
+    /// Moves a pending event to another time, as if it had been put there when it was added: it keeps its order among
+    /// the events of one time. `None` when it has happened or was cancelled.
+    pub fn move_to(&mut self, id: EventId, time: SimTime, event: E) -> Option<EventId> {
+        let order = self.places.order(id)?;
+        self.cancel(id);
+        // An entry is told by its order, so the old one has to go before another one has the same.
+        self.buckets.purge(self.base, &mut self.places);
+        self.bottom.retain(|entry| self.places.keeps(entry.handle, entry.order));
+        Some(self.insert_cancellable(time, order, event))
     }
 
     /// Adds the arrival of a packet: at equal times ordered by (link, departure number).
@@ -186,6 +208,12 @@ impl<E: Copy> EventQueue<E> {
     fn next_order(&mut self, class: EventClass) -> u64 {
         self.sequence += 1;
         (class as u64) << CLASS_SHIFT | self.sequence
+    }
+
+    fn insert_cancellable(&mut self, time: SimTime, order: u64, event: E) -> EventId {
+        let id = self.places.take(time, order);
+        self.insert(Entry { time: time.as_nanos(), order, handle: id.handle(), event });
+        id
     }
 
     #[inline]
@@ -265,6 +293,24 @@ mod tests {
         queue.push(at(4), EventClass::Observe, 4);
         let order: Vec<i32> = std::iter::from_fn(|| queue.pop()).map(|fired| fired.event).collect();
         assert_eq!(order, [4, 2, 1, 3]);
+    }
+
+    #[test]
+    fn a_plan_comes_first_in_its_own_order_and_a_moved_event_keeps_its_place() {
+        let mut queue = EventQueue::new();
+        queue.push(at(5), EventClass::Fault, "first of no plan");
+        let moved = queue.push_cancellable(at(9), EventClass::Fault, "moved");
+        queue.push(at(5), EventClass::Fault, "last of no plan");
+        let old = queue.push_planned(at(5), EventClass::Fault, "of an old plan");
+        assert!(queue.cancel(old));
+        queue.push_planned(at(5), EventClass::Fault, "first of the plan");
+        queue.push_planned(at(5), EventClass::Fault, "second of the plan");
+        let once = queue.move_to(moved, at(7), "moved").unwrap();
+        let twice = queue.move_to(once, at(5), "moved").unwrap();
+        assert_eq!((queue.due(twice), queue.len()), (Some(at(5)), 5));
+        let order: Vec<&str> = std::iter::from_fn(|| queue.pop()).map(|fired| fired.event).collect();
+        let expected = ["first of the plan", "second of the plan", "first of no plan", "moved", "last of no plan"];
+        assert_eq!(order, expected);
     }
 
     #[test]

@@ -60,8 +60,17 @@ impl Places {
 
     /// When an event will happen; `None` when it has happened or was cancelled.
     pub(super) fn due(&self, id: EventId) -> Option<SimTime> {
+        self.pending(id).map(|place| place.time)
+    }
+
+    /// The order among equals of a pending event.
+    pub(super) fn order(&self, id: EventId) -> Option<u64> {
+        self.pending(id).map(|place| place.order)
+    }
+
+    fn pending(&self, id: EventId) -> Option<&Place> {
         let place = self.all.get(id.handle() as usize)?;
-        (place.order != NOBODY && tag_of(place.order) == id.tag).then_some(place.time)
+        (place.order != NOBODY && tag_of(place.order) == id.tag).then_some(place)
     }
 
     /// Cancels an event; false when it has happened or was cancelled before.

@@ -5,7 +5,7 @@ use crate::kernel::time::SimDuration;
 use crate::model::parameters::{Parameter, ParameterKind, Spec};
 use crate::workload::distribution::Distribution;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct ClosedLoop {
     users: u32,
     think: Distribution,

@@ -5,7 +5,7 @@ use crate::kernel::time::SimDuration;
 use crate::model::parameters::{Parameter, ParameterKind, Spec};
 use crate::model::units::Rate;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Constant {
     rate: Rate,
 }

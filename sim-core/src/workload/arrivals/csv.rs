@@ -6,7 +6,7 @@ use super::{ArrivalProcess, Gap, Pacing};
 use crate::model::parameters::{Parameter, ParameterKind, Spec};
 use crate::model::units::PlannedArrival;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Listed {
     /// By time.
     arrivals: Arc<[PlannedArrival]>,

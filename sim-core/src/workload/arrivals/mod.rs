@@ -8,6 +8,8 @@ mod ramp;
 mod sinusoid;
 mod step;
 
+use std::any::Any;
+
 use crate::kernel::time::SimDuration;
 use crate::model::parameters::Spec;
 
@@ -24,7 +26,7 @@ pub enum Pacing {
 }
 
 /// An arrival process: plain data plus a rule that maps (number, draw) to a gap.
-pub trait ArrivalProcess: std::fmt::Debug + Send + Sync {
+pub trait ArrivalProcess: Any + Comparable + std::fmt::Debug + Send + Sync {
     /// Open or closed.
     fn pacing(&self) -> Pacing;
 
@@ -45,6 +47,25 @@ pub trait ArrivalProcess: std::fmt::Debug + Send + Sync {
 
     /// A copy, so that a world can be forked.
     fn boxed_clone(&self) -> Box<dyn ArrivalProcess>;
+}
+
+/// Comparison with a process that may be of another kind; every process that is `PartialEq` has it.
+pub trait Comparable {
+    /// Whether the other one is of the same kind and equal.
+    fn equals(&self, other: &dyn ArrivalProcess) -> bool;
+}
+
+impl<T: ArrivalProcess + PartialEq> Comparable for T {
+    fn equals(&self, other: &dyn ArrivalProcess) -> bool {
+        let other: &dyn Any = other;
+        other.downcast_ref::<T>() == Some(self)
+    }
+}
+
+impl PartialEq for dyn ArrivalProcess {
+    fn eq(&self, other: &Self) -> bool {
+        self.equals(other)
+    }
 }
 
 /// Where the next arrival lies.

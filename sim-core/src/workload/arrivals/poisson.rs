@@ -6,7 +6,7 @@ use crate::model::parameters::{Parameter, ParameterKind, Spec};
 use crate::model::units::Rate;
 use crate::workload::distribution::exponential_nanos;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Poisson {
     rate: Rate,
 }

@@ -5,7 +5,7 @@ use crate::kernel::time::SimDuration;
 use crate::model::parameters::{Parameter, ParameterKind, Spec};
 use crate::workload::spacing::{Spacing, work_per_nano};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Ramp {
     /// Work per nanosecond at the start.
     from: f64,

@@ -7,7 +7,7 @@ use crate::kernel::time::SimDuration;
 use crate::model::parameters::{Parameter, ParameterKind, Spec};
 use crate::workload::spacing::{Spacing, work_per_nano};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Sinusoid {
     /// Work per nanosecond, above zero.
     mean: f64,

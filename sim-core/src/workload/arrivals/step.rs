@@ -9,7 +9,7 @@ use crate::model::units::Rate;
 use crate::workload::spacing::{Spacing, work_per_nano};
 
 /// A stretch of constant rate.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Stretch {
     /// Its start after the source's start.
     at: SimDuration,
@@ -19,7 +19,7 @@ struct Stretch {
     before: f64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Step {
     /// At least one, by time.
     stretches: Arc<[Stretch]>,
