@@ -44,7 +44,9 @@ impl Network {
         let source = Source { name: "bench-w2".to_owned(), text };
         let set = |path: &str, value: &str| (path.to_owned(), value.to_owned());
         // About as many requests in each size.
-        let mut sets = vec![set("duration", ["5s", "2s", "1s"][scale.ilog10() as usize])];
+        let duration = set("duration", ["5s", "2s", "1s"][scale.ilog10() as usize]);
+        // Room for 4096 nodes.
+        let mut sets = vec![duration, set("cluster.clusterCIDR", "10.128.0.0/12")];
         if connections == Connections::Kept {
             sets.push(set("traffic.users.connections", "{pool: 20}"));
         }
