@@ -32,6 +32,9 @@ const OURS_KEPT_DIGEST: &str = "podwire, kept connections, digest";
 const NS3_TCP: &str = "ns-3 TCP, a connection each";
 const TURMOIL: &str = "turmoil TCP, a connection each, 1 ms ticks";
 
+/// A way to do it on a network so many times as large.
+type Way = fn(u32) -> Work;
+
 /// Programs that do it.
 const PROGRAMS: [(&str, Program); 3] = [
     (NS3_TCP, NS3.program("ns3_tcp.cc")),
@@ -76,7 +79,7 @@ const LEAST_AT_100: f64 = 0.5;
 
 /// W3: how rates change as the network grows, each peer's own rate on the smallest network being its floor.
 pub fn growth() -> Vec<Contest> {
-    let ways: [(&str, fn(u32) -> Work, u32); 5] = [
+    let ways: [(&str, Way, u32); 5] = [
         (OURS, |scale| Network::new(scale, Connections::Fresh).work(Digest::Off), 100),
         (FLOOR, plain, 100),
         ("simulacra, messages", simulacra::work, 1),
