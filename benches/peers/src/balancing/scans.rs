@@ -97,7 +97,7 @@ impl<B: LoadBalancer> Ours<B> {
 
     fn close_and_open(&mut self) -> usize {
         self.random = self.random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-        let place = ((self.random >> 32) * self.live.len() as u64 >> 32) as usize;
+        let place = (((self.random >> 32) * self.live.len() as u64) >> 32) as usize;
         let slot = self.live[place] as usize;
         self.active[slot] -= 1;
         self.tell(slot);
