@@ -44,9 +44,7 @@ impl Network {
         let source = Source { name: "bench-w2".to_owned(), text };
         let set = |path: &str, value: &str| (path.to_owned(), value.to_owned());
         // About as many requests in each size.
-        let duration = set("duration", ["5s", "2s", "1s"][scale.ilog10() as usize]);
-        // Room for 4096 nodes.
-        let mut sets = vec![duration, set("cluster.clusterCIDR", "10.128.0.0/12")];
+        let mut sets = vec![set("duration", ["5s", "2s", "1s"][scale.ilog10() as usize])];
         if connections == Connections::Kept {
             sets.push(set("traffic.users.connections", "{pool: 20}"));
         }
@@ -63,8 +61,7 @@ impl Network {
     fn run(&self, digest: Digest) -> u64 {
         let Self(scenario) = self;
         let arm = &scenario.arms[0];
-        let digest = digest == Digest::On;
-        let settings = Settings { digest, level: Level::Connection, share: true, progress: &|_| {} };
+        let settings = Settings { digest: digest == Digest::On, level: Level::Connection, share: true, progress: &|_| {} };
         let mut requests = Requests(0);
         let run = experiment::run(&Unit { scenario, arm }, &settings, &mut requests);
         let report = Report::new(ReportInput {
