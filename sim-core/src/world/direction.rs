@@ -109,6 +109,12 @@ impl DirectionState {
         self.free_at = SimTime::ZERO;
     }
 
+    /// Whether every packet leaves in the instant in which it comes: no limit of bandwidth, no loss, no cut.
+    #[inline]
+    pub(super) fn takes_all(&self) -> bool {
+        self.bandwidth.is_none() && self.loss_ppm == 0 && self.cut.is_none()
+    }
+
     /// How long a bare segment takes over an idle direction: no packet is faster.
     pub(super) fn least_delay(&self) -> SimDuration {
         self.latency + self.bare

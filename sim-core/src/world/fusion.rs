@@ -87,13 +87,13 @@ impl World {
 
     /// Takes one packet on; returns when its next event is.
     fn take_leg(&mut self, leg: Leg, next_event: SimTime) -> SimTime {
-        let Leg { arrival, direction, number, packet, connection } = leg;
+        let Leg { arrival, direction, packet, connection, .. } = leg;
         let lookahead = self.wires.directions[direction.index()].lookahead;
         let horizon = next_event.saturating_add(lookahead);
         let looked = SimTime::from_nanos(arrival.as_nanos().saturating_sub(lookahead.as_nanos()));
         self.wires.looked_ahead = self.wires.looked_ahead.max(looked);
         let Some(onward) = self.way_on(direction, packet, connection) else {
-            self.agenda.arrival(arrival, direction.0, number, packet.event(direction.0));
+            self.arrive_by(leg);
             return arrival;
         };
         let now = self.agenda.now();
@@ -102,7 +102,7 @@ impl World {
         let departed = if known { place.send_ahead(arrival, packet) } else { None };
         let Some(departed) = departed else {
             place.awaited = place.awaited.max(arrival);
-            self.agenda.arrival(arrival, direction.0, number, packet.event(direction.0));
+            self.arrive_by(leg);
             return arrival;
         };
         place.departures += 1;
@@ -111,7 +111,7 @@ impl World {
             let awaited = &mut self.wires.directions[third.index()].awaited;
             *awaited = (*awaited).max(time);
         }
-        self.agenda.arrival(time, onward.0, number, packet.event(onward.0));
+        self.arrive_by(Leg { arrival: time, number, direction: onward, ..leg });
         time
     }
 

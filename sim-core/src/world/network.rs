@@ -130,8 +130,21 @@ impl World {
     /// Puts a packet onto one direction of a link.
     #[inline]
     fn transmit(&mut self, direction: Direction, connection: u32, packet: Packet, origin: Origin) {
+        let place = &mut self.wires.directions[direction.index()];
+        if !place.takes_all() {
+            return self.transmit_in_turn(direction, connection, packet, origin);
+        }
+        place.departures += 1;
+        let (number, arrival) = (place.departures, self.agenda.now() + place.latency);
+        if origin == Origin::Here && !packet.is_bare() && self.train_of(packet).packets > 1 {
+            self.exchanges[packet.subject].spread = SimDuration::ZERO;
+        }
+        self.set_off(Leg { arrival, number, direction, connection, packet });
+    }
+
+    /// The same where packets wait for each other, are lost, or find the link cut.
+    fn transmit_in_turn(&mut self, direction: Direction, connection: u32, packet: Packet, origin: Origin) {
         let train = self.train_of(packet);
-        let now = self.agenda.now();
         // Only a message is a train of several packets; its exchange knows how far they are apart.
         let spreads = train.packets > 1;
         let spread = match origin {
@@ -144,8 +157,7 @@ impl World {
         }
         place.departures += 1;
         let (number, latency, loss_ppm) = (place.departures, place.latency, place.loss_ppm);
-        let ahead = !place.lookahead.is_zero();
-        let Some(departure) = place.send(now, train, spread) else {
+        let Some(departure) = place.send(self.agenda.now(), train, spread) else {
             return self.drop_packet(packet, DropReason::QueueFull, 0);
         };
         if spreads {
@@ -155,10 +167,22 @@ impl World {
             let because = self.wires.directions[direction.index()].loss_record;
             return self.drop_packet(packet, DropReason::Loss, because);
         }
-        let arrival = departure.last + latency;
-        if ahead {
-            return self.wires.legs.push(Leg { arrival, number, direction, connection, packet });
+        self.set_off(Leg { arrival: departure.last + latency, number, direction, connection, packet });
+    }
+
+    /// A packet is on a link: it arrives, or takes its next hop at the end of this event.
+    #[inline]
+    fn set_off(&mut self, leg: Leg) {
+        if self.wires.directions[leg.direction.index()].lookahead.is_zero() {
+            return self.arrive_by(leg);
         }
+        self.wires.legs.push(leg);
+    }
+
+    /// Plans the arrival of a packet at the end of its link.
+    #[inline]
+    pub(super) fn arrive_by(&mut self, leg: Leg) {
+        let Leg { arrival, number, direction, packet, .. } = leg;
         self.agenda.arrival(arrival, direction.0, number, packet.event(direction.0));
     }
 
