@@ -57,7 +57,7 @@ fn child(nodes: u32, rate: u32) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library/bench-5000-nodes.yaml");
     let scenario = podwire::session::load_file(&path, &overrides(nodes, rate)).unwrap().scenario.unwrap();
     let unit = Unit { scenario: &scenario, arm: &scenario.arms[0] };
-    let mut world = World::new(Arc::new(unit.arm.model.clone()), Level::Connection);
+    let mut world = World::new(Arc::clone(&unit.arm.model), Level::Connection);
     let (placed, pods) = (begin.elapsed(), world.footprint().pods);
     let mut sink = Counted { digest: DigestSink::new(&unit.header()), connections: 0 };
     let start = Instant::now();
@@ -116,7 +116,7 @@ fn main() {
     let mut figures = Vec::new();
     for _ in 0..rounds {
         let start = Instant::now();
-        std::hint::black_box(support::floor::run(floor_requests));
+        std::hint::black_box(support::floor::run(floor_requests, 1));
         let floor = start.elapsed().as_secs_f64();
         figures.push((floor, run(nodes, rate), run(10, rate)));
     }

@@ -27,7 +27,7 @@ fn model() -> Arc<Model> {
     let set = set.map(|(path, value)| (path.to_owned(), value.to_owned())).to_vec();
     let overrides = Overrides { set, ..Overrides::default() };
     let mut scenario = podwire::session::load_file(&path, &overrides).unwrap().scenario.unwrap();
-    Arc::new(scenario.arms.remove(0).model)
+    scenario.arms.remove(0).model
 }
 
 /// Runs to a time, and returns the world and how many bytes of the heap it has.

@@ -128,7 +128,7 @@ fn measure(size: BenchSize) -> Result<Figures, Failure> {
     let scenario = load(size)?;
     let arm = scenario.arms.first().ok_or(Failure::Invalid)?;
     let header = Unit { scenario: &scenario, arm }.header();
-    let model = Arc::new(arm.model.clone());
+    let model = Arc::clone(&arm.model);
     let loaded = Instant::now();
     let mut world = World::new(Arc::clone(&model), Level::Connection);
     let started = Instant::now();
