@@ -199,7 +199,7 @@ fn unfinished_actions(runs: &[&RunReport]) -> Section {
 }
 
 /// Instances that the tables list; more than these are counted.
-const MOST_INSTANCES: usize = 200;
+const MOST_INSTANCES: usize = 500;
 
 fn load(runs: &[&RunReport]) -> Section {
     let header = ["ARM", "SERVICE", "INSTANCE", "NODE", "ADDRESS", ">OK", ">SHARE"];

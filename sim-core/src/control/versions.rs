@@ -179,6 +179,11 @@ impl VersionedLists {
         self.lists[port.index()].push(Snapshot { version, record, backends, leaving, usable });
     }
 
+    /// The last change after the start.
+    pub fn last_change(&self) -> Option<Change> {
+        self.changes.last().copied()
+    }
+
     /// Change number `version`, which was made after the start.
     pub fn change(&self, version: u64) -> Change {
         let place = usize::try_from(version - 1 - self.before).expect("a version fits the log's length");
