@@ -38,6 +38,8 @@ pub enum Command {
     Expose(ExposeArgs),
     /// Measure balancing algorithms alone, without a network: evenness, disruption, time of a pick, memory
     Balance(BalanceArgs),
+    /// Measure podwire itself on this machine: events and connections per second, bytes per pod and connection
+    Bench(BenchArgs),
     /// Print the JSON schema of the scenario format
     Schema,
     /// Print completions for a shell
@@ -86,6 +88,31 @@ pub struct OutputArgs {
     /// Threads for several runs; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+}
+
+/// `podwire bench`.
+#[derive(Debug, ClapArgs)]
+pub struct BenchArgs {
+    /// Run this size alone (repeatable) [default: all of them]
+    #[arg(long = "size", value_enum, value_name = "SIZE")]
+    pub sizes: Vec<BenchSize>,
+    /// Run each size so often, in turn; times are medians
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// Form of the figures
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+}
+
+/// How large a cluster `podwire bench` runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum BenchSize {
+    /// 20 nodes, 47 000 connections: under a second
+    Small,
+    /// 500 nodes, 15 000 pods, 100 000 connections: some seconds
+    Medium,
+    /// 5 000 nodes, 150 000 pods, a million connections: half a minute and 1 GiB
+    Large,
 }
 
 /// `podwire run`.

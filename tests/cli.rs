@@ -459,3 +459,26 @@ fn completions_and_manual_pages_know_every_subcommand() {
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.contains("there are run, compare"), "{}", ended.stderr);
 }
+
+#[test]
+fn bench_measures_the_size_that_was_asked_for() {
+    let text = podwire(&["bench", "--size", "small"]).ok();
+    for part in ["small", "events/s", "connections/s", "bytes per pod", "bytes per conntrack entry", "digest of small"]
+    {
+        assert!(text.contains(part), "{part}:\n{text}");
+    }
+    assert!(!text.contains("medium") && text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let json = podwire(&["bench", "--size", "small", "--rounds", "2", "--format", "json"]).ok();
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let figures = &value["sizes"][0];
+    assert_eq!(
+        (figures["size"].as_str(), figures["nodes"].as_u64(), figures["pods"].as_u64()),
+        (Some("small"), Some(21), Some(120))
+    );
+    let connections = figures["connections"].as_u64().unwrap();
+    assert!((47_000..48_200).contains(&connections), "{figures}");
+    assert!(text.contains(figures["digest"].as_str().unwrap()), "the same run every time");
+    assert!(figures["bytesPerPod"].as_u64().is_some_and(|bytes| bytes > 0));
+    assert_eq!(podwire(&["bench", "--size", "huge"]).code, 2);
+    assert_eq!(podwire(&["bench", "--rounds", "0"]).code, 2);
+}

@@ -29,6 +29,7 @@ const DOCUMENTS: &[&str] = &[
     FORMAT,
     "docs/models.md",
     "docs/trace-format.md",
+    "docs/performance.md",
     "docs/validation.md",
     CURL,
     BALANCING,

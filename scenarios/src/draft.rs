@@ -7,6 +7,7 @@ use sim_core::model::lifecycle::{Termination, Updates};
 use sim_core::model::service_traffic::ServiceTraffic;
 use sim_core::model::units::Subnet;
 use std::net::IpAddr;
+use std::ops::Range;
 
 use crate::diagnostics::Place;
 
@@ -15,12 +16,22 @@ use crate::diagnostics::Place;
 pub(crate) struct Draft {
     pub(crate) workloads: Vec<DraftWorkload>,
     pub(crate) services: Vec<DraftService>,
+    /// What stands side by side above because one entry of the scenario made it.
+    pub(crate) groups: Vec<DraftGroup>,
     pub(crate) nodes: Vec<DraftNode>,
     pub(crate) budgets: Vec<DraftBudget>,
     /// What Ingresses send requests to; read for `init`, which looks for the way in.
     pub(crate) ingress_backends: Vec<DraftBackend>,
     /// Objects and compose services that are not imported, as `Kind/name`.
     pub(crate) skipped: Vec<String>,
+}
+
+/// The workloads and Services that one entry under `synthetic` has made, by their places.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftGroup {
+    pub(crate) name: String,
+    pub(crate) workloads: Range<usize>,
+    pub(crate) services: Range<usize>,
 }
 
 /// A Node object of a manifest.

@@ -21,6 +21,7 @@ mod lower;
 mod nearest;
 mod overrides;
 pub mod schema;
+mod synthetic;
 mod tables;
 pub mod units;
 mod variants;

@@ -24,7 +24,7 @@ use crate::overrides::{self, Overrides};
 use crate::schema::paths::{Keys, Paths};
 use crate::schema::{API_VERSION, ScenarioFile, Spec};
 use crate::yaml::{self, SpanIndex, unescape};
-use crate::{checks, nearest, variants};
+use crate::{checks, nearest, synthetic, variants};
 
 /// Reads files; the command line gives one that reads the disk, tests one that holds texts.
 pub trait Files {
@@ -236,6 +236,7 @@ impl<'a> Loader<'a> {
         }
         self.include_all(spec, &root.at("spec"), &mut effective);
         owners::settle(&mut self.draft, &mut self.sink);
+        synthetic::generate(spec, &root.at("spec"), &mut self.draft, &mut self.sink);
         checks::check(&self.draft, &mut self.sink);
         self.check_content(spec, &root);
         let plans = arms::plan(spec, &root.at("spec"), &mut self.sink);
@@ -325,7 +326,7 @@ impl<'a> Loader<'a> {
 
     fn check_content(&mut self, spec: &Spec, root: &Place) {
         if self.draft.workloads.is_empty() && !self.sink.has_errors() {
-            let help = "name manifests or a compose file under `include`";
+            let help = "name manifests or a compose file under `include`, or groups under `synthetic`";
             self.sink.help(NOTHING_TO_RUN, &root.at("spec").key(), "the scenario has no workload", help);
         }
         if spec.traffic.is_empty() {
@@ -349,7 +350,7 @@ impl<'a> Loader<'a> {
 
     fn override_one(&mut self, tree: &mut Value, path: &str, value: Value, place: &Place) {
         let head = path.split('.').next().unwrap_or_default();
-        if ["arms", "include", "expect"].contains(&head) && place.source == 0 {
+        if ["arms", "include", "synthetic", "expect"].contains(&head) && place.source == 0 {
             let message = format!("`{head}` is shared by all arms, so no arm can set it");
             self.sink.report(UNKNOWN_PATH, &place.key(), message);
             return;

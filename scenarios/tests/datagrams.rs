@@ -60,7 +60,7 @@ fn the_ports_protocol_decides_and_tcp_comes_first() {
         let call = &model.sources[0].call;
         let protocol = match call.to {
             Target::Service(port) => Some(model.service_port(port).protocol),
-            Target::Pod { .. } | Target::Address { .. } => None,
+            Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => None,
         };
         (protocol, call.datagrams)
     };

@@ -1,6 +1,7 @@
 //! One file per subcommand.
 
 mod balance;
+mod bench;
 mod check;
 mod compare;
 mod completions;
@@ -30,6 +31,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Diff(args) => diff::execute(args),
         Command::Expose(args) => expose::execute(args),
         Command::Balance(args) => balance::execute(args),
+        Command::Bench(args) => bench::execute(args),
         Command::Schema => schema::execute(),
         Command::Completions(args) => completions::execute(args),
         Command::Man(args) => man::execute(args),

@@ -1,5 +1,7 @@
 //! How evenly the ok requests of each Service port lay on its pods.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use sim_core::trace::TraceHeader;
 
@@ -49,15 +51,21 @@ impl BalanceTally {
 
     /// The load of every Service port.
     pub(crate) fn finish(&self, header: &TraceHeader, facts: &Facts, names: &Names) -> Vec<ServiceBalance> {
+        let mut of_workload: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (id, pod) in facts.pods().filter(|(_, pod)| pod.was_ready) {
+            if let Some(workload) = pod.workload {
+                of_workload.entry(workload).or_default().push(id);
+            }
+        }
         let ports = header.service_ports.iter().zip(0_u32..);
         let loads = ports.map(|(port, number)| {
-            let count = |pod: u32| self.ports.get(number).and_then(|pods| pods.get(pod)).copied().unwrap_or(0);
+            let counted = self.ports.get(number);
+            let count = |pod: u32| counted.and_then(|pods| pods.get(pod)).copied().unwrap_or(0);
+            let behind = port.workloads.iter().filter_map(|workload| of_workload.get(workload)).flatten().copied();
+            let others = counted.into_iter().flat_map(IdMap::iter).filter(|(_, count)| **count > 0).map(|(id, _)| id);
+            let shown: BTreeSet<u32> = behind.chain(others).collect();
             let mut instances = Vec::new();
-            for (id, pod) in facts.pods() {
-                let behind = pod.workload.is_some_and(|workload| port.workloads.contains(&workload));
-                if !(behind && pod.was_ready) && count(id) == 0 {
-                    continue;
-                }
+            for (id, pod) in shown.into_iter().filter_map(|id| Some((id, facts.pod(id)?))) {
                 instances.push(InstanceLoad {
                     instance: names.pod(sim_core::model::ids::PodId(id)),
                     node: pod.node.map_or_else(String::new, |node| names.node(sim_core::model::ids::NodeId(node))),

@@ -198,9 +198,13 @@ fn unfinished_actions(runs: &[&RunReport]) -> Section {
     section
 }
 
+/// Instances that the tables list; more than these are counted.
+const MOST_INSTANCES: usize = 500;
+
 fn load(runs: &[&RunReport]) -> Section {
     let header = ["ARM", "SERVICE", "INSTANCE", "NODE", "ADDRESS", ">OK", ">SHARE"];
     let mut section = Section::new("Load per instance", Table::new(&header));
+    let mut left_out = 0_u64;
     for run in runs {
         let listed = |port: &&ServiceBalance| {
             !calls::has_calls(&run.metrics) || calls::is_asked_by_sources(&run.metrics, &port.service)
@@ -208,6 +212,10 @@ fn load(runs: &[&RunReport]) -> Section {
         for service in run.metrics.balance.iter().filter(listed) {
             let sum = service.instances.iter().map(|instance| instance.requests).sum();
             for instance in &service.instances {
+                if section.table.rows().len() >= MOST_INSTANCES {
+                    left_out += 1;
+                    continue;
+                }
                 section.table.row(vec![
                     run.arm.clone(),
                     service.service.clone(),
@@ -218,11 +226,17 @@ fn load(runs: &[&RunReport]) -> Section {
                     percent(instance.requests, sum),
                 ]);
             }
+            if left_out > 0 {
+                continue;
+            }
             if let (Some(max), Some(jain)) = (service.max_over_mean, service.jain) {
                 let (arm, name) = (&run.arm, &service.service);
                 section.notes.push(format!("{arm} / {name}: busiest over mean {max:.3}, Jain's index {jain:.3}"));
             }
         }
+    }
+    if left_out > 0 {
+        section.notes.push(format!("and {} more instances; the JSON report has them all", human_count(left_out)));
     }
     section
 }

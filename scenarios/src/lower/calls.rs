@@ -11,12 +11,12 @@ use sim_core::model::ids::WorkloadId;
 use super::names::Destination;
 use super::{Lowering, Tables, datagrams, names, refs};
 use crate::diagnostics::Place;
-use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, MISSING_KEY};
+use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, MISSING_KEY, NOT_MODELLED};
 use crate::nearest::did_you_mean;
 use crate::schema::calls::{CallSpec, ConnectionsSpec, OutlierEjectionSpec, RetriesSpec, StepSpec, TcpKeepaliveSpec};
 use crate::schema::values::{DurationText, List, NameText, PercentText};
 use crate::schema::{PayloadSpec, TrafficSpec};
-use crate::units;
+use crate::{synthetic, units};
 
 /// Payload of a request whose size the scenario leaves open (assumption: a small GET).
 const DEFAULT_REQUEST_BYTES: u64 = 200;
@@ -87,6 +87,11 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, tables: &mut Tables) {
     for (reference, given) in &spec.behaviour.0 {
         let at = place.at(reference);
         if given.calls.is_empty() {
+            continue;
+        }
+        if synthetic::is_group(reference) {
+            let help = "give `calls` to one workload, such as deployment/NAME-1, or let traffic start in the group";
+            ctx.sink.help(NOT_MODELLED, &at.at("calls"), "the workloads of a group call nobody", help);
             continue;
         }
         let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };

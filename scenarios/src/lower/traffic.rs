@@ -8,10 +8,13 @@ use sim_core::topology::NodeRole;
 use sim_core::workload::arrivals::ARRIVALS;
 
 use super::{Lowering, Tables, calls, datagrams, front, names, parts, refs};
+use crate::arms::DiscoveryKind;
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, NEVER_HAPPENS, NOT_MODELLED, UNKNOWN_PORT};
+use crate::draft::DraftGroup;
 use crate::nearest::did_you_mean;
 use crate::schema::TrafficSpec;
+use crate::synthetic;
 
 pub(super) fn lower(ctx: &mut Lowering<'_>, tables: &Tables) -> Vec<Source> {
     let place = ctx.place.at("traffic");
@@ -89,9 +92,21 @@ fn origin(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place: &Place) ->
     if let Some(name) = text.strip_prefix("zone/") {
         return refs::zone(name, &tables.topology, place, ctx.sink).map(Origin::Zone);
     }
+    if synthetic::is_group(text) {
+        let workloads = synthetic::group(text, ctx.draft, place, ctx.sink)?.workloads.clone();
+        let first = WorkloadId::from_index(workloads.start);
+        if workloads.clone().all(|workload| tables.workloads[workload].replicas == 0) {
+            ctx.sink.report(NEVER_HAPPENS, place, format!("{text} has no pods, so no request can start there"));
+        }
+        return Some(match u32::try_from(workloads.len()) {
+            Ok(1) => Origin::Workload(first),
+            count => Origin::Workloads { first, count: count.unwrap_or(u32::MAX) },
+        });
+    }
     if !text.contains('/') {
         let message = format!("`{text}` says no place where requests start");
-        let help = "write a workload such as deployment/NAME, or node/NAME, or zone/NAME, or external";
+        let help =
+            "write a workload such as deployment/NAME, or synthetic/NAME, or node/NAME, or zone/NAME, or external";
         ctx.sink.help(BAD_VALUE, place, message, help);
         return None;
     }
@@ -116,6 +131,10 @@ pub(super) fn target(
         let found = service_port(ctx, tables, service, (port, wanted), place, false)?;
         return Some((Target::Service(found), tables.service_ports[found.index()].protocol));
     }
+    if synthetic::is_group(path) {
+        let group = synthetic::group(path, ctx.draft, place, ctx.sink)?;
+        return any_of_group(ctx, tables, group, port, place);
+    }
     let (workload, ordinal) = if let Some((reference, ordinal)) = path.split_once('#') {
         let Ok(ordinal) = ordinal.parse::<u32>() else {
             ctx.sink.report(BAD_VALUE, place, format!("`{ordinal}` is no number of a pod"));
@@ -126,7 +145,8 @@ pub(super) fn target(
         refs::pod(name, ctx.draft, place, ctx.sink)?
     } else {
         let message = format!("`{text}` says no place where requests go");
-        let help = "write service/NAME:PORT, dns/NAME:PORT, pod/NAME:PORT or deployment/NAME#INDEX:PORT";
+        let help =
+            "write service/NAME:PORT, dns/NAME:PORT, synthetic/NAME, pod/NAME:PORT or deployment/NAME#INDEX:PORT";
         ctx.sink.help(BAD_VALUE, place, message, help);
         return None;
     };
@@ -137,6 +157,30 @@ pub(super) fn target(
     }
     let (port, protocol) = container_port(ctx, tables, workload, (port, wanted), place)?;
     Some((Target::Pod { workload, ordinal, port }, protocol))
+}
+
+/// Any Service of a group: each request draws one. Only a clusterIP needs no list of its backends in every client.
+fn any_of_group(
+    ctx: &mut Lowering<'_>,
+    tables: &Tables,
+    group: &DraftGroup,
+    port: Option<&str>,
+    place: &Place,
+) -> Option<(Target, Protocol)> {
+    // The Services of a group are alike, and have a port each.
+    let first = service_port(ctx, tables, group.services.start, (port, None), place, false)?;
+    if group.services.len() == 1 {
+        return Some((Target::Service(first), Protocol::Tcp));
+    }
+    if ctx.plan.discovery != DiscoveryKind::Service {
+        let message =
+            format!("clients of this arm hold the backends of one Service, not those of all of {}", group.name);
+        let help = "an arm with `discovery: service` can, or name one Service: service/NAME-1";
+        ctx.sink.help(NOT_MODELLED, place, message, help);
+        return None;
+    }
+    let count = u32::try_from(group.services.len()).unwrap_or(u32::MAX);
+    Some((Target::Services { first, count }, Protocol::Tcp))
 }
 
 fn container_port(

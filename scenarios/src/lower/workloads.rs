@@ -18,6 +18,7 @@ use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, PORT_RANGE, UNKNOWN_P
 use crate::draft::DraftWorkload;
 use crate::nearest::did_you_mean;
 use crate::schema::BehaviourSpec;
+use crate::synthetic;
 
 /// What a scenario adds to workloads, by their number.
 #[derive(Default)]
@@ -55,9 +56,8 @@ fn workload(
     additions: &Additions,
     topology: &Topology,
 ) -> Workload {
-    let workers = u32::try_from(topology.with_role(NodeRole::Worker).count()).unwrap_or(u32::MAX);
     let replicas = match given.kind {
-        WorkloadKind::DaemonSet => workers,
+        WorkloadKind::DaemonSet => u32::try_from(topology.with_role(NodeRole::Worker).count()).unwrap_or(u32::MAX),
         WorkloadKind::Pod => 1,
         WorkloadKind::Deployment
         | WorkloadKind::ReplicaSet
@@ -152,6 +152,17 @@ fn behaviour(ctx: &mut Lowering<'_>, pre_stop: &mut BTreeMap<usize, SimDuration>
         let at = place.at(reference);
         let value = one_behaviour(ctx, given, &at);
         let hook = ctx.optional_duration(given.pre_stop_sleep.as_ref(), &at.at("preStopSleep"));
+        if synthetic::is_group(reference) {
+            let group = synthetic::group(reference, ctx.draft, &at.key(), ctx.sink);
+            // What is said of one workload alone came first, as `deployment/` does in the order of the keys.
+            for workload in group.map_or(0..0, |group| group.workloads.clone()) {
+                all.entry(workload).or_insert(value);
+                if let Some(hook) = hook {
+                    pre_stop.entry(workload).or_insert(hook);
+                }
+            }
+            continue;
+        }
         let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };
         pre_stop.extend(hook.map(|hook| (workload.index(), hook)));
         once(ctx, &mut all, workload.index(), value, &at);

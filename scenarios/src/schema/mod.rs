@@ -7,6 +7,7 @@ pub mod front_proxy;
 pub mod orchestrators;
 pub(crate) mod paths;
 pub mod settings;
+pub mod synthetic;
 pub mod values;
 
 use calls::{ConnectionsSpec, OutlierEjectionSpec, RetriesSpec, StepSpec, TcpKeepaliveSpec};
@@ -17,6 +18,7 @@ use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::Value;
 use settings::{ClusterSpec, DnsSpec, DockerSpec, FrontSpec, LimitsSpec, RegistrySpec, ReschedulerSpec, TransportSpec};
+use synthetic::SyntheticSpec;
 use values::{
     BandwidthText, BoundText, Dict, DurationText, Flag, List, NameText, Part, PercentText, PortRangeText, Short,
     SizeText, SubnetText,
@@ -69,6 +71,8 @@ pub struct Spec {
     pub drain: Option<DurationText>,
     /// Kubernetes manifests and compose files, by paths from this file's folder.
     pub include: List<String>,
+    /// Groups of equal Deployments and Services without manifests.
+    pub synthetic: List<SyntheticSpec>,
     /// Variants of the scenario that are compared: presets by name, or own ones.
     pub arms: List<Short<ArmSpec>>,
     /// The network.
@@ -330,10 +334,10 @@ pub struct TrafficSpec {
     /// Its name, unique.
     #[schemars(required)]
     pub name: Option<String>,
-    /// `deployment/NAME` (any workload), `node/NAME`, `zone/NAME` or `external`.
+    /// `deployment/NAME` (any workload), `synthetic/NAME`, `node/NAME`, `zone/NAME` or `external`.
     #[schemars(required)]
     pub from: Option<String>,
-    /// `service/NAME:PORT`, `dns/NAME:PORT`, or `pod/NAME:PORT`, or `deployment/NAME#INDEX:PORT`.
+    /// `service/NAME:PORT`, `dns/NAME:PORT`, `synthetic/NAME`, `pod/NAME:PORT`, or `deployment/NAME#INDEX:PORT`.
     #[schemars(required)]
     pub to: Option<String>,
     /// `node-port` or `{kind: load-balancer}`: what stands before traffic `from: external` (node-port).

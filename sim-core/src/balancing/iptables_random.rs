@@ -33,6 +33,32 @@ fn bounds(backends: u64) -> impl Iterator<Item = u64> {
     })
 }
 
+/// The chains of all Services and nodes: one per length, as nothing else makes a difference.
+#[derive(Clone, Debug, Default)]
+pub struct Chains {
+    /// The chain used last of each length that leaves the same rest.
+    kept: Vec<(usize, Vec<u64>)>,
+}
+
+/// Chains that are kept.
+const KEPT: usize = 64;
+
+impl Chains {
+    /// The place of the backend that a draw falls to, of so many.
+    pub fn place(&mut self, draw: u64, backends: usize) -> usize {
+        if self.kept.is_empty() {
+            self.kept.resize(KEPT, (0, Vec::new()));
+        }
+        let (length, kept) = &mut self.kept[backends % KEPT];
+        if *length != backends {
+            *length = backends;
+            kept.clear();
+            kept.extend(bounds(backends as u64));
+        }
+        kept.partition_point(|bound| *bound <= draw)
+    }
+}
+
 impl IptablesRandom {
     /// How many rules the draw walks before the one that takes it.
     fn rules_passed(&self, draw: u64) -> usize {
@@ -103,6 +129,18 @@ mod tests {
             #[allow(clippy::cast_precision_loss)]
             let bound = bounds[index] as f64 / 18_446_744_073_709_551_616.0;
             assert!((bound - below).abs() < 1e-15, "rule {index}");
+        }
+    }
+
+    #[test]
+    fn a_chain_for_all_falls_as_a_balancers_own_does() {
+        let (mut chains, mut balancer) = (Chains::default(), IptablesRandom::default());
+        let draws = || (0..64).map(|step| step << 58).chain([u64::MAX]);
+        for backends in [3, 1, 67, 3, 2, 500] {
+            balancer.settle(&(0..backends).collect::<Vec<_>>());
+            for draw in draws() {
+                assert_eq!(chains.place(draw, backends), balancer.rules_passed(draw), "{backends}");
+            }
         }
     }
 

@@ -38,6 +38,8 @@ mod wrr;
 use std::net::{IpAddr, SocketAddr};
 
 pub use group::Group;
+pub use iptables_random::Chains;
+pub use nftables_random::scaled as place_in_verdict_map;
 
 use crate::kernel::draws::RandomBits;
 use crate::kernel::time::{SimDuration, SimTime};

@@ -10,8 +10,8 @@ struct NftablesRandom {
     map: Vec<usize>,
 }
 
-/// `reciprocal_scale` of the draw's upper 32 bits.
-fn scaled(draw: u64, backends: usize) -> usize {
+/// The place of the backend that a draw falls to, of so many: `reciprocal_scale` of its upper 32 bits.
+pub fn scaled(draw: u64, backends: usize) -> usize {
     let index = ((draw >> 32) * backends as u64) >> 32;
     usize::try_from(index).expect("below the number of backends")
 }

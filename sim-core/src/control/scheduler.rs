@@ -20,19 +20,34 @@ pub struct Candidate {
     pub siblings: u32,
 }
 
-/// The node for a pod, or why there is none (the last filter that emptied the list).
-pub fn choose(candidates: &[Candidate], max_pods: u32) -> Result<NodeId, PendingReason> {
-    let ready: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.ready).collect();
-    if ready.is_empty() {
-        return Err(PendingReason::NoNode);
+/// The node for a pod, or why there is none (the last filter that emptied the list). Candidates come with the fewest pods
+/// first, then in the order of the nodes; no node has fewer pods of the same workload than `least_siblings`, so the first
+/// good one with so many ends the search.
+pub fn choose(
+    candidates: impl IntoIterator<Item = Candidate>,
+    least_siblings: u32,
+    max_pods: u32,
+) -> Result<NodeId, PendingReason> {
+    let (mut any_ready, mut any_with_ports) = (false, false);
+    let mut best: Option<Candidate> = None;
+    for candidate in candidates {
+        any_ready |= candidate.ready;
+        any_with_ports |= candidate.ready && candidate.ports_free;
+        if !candidate.ready || !candidate.ports_free || candidate.pods >= max_pods {
+            continue;
+        }
+        if candidate.siblings <= least_siblings {
+            return Ok(candidate.node);
+        }
+        if best.is_none_or(|best| candidate.siblings < best.siblings) {
+            best = Some(candidate);
+        }
     }
-    let with_ports: Vec<&Candidate> = ready.into_iter().filter(|candidate| candidate.ports_free).collect();
-    if with_ports.is_empty() {
-        return Err(PendingReason::HostPort);
-    }
-    let with_room = with_ports.into_iter().filter(|candidate| candidate.pods < max_pods);
-    let best = with_room.min_by_key(|candidate| (candidate.siblings, candidate.pods, candidate.node));
-    best.map(|candidate| candidate.node).ok_or(PendingReason::TooManyPods)
+    best.map(|best| best.node).ok_or(match (any_ready, any_with_ports) {
+        (false, _) => PendingReason::NoNode,
+        (true, false) => PendingReason::HostPort,
+        (true, true) => PendingReason::TooManyPods,
+    })
 }
 
 #[cfg(test)]
@@ -45,9 +60,10 @@ mod tests {
 
     #[test]
     fn spreads_siblings_before_it_balances_pods() {
-        assert_eq!(choose(&[candidate(1, 1, 0), candidate(2, 0, 9)], 110), Ok(NodeId(2)));
-        assert_eq!(choose(&[candidate(1, 0, 3), candidate(2, 0, 2)], 110), Ok(NodeId(2)));
-        assert_eq!(choose(&[candidate(1, 0, 2), candidate(2, 0, 2)], 110), Ok(NodeId(1)));
+        assert_eq!(choose([candidate(1, 1, 0), candidate(2, 0, 9)], 0, 110), Ok(NodeId(2)));
+        assert_eq!(choose([candidate(2, 0, 2), candidate(1, 0, 3)], 0, 110), Ok(NodeId(2)));
+        assert_eq!(choose([candidate(1, 0, 2), candidate(2, 0, 2)], 0, 110), Ok(NodeId(1)));
+        assert_eq!(choose([candidate(1, 2, 2), candidate(2, 2, 2)], 1, 110), Ok(NodeId(1)), "none has the least");
     }
 
     #[test]
@@ -55,8 +71,8 @@ mod tests {
         let full = candidate(1, 0, 110);
         let busy = Candidate { ports_free: false, ..full };
         let lost = Candidate { ready: false, ..full };
-        assert_eq!(choose(&[lost], 110), Err(PendingReason::NoNode));
-        assert_eq!(choose(&[lost, busy], 110), Err(PendingReason::HostPort));
-        assert_eq!(choose(&[lost, busy, full], 110), Err(PendingReason::TooManyPods));
+        assert_eq!(choose([lost], 0, 110), Err(PendingReason::NoNode));
+        assert_eq!(choose([lost, busy], 0, 110), Err(PendingReason::HostPort));
+        assert_eq!(choose([lost, busy, full], 0, 110), Err(PendingReason::TooManyPods));
     }
 }

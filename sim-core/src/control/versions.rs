@@ -85,7 +85,9 @@ pub struct Change {
 #[derive(Clone, Debug)]
 pub struct VersionedLists {
     lists: Vec<Vec<Snapshot>>,
-    /// Every change; change `n` stands at place `n - 1`.
+    /// Changes that led to the lists of the start.
+    before: u64,
+    /// Every change after them, in order.
     changes: Vec<Change>,
     /// By list: changes that were full, and those that were not.
     counts: Vec<[u64; 2]>,
@@ -97,12 +99,22 @@ impl VersionedLists {
         let none: Arc<[Backend]> = Arc::from([]);
         let (backends, leaving, usable) = (Arc::clone(&none), Arc::clone(&none), none);
         let empty = Snapshot { version: 0, record: 0, backends, leaving, usable };
-        Self { lists: vec![vec![empty]; ports], changes: Vec::new(), counts: vec![[0; 2]; ports] }
+        Self { lists: vec![vec![empty]; ports], before: 0, changes: Vec::new(), counts: vec![[0; 2]; ports] }
     }
 
     /// Number of the last change.
     pub fn version(&self) -> u64 {
-        self.changes.len() as u64
+        self.before + self.changes.len() as u64
+    }
+
+    /// Backends that stand in all lists and their history, each list counted with its own head.
+    pub fn listed(&self) -> usize {
+        let heads = size_of::<Snapshot>().div_ceil(size_of::<Backend>());
+        let size = |snapshot: &Snapshot| {
+            let usable = if Arc::ptr_eq(&snapshot.usable, &snapshot.backends) { 0 } else { snapshot.usable.len() };
+            snapshot.backends.len() + snapshot.leaving.len() + usable
+        };
+        self.lists.iter().map(|list| list.capacity() * heads + list.iter().map(size).sum::<usize>()).sum()
     }
 
     /// The newest list of a Service port.
@@ -121,12 +133,26 @@ impl VersionedLists {
         &history[place - 1]
     }
 
-    /// Adds a changed list; the caller has already numbered the change `version() + 1` in its record.
-    pub fn push(&mut self, port: ServicePortId, now: SimTime, record: RecordId, backends: Vec<Backend>) {
-        self.push_slices(port, now, record, [backends, Vec::new()], Weight::Full);
+    /// The lists at the start, in their own order, each with the number and the record of its last change; `version` changes
+    /// have led to them, which nobody has seen one by one.
+    pub fn start(&mut self, version: u64, lists: Vec<(Vec<Backend>, (u64, RecordId))>) {
+        self.before = version;
+        for (index, (backends, (version, record))) in lists.into_iter().enumerate() {
+            self.counts[index][0] = backends.len() as u64;
+            let (backends, leaving) = (Arc::<[Backend]>::from(backends), Arc::clone(&self.lists[index][0].leaving));
+            let usable = sorted_once_each(&backends);
+            self.lists[index] = vec![Snapshot { version, record, backends, leaving, usable }];
+        }
     }
 
-    /// The same for a list with leaving backends, which come second.
+    /// Adds a changed list; the caller has already numbered the change `version() + 1` in its record.
+    pub fn push(&mut self, port: ServicePortId, now: SimTime, record: RecordId, backends: Vec<Backend>) {
+        let backends = Arc::<[Backend]>::from(backends);
+        let (leaving, usable) = (Arc::from([]), once_each(&backends));
+        self.add(port, (now, record, Weight::Full), [backends, leaving, usable]);
+    }
+
+    /// The same for a list with leaving backends, which come second; both are sorted by address and port.
     pub fn push_slices(
         &mut self,
         port: ServicePortId,
@@ -135,19 +161,40 @@ impl VersionedLists {
         [backends, leaving]: [Vec<Backend>; 2],
         weight: Weight,
     ) {
+        let (backends, leaving) = (Arc::<[Backend]>::from(backends), Arc::<[Backend]>::from(leaving));
+        let usable = sorted_once_each(if backends.is_empty() { &leaving } else { &backends });
+        self.add(port, (now, record, weight), [backends, leaving, usable]);
+    }
+
+    fn add(
+        &mut self,
+        port: ServicePortId,
+        (at, record, weight): (SimTime, RecordId, Weight),
+        [backends, leaving, usable]: [Arc<[Backend]>; 3],
+    ) {
         let count = &mut self.counts[port.index()][usize::from(weight != Weight::Full)];
         *count += 1;
-        self.changes.push(Change { at: now, port, weight, number: *count, record });
-        let (version, backends, leaving) = (self.version(), Arc::<[Backend]>::from(backends), Arc::from(leaving));
-        let usable = once_each(if backends.is_empty() { &leaving } else { &backends });
+        self.changes.push(Change { at, port, weight, number: *count, record });
+        let version = self.version();
         self.lists[port.index()].push(Snapshot { version, record, backends, leaving, usable });
     }
 
-    /// Change number `version`.
+    /// The last change after the start.
+    pub fn last_change(&self) -> Option<Change> {
+        self.changes.last().copied()
+    }
+
+    /// Change number `version`, which was made after the start.
     pub fn change(&self, version: u64) -> Change {
-        let place = usize::try_from(version - 1).expect("a version fits the log's length");
+        let place = usize::try_from(version - 1 - self.before).expect("a version fits the log's length");
         self.changes[place]
     }
+}
+
+/// The same for a list that is sorted by address and port in some way, so that equal ones stand side by side.
+fn sorted_once_each(list: &Arc<[Backend]>) -> Arc<[Backend]> {
+    let same = |pair: &[Backend]| (pair[0].address, pair[0].port) == (pair[1].address, pair[1].port);
+    if list.windows(2).any(same) { once_each(list) } else { Arc::clone(list) }
 }
 
 /// A list in which each address and port stands once: kube-proxy knows an endpoint by those (B5).
@@ -180,6 +227,13 @@ impl ProxyMark {
     /// The last change not planned yet, plus one.
     pub fn next_unplanned(&self) -> u64 {
         self.planned + 1
+    }
+
+    /// When a proxy that every change has reached by `arrival` surely is one that has synced long ago, whatever came before:
+    /// a sync begins at most one gap after the last change, takes its time, and delays a next one by a gap at most.
+    pub fn settled(arrival: SimTime, min_sync: SimDuration, duration: SimDuration, delay: SimDuration) -> SimTime {
+        let gap = min_sync.max(duration);
+        arrival + gap + gap.max(duration + delay)
     }
 
     /// Plans the next change, which reaches the node at `arrival`; returns when its rules will hold it.
@@ -280,6 +334,30 @@ mod tests {
         assert_eq!(proxy.pass(at(1_050)), at(1_100));
         assert_eq!(proxy.pass(at(1_200)), at(1_200));
         assert_eq!(proxy.plan(at(1_300), SECOND, SimDuration::ZERO, SimDuration::ZERO), at(1_300));
+    }
+
+    #[test]
+    fn a_proxy_that_nobody_asked_for_long_is_where_following_would_have_led_it() {
+        let draws = |step: u64| step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        for (min_sync, duration, delay) in [(1_000, 0, 0), (1_000, 3_000, 0), (0, 10, 500), (200, 100, 5_000)] {
+            let [min_sync, duration, delay] = [min_sync, duration, delay].map(SimDuration::from_millis);
+            for seed in 0..50 {
+                let (mut followed, mut last) = (ProxyMark::synced(0, None), 0);
+                for step in 0..20 {
+                    last += draws(seed * 100 + step) % 700;
+                    followed.plan(at(last + draws(seed + step) % 50), min_sync, duration, delay);
+                }
+                let settled = ProxyMark::settled(at(last + 50), min_sync, duration, delay);
+                assert_eq!(followed.mark(settled), 20);
+                let mut caught_up = ProxyMark::synced(20, None);
+                let next = settled + SimDuration::from_nanos(1);
+                for wait in [0, 1, 900, 4_000] {
+                    let arrival = next + SimDuration::from_millis(wait);
+                    let of = |proxy: &mut ProxyMark| proxy.plan(arrival, min_sync, duration, delay);
+                    assert_eq!(of(&mut followed), of(&mut caught_up), "seed {seed}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -81,6 +81,11 @@ impl EphemeralPorts {
         self.used_count -= 1;
     }
 
+    /// Heap memory in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        self.used.heap_bytes()
+    }
+
     /// How many ports are used.
     pub fn used(&self) -> u32 {
         self.used_count

@@ -57,6 +57,12 @@ impl TimeWaits {
         Some(waiting)
     }
 
+    /// Heap memory in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        let chunks = self.chunks.len() + usize::from(self.spare.is_some());
+        chunks * CHUNK * size_of::<Waiting>() + self.chunks.capacity() * size_of::<Vec<Waiting>>()
+    }
+
     /// When the last one is free again.
     pub fn last(&self) -> Option<SimTime> {
         self.chunks.back()?.last().map(|waiting| waiting.until)

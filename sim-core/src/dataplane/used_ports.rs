@@ -44,6 +44,14 @@ impl UsedPorts {
         }
     }
 
+    /// Heap memory in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Few(offsets) => offsets.capacity() * size_of::<u16>(),
+            Self::Many(words) => words.len() * size_of::<u64>(),
+        }
+    }
+
     /// The first free offset of the parity of `from` below `len`, from there on and round again.
     pub(super) fn search(&self, from: u32, len: u32) -> Option<u32> {
         match self {

@@ -63,6 +63,16 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         (time, class) < (self.now, self.class)
     }
 
+    /// How many events are pending; timers of one length count as one.
+    pub fn pending(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Heap memory of events and timers in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        self.queue.heap_bytes() + self.timers.heap_bytes()
+    }
+
     /// Schedules an event at `time`, which is now (of this class or a higher one) or later.
     pub fn at(&mut self, time: SimTime, class: EventClass, event: E) {
         self.check_order(time, class);

@@ -62,6 +62,14 @@ impl<P: Copy> Default for Timers<P> {
 }
 
 impl<P: Copy> Timers<P> {
+    /// What an armed timer takes in memory.
+    pub const BYTES_PER_TIMER: usize = size_of::<Slot<P>>();
+
+    /// Heap memory in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        self.slots.capacity() * Self::BYTES_PER_TIMER + self.lists.capacity() * size_of::<List>()
+    }
+
     /// The list for timers of this delay and class, made on first use.
     pub fn list(&mut self, delay: SimDuration, class: EventClass) -> TimerList {
         let found = self.lists.iter().position(|list| list.delay == delay && list.class == class);

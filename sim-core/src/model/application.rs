@@ -341,6 +341,13 @@ impl Service {
 pub enum Origin {
     /// In the live pods of a workload, in turn.
     Workload(WorkloadId),
+    /// In the live pods of several workloads that stand side by side, in turn.
+    Workloads {
+        /// The first of them.
+        first: WorkloadId,
+        /// How many.
+        count: u32,
+    },
     /// In one pod of a workload, while it lives.
     Pod {
         /// The workload.
@@ -361,6 +368,13 @@ pub enum Origin {
 pub enum Target {
     /// A port of a Service.
     Service(ServicePortId),
+    /// Any of several ports of Services that stand side by side: each request draws one.
+    Services {
+        /// The first of them.
+        first: ServicePortId,
+        /// How many, at least one.
+        count: u32,
+    },
     /// One pod of a workload, by its place among the initial pods.
     Pod {
         /// The workload.

@@ -297,6 +297,10 @@ impl CallGraph {
 pub fn behind(target: Target, ports: &[ServicePort]) -> Vec<WorkloadId> {
     match target {
         Target::Service(port) => ports[port.index()].backends.iter().map(|(workload, _)| *workload).collect(),
+        Target::Services { first, count } => {
+            let ports = &ports[first.index()..first.index() + count as usize];
+            ports.iter().flat_map(|port| &port.backends).map(|(workload, _)| *workload).collect()
+        }
         Target::Pod { workload, .. } => vec![workload],
         // Where an address leads is known when somebody dials it.
         Target::Address { .. } => Vec::new(),

@@ -247,6 +247,7 @@ fn check_sources(parts: &ModelParts, problems: &mut Vec<ModelError>) {
     for source in &parts.sources {
         let from = match source.from {
             Origin::Workload(workload) | Origin::Pod { workload, .. } => workload.index() < parts.workloads.len(),
+            Origin::Workloads { first, count } => first.index() + count as usize <= parts.workloads.len(),
             Origin::Node(node) | Origin::Zone(node) | Origin::External(node) => {
                 node.index() < parts.topology.nodes().len()
             }
@@ -307,6 +308,7 @@ fn check_planned(parts: &ModelParts, planned: &PlannedCall, user: &str, problems
 fn check_call(parts: &ModelParts, call: &Call, user: &str, problems: &mut Vec<ModelError>) {
     let exists = match call.to {
         Target::Service(port) => port.index() < parts.service_ports.len(),
+        Target::Services { first, count } => count > 0 && first.index() + count as usize <= parts.service_ports.len(),
         Target::Pod { workload, .. } => workload.index() < parts.workloads.len(),
         Target::Address { .. } => true,
     };

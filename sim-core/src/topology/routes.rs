@@ -121,6 +121,14 @@ impl Routes {
         self.core_of.len()
     }
 
+    /// Heap memory in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        let sets: usize = self.next.iter().map(|ways| ways.capacity() * size_of::<Direction>()).sum();
+        let core = self.core_of.capacity() * size_of::<u32>() + self.next.capacity() * size_of::<Vec<Direction>>();
+        let ends = self.uplink.capacity() * size_of::<Option<(Direction, VertexId)>>();
+        sets + core + ends + self.heads.capacity() * size_of::<VertexId>()
+    }
+
     /// The vertex a direction leads to.
     pub fn head(&self, direction: Direction) -> VertexId {
         self.heads[direction.index()]

@@ -385,7 +385,17 @@ fn disturbance_names(model: &Model) -> Vec<String> {
 fn port_of(target: Target) -> Option<u32> {
     match target {
         Target::Service(port) => Some(port.0),
-        Target::Pod { .. } | Target::Address { .. } => None,
+        Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => None,
+    }
+}
+
+/// The workload that a target means; of several Services none, so that readers look for each request's own.
+fn workload_of(model: &Model, target: Target) -> Option<u32> {
+    match target {
+        Target::Services { .. } => None,
+        Target::Service(_) | Target::Pod { .. } | Target::Address { .. } => {
+            behind(target, &model.service_ports).first().map(|workload| workload.0)
+        }
     }
 }
 
@@ -405,7 +415,7 @@ fn edge_names(model: &Model) -> Vec<EdgeName> {
         name: edge.name.clone(),
         caller: edge.caller.map(|caller| caller.0),
         service_port: port_of(edge.call.to),
-        workload: behind(edge.call.to, &model.service_ports).first().map(|workload| workload.0),
+        workload: workload_of(model, edge.call.to),
         fails_caller: u32::from(edge.on_failure == OnFailure::Fail),
     };
     model.graph().edges.iter().map(name).collect()

@@ -9,6 +9,7 @@ use super::state::PodState;
 use crate::control::versions::Backend;
 use crate::dataplane::service_rules::{Entry, Front, entry};
 use crate::dataplane::translation::Way;
+use crate::kernel::draws::below;
 use crate::model::application::{Origin, Protocol, Target};
 use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
 use crate::model::settings::{AddressModelKind, ProxyMode, Subnet};
@@ -141,11 +142,20 @@ impl World {
         }
     }
 
-    /// The Service port that a source dials: by name, by clusterIP or by node port.
-    pub(super) fn dialled_service_port(&self, source: u32) -> Option<ServicePortId> {
-        match self.model.call_of(SourceId(source)).to {
+    /// What one request of a path asks: of several Services the one that belongs to its number, the same in every attempt.
+    pub(super) fn target_of_request(&self, source: u32, number: u64) -> Target {
+        let target = self.model.call_of(SourceId(source)).to;
+        let Target::Services { first, count } = target else { return target };
+        let spread = self.paths[source as usize].key.part("service", 0).spread(number);
+        let place = u32::try_from(below(spread, u64::from(count))).expect("below the number of Services");
+        Target::Service(ServicePortId(first.0 + place))
+    }
+
+    /// The Service port that a request dials: by name, by clusterIP or by node port.
+    pub(super) fn dialled_service_port(&self, source: u32, number: u64) -> Option<ServicePortId> {
+        match self.target_of_request(source, number) {
             Target::Service(port) => Some(port),
-            Target::Pod { .. } => None,
+            Target::Services { .. } | Target::Pod { .. } => None,
             Target::Address { address, port } if self.node_at(address).is_some() || self.is_bridge(address) => {
                 let place = self.node_ports.iter().position(|node_port| *node_port == Some(port));
                 place.map(ServicePortId::from_index)
@@ -156,7 +166,7 @@ impl World {
 
     /// The workload that a source's address leads to now, if any.
     pub(super) fn workload_behind(&self, source: u32, address: IpAddr, port: u16) -> Option<WorkloadId> {
-        if let Some(service_port) = self.dialled_service_port(source) {
+        if let Some(service_port) = self.dialled_service_port(source, 0) {
             return self.model.service_port(service_port).backends.first().map(|(workload, _)| *workload);
         }
         let edge = self.model.graph().paths[source as usize].edge;
@@ -176,6 +186,7 @@ impl World {
     pub(super) fn starts_in(&self, source: usize, workload: WorkloadId, ordinal: u32) -> bool {
         match self.model.sources[source].from {
             Origin::Workload(from) => from == workload,
+            Origin::Workloads { first, count } => workload.0.checked_sub(first.0).is_some_and(|place| place < count),
             Origin::Pod { workload: from, ordinal: one } => from == workload && one == ordinal,
             Origin::Node(_) | Origin::Zone(_) | Origin::External(_) => false,
         }

@@ -1,5 +1,6 @@
 //! Which backend takes a connection: a node's kube-proxy chooses among the endpoints that its rules hold now.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::World;
@@ -8,7 +9,7 @@ use super::node_rules::{Approach, Choice};
 use super::path_draws::Purpose;
 use super::state::Pod;
 use super::traffic::{Connection, PathState};
-use crate::balancing::{self, Group, Request};
+use crate::balancing::{self, Chains, Group, Request};
 use crate::control::versions::Backend;
 use crate::kernel::draws::Decision;
 use crate::kernel::time::SimTime;
@@ -16,13 +17,23 @@ use crate::model::Model;
 use crate::model::application::Target;
 use crate::model::balancing_choice::{BalancingChoice, algorithm_of};
 use crate::model::ids::{NodeId, ServicePortId};
+use crate::model::settings::ProxyMode;
 use crate::trace::RecordId;
+
+/// What the rules of nodes choose with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Proxies {
+    /// Of iptables, for all nodes.
+    chains: Chains,
+    /// By node and Service port, with the version of the list: of algorithms that remember.
+    pub balancers: BTreeMap<(NodeId, ServicePortId), (u64, Group)>,
+}
 
 impl World {
     /// The node port's node chooses a pod for a connection, or tells what it does instead.
     pub(super) fn choose_behind_front(&mut self, node: NodeId, connection: u32) -> Choice {
         let Connection { source, number, attempt, .. } = self.connections[connection];
-        let Some(port) = self.dialled_service_port(source) else { return Choice::Rejected };
+        let Some(port) = self.dialled_service_port(source, number) else { return Choice::Rejected };
         if self.connections[connection].datagrams
             && let Some(choice) = self.choose_along_flow(node, connection)
         {
@@ -68,11 +79,15 @@ impl World {
             self.forget_connections();
         }
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
-        let destination = self.cluster_ips[self.model.service_port(port).service.index()];
+        let service = self.model.service_port(port).service;
+        let plain = self.model.service(service).traffic.is_plain() && self.ipvs.is_none();
+        if plain && self.model.service(service).balancing.is_left_open() {
+            return self.choose_at_random(node, port, draw);
+        }
+        let destination = self.cluster_ips[service.index()];
         let of = (source, number, attempt);
         let (from, destination) = (approach.address, destination.unwrap_or(approach.address));
-        let plain = self.model.service(self.model.service_port(port).service).traffic.is_plain();
-        if !plain || self.ipvs.is_some() {
+        if !plain {
             let asked = self.asked(of, from, destination, true);
             return self.choose_by_policy(node, port, approach, (draw, asked));
         }
@@ -83,7 +98,7 @@ impl World {
             return (Choice::Rejected, snapshot.record);
         }
         let made = || (u64::MAX, balancer_of(&self.model, port));
-        let (version, group) = self.proxy_balancers.entry((node, port)).or_insert_with(made);
+        let (version, group) = self.proxies.balancers.entry((node, port)).or_insert_with(made);
         if *version != snapshot.version {
             *version = snapshot.version;
             group.sync(&weighed(&self.model, &self.pods, port, backends));
@@ -95,6 +110,21 @@ impl World {
         let asked = asked_with_key(&self.model, self.agenda.now(), key, from, destination);
         let picked = group.pick(&asked, &mut Decision::new(&self.draws, draw));
         (picked.map_or(Choice::Rejected, |place| Choice::Endpoint(backends[place])), snapshot.record)
+    }
+
+    /// What iptables and nftables do by themselves: no node remembers anything, so none has a balancer of its own.
+    fn choose_at_random(&mut self, node: NodeId, port: ServicePortId, draw: u64) -> (Choice, RecordId) {
+        let version = self.proxy_mark(node);
+        let snapshot = self.endpoints.at(port, version);
+        let backends = snapshot.usable();
+        if backends.is_empty() {
+            return (Choice::Rejected, snapshot.record);
+        }
+        let place = match self.model.cluster.proxy_mode {
+            ProxyMode::Nftables => balancing::place_in_verdict_map(draw, backends.len()),
+            ProxyMode::Iptables | ProxyMode::Ipvs => self.proxies.chains.place(draw, backends.len()),
+        };
+        (Choice::Endpoint(backends[place]), snapshot.record)
     }
 
     /// What is asked of a balancer for an attempt of a request, from one address to another. The connection has no local
@@ -128,7 +158,7 @@ impl World {
                 let by_name = service.balancing.is_left_open() && self.is_headless(Target::Service(port));
                 if by_name { plain_group("round-robin") } else { balancer_of(&self.model, port) }
             }
-            Target::Pod { .. } | Target::Address { .. } => plain_group("round-robin"),
+            Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => plain_group("round-robin"),
         };
         group.sync(&self.own_list(client));
         self.clients[client as usize].balancer = Some(group);
@@ -152,7 +182,9 @@ impl World {
         let state = &self.clients[client as usize];
         match self.target_of(state.edge as usize) {
             Target::Service(port) => self.weighed(port, &state.list),
-            Target::Pod { .. } | Target::Address { .. } => state.list.iter().map(|it| unweighed(*it)).collect(),
+            Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => {
+                state.list.iter().map(|it| unweighed(*it)).collect()
+            }
         }
     }
 

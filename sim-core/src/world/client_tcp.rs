@@ -308,8 +308,8 @@ impl World {
     /// An attempt ends with the answer that has come.
     pub(super) fn answer_ends(&mut self, exchange: u32, connection: u32) {
         let Connection { pod, because, .. } = self.connections[connection];
-        let Exchange { source, failed, failed_because, .. } = self.exchanges[exchange];
-        let right = pod.is_some_and(|pod| self.is_wanted(source, self.pods[pod.index()].workload));
+        let Exchange { source, number, failed, failed_because, .. } = self.exchanges[exchange];
+        let right = pod.is_some_and(|pod| self.is_wanted((source, number), self.pods[pod.index()].workload));
         let (outcome, because) = match (right, failed) {
             (true, false) => (Outcome::Ok, 0),
             (true, true) => (Outcome::ServerError, failed_because),

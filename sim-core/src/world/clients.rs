@@ -51,7 +51,7 @@ impl World {
     /// The nodes that are clients of a source themselves.
     fn client_nodes(&self, source: usize) -> Vec<NodeId> {
         match self.model.sources[source].from {
-            Origin::Workload(_) | Origin::Pod { .. } => Vec::new(),
+            Origin::Workload(_) | Origin::Workloads { .. } | Origin::Pod { .. } => Vec::new(),
             Origin::Node(node) | Origin::External(node) => vec![node],
             Origin::Zone(node) => self.model.topology.zone_of(node).collect(),
         }
@@ -61,14 +61,13 @@ impl World {
     pub(super) fn start_pod_clients(&mut self, pod: PodId, cause: RecordId) {
         let workload = self.pods[pod.index()].workload;
         let node = self.pods[pod.index()].node.expect("a running pod has a node");
-        for source in 0..self.model.sources.len() {
-            if !self.starts_in(source, workload, self.pods[pod.index()].ordinal) {
-                continue;
-            }
-            let known =
-                self.clients.iter().position(|client| client.pod == Some(pod) && client.edge as usize == source);
+        let known = self.pods[pod.index()].first_client;
+        let sources = 0..self.model.sources.len();
+        let ordinal = self.pods[pod.index()].ordinal;
+        let here: Vec<usize> = sources.filter(|source| self.starts_in(*source, workload, ordinal)).collect();
+        for (place, source) in here.into_iter().enumerate() {
             match known {
-                Some(index) => self.revive_client(index, cause),
+                Some(first) => self.revive_client(first as usize + place, cause),
                 None => self.add_client(source, Client::Pod(pod), Some(pod), node, cause),
             }
         }
@@ -110,7 +109,18 @@ impl World {
         // The clients of a zone are told apart by their nodes' names.
         let of_zone = self.model.sources.get(edge).is_some_and(|source| matches!(source.from, Origin::Zone(_)));
         let key = if of_zone { key.with(self.nodes[node.index()].key) } else { key };
+        // Those of several workloads by these, too.
+        let several =
+            self.model.sources.get(edge).is_some_and(|source| matches!(source.from, Origin::Workloads { .. }));
+        let workload = pod.filter(|_| several).map(|pod| self.model.workload(self.pods[pod.index()].workload).key());
+        let key = workload.map_or(key, |name| key.with(EntityKey::of(&name)));
         let index = self.clients.len();
+        let number = u32::try_from(index).expect("clients number below 2^32");
+        let first = match pod {
+            Some(pod) => &mut self.pods[pod.index()].first_client,
+            None => &mut self.nodes[node.index()].first_client,
+        };
+        let owner = *first.get_or_insert(number);
         self.clients.push(ClientState {
             edge: u32::try_from(edge).expect("calls number below 2^32"),
             key,
@@ -118,6 +128,7 @@ impl World {
             pod,
             node,
             address,
+            owner,
             alive: false,
             list: Arc::from([]),
             list_record: 0,
@@ -155,7 +166,6 @@ impl World {
             && self.clients[index].address != address
         {
             self.clients[index].address = address;
-            self.clients[index].ports = BTreeMap::new();
         }
         self.clients[index].alive = true;
         self.clients[index].health = BTreeMap::new();
@@ -165,13 +175,13 @@ impl World {
         if edge < self.sources.len() {
             let number = u32::try_from(index).expect("clients number below 2^32");
             let live = &mut self.sources[edge].live;
-            live.push(number);
-            live.sort_unstable();
+            let place = live.partition_point(|other| *other < number);
+            live.insert(place, number);
         }
         match self.knowledge(edge, self.clients[index].node) {
             Knowledge::OneAddress | Knowledge::ClusterIp(_) => {
                 let node = self.clients[index].node;
-                self.nodes[node.index()].serves_clients = true;
+                self.serve_clients(node);
                 self.configure(index, Arc::from([]), 1, 0, (cause, 0));
             }
             // It was given one name.
@@ -197,8 +207,8 @@ impl World {
 
     fn serve_from_every_front(&mut self) {
         if self.model.address_model == AddressModelKind::FlatPodIp {
-            for front in &self.fronts {
-                self.nodes[front.index()].serves_clients = true;
+            for place in 0..self.fronts.len() {
+                self.serve_clients(self.fronts[place]);
             }
         }
     }
@@ -206,6 +216,8 @@ impl World {
     pub(super) fn knowledge(&self, edge: usize, node: NodeId) -> Knowledge {
         let port = match self.target_of(edge) {
             Target::Service(port) => port,
+            // Only clients of clusterIPs ask several Services.
+            Target::Services { first, .. } => return Knowledge::ClusterIp(first),
             Target::Pod { .. } => return Knowledge::Fixed,
             Target::Address { .. } => return Knowledge::OneAddress,
         };
@@ -278,7 +290,7 @@ impl World {
                 backends.iter().map(|(workload, port)| (*workload, *port, None)).collect()
             }
             Target::Pod { workload, ordinal, port } => vec![(workload, port, Some(ordinal))],
-            Target::Address { .. } => Vec::new(),
+            Target::Services { .. } | Target::Address { .. } => Vec::new(),
         };
         let datagrams = self.model.graph().edges[edge].call.datagrams.is_some();
         let protocol = if datagrams { Protocol::Udp } else { Protocol::Tcp };

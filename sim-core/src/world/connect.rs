@@ -93,9 +93,9 @@ impl World {
     /// The address that an attempt is meant for, or why there is none.
     fn aim(&mut self, exchange: u32) -> Result<Aim, (Outcome, RecordId)> {
         let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
-        let port = match self.model.call_of(SourceId(source)).to {
+        let port = match self.target_of_request(source, number) {
             Target::Service(port) => port,
-            Target::Pod { .. } => return self.aim_at_list(source, number, attempt, client),
+            Target::Services { .. } | Target::Pod { .. } => return self.aim_at_list(source, number, attempt, client),
             Target::Address { address, port } => return Ok(Aim::Address { address: (address, port) }),
         };
         if let Some(aim) = self.aim_at_load_balancer(source, client) {
@@ -152,7 +152,7 @@ impl World {
         let address = self.clients[client as usize].address;
         let destination = match self.model.call_of(SourceId(source)).to {
             Target::Service(port) => self.cluster_ips[self.model.service_port(port).service.index()],
-            Target::Pod { .. } | Target::Address { .. } => None,
+            Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => None,
         };
         self.join_list(client);
         let asks_who = self.clients[client as usize].balancer.as_ref().is_some_and(Group::asks_who);
@@ -186,7 +186,8 @@ impl World {
             },
             Aim::LoadBalancer { address } => self.dial_load_balancer(exchange, address),
             Aim::NodePort { front, address } => {
-                let port = self.dialled_service_port(self.exchanges[exchange].source);
+                let Exchange { source, number, .. } = self.exchanges[exchange];
+                let port = self.dialled_service_port(source, number);
                 let kept = port.is_some_and(|port| self.keeps_sources(port));
                 let dial = Dial {
                     dialled: address,
@@ -404,9 +405,10 @@ impl World {
         }
     }
 
-    /// True when the requests of a path mean this workload.
-    pub(super) fn is_wanted(&self, source: u32, workload: WorkloadId) -> bool {
-        match self.model.call_of(SourceId(source)).to {
+    /// True when a request of a path means this workload.
+    pub(super) fn is_wanted(&self, (source, number): (u32, u64), workload: WorkloadId) -> bool {
+        match self.target_of_request(source, number) {
+            Target::Services { .. } => false,
             Target::Service(port) => {
                 self.model.service_port(port).backends.iter().any(|(backend, _)| *backend == workload)
             }

@@ -64,6 +64,19 @@ impl Conntrack {
     }
 }
 
+impl Conntrack {
+    /// Entries of all tables.
+    pub(super) fn entries(&self) -> usize {
+        self.tables.iter().map(|table| table.len() as usize).sum()
+    }
+
+    /// Heap memory in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let tables = self.tables.capacity() * (size_of::<ConntrackTable>() + size_of::<RecordId>());
+        tables + self.expiring.bytes() + self.pools.len() * size_of::<(Pool, u32)>() * 4 / 3
+    }
+}
+
 impl World {
     /// Takes a connection's SYN into the table of a node on its way; why it is dropped, if it is.
     pub(super) fn track(&mut self, connection: u32, place: Place) -> Result<(), (DropReason, RecordId)> {

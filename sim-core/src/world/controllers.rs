@@ -3,7 +3,6 @@
 
 use super::World;
 use super::event::{Control, Event};
-use super::state::PodState;
 use crate::control::rollout::{Counted, bounds, step};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimDuration;
@@ -185,10 +184,9 @@ impl World {
         let controller = &self.controllers[workload.index()];
         let mut sizes = vec![0; controller.templates.len()];
         let newest = sizes.len() - 1;
-        let old_pod = |pod: &super::state::Pod| {
-            pod.workload == workload && pod.state != PodState::Gone && pod.revision != controller.newest()
-        };
-        let waits = controller.templates[..newest].iter().any(|old| old.wanted > 0) || self.pods.iter().any(old_pod);
+        let old_pod = |pod: &PodId| self.pods[pod.index()].revision != controller.newest();
+        let waits = controller.templates[..newest].iter().any(|old| old.wanted > 0)
+            || self.whereabouts.of_workload(workload).iter().any(old_pod);
         sizes[newest] = if waits { controller.templates[newest].wanted } else { controller.replicas };
         sizes
     }
@@ -217,13 +215,6 @@ impl World {
             let hash = controller.templates[revision as usize].hash;
             self.journal.write(self.agenda.now(), cause, because, Body::TemplateUsed { workload, hash });
         }
-    }
-
-    /// Pods of a workload that count for its controller.
-    pub(super) fn active_pods(&self, workload: WorkloadId) -> impl Iterator<Item = PodId> + '_ {
-        let pods = self.pods.iter().enumerate();
-        let active = pods.filter(move |(_, pod)| pod.workload == workload && !pod.deleted);
-        active.filter(|(_, pod)| pod.state != PodState::Gone).map(|(index, _)| PodId::from_index(index))
     }
 
     fn min_ready(&self, workload: WorkloadId) -> SimDuration {
@@ -286,8 +277,7 @@ impl World {
 
     /// As many pods as wanted are there, and the ones that are not have gone.
     pub(super) fn is_scaled(&self, workload: WorkloadId) -> bool {
-        let leaving =
-            self.pods.iter().any(|pod| pod.workload == workload && pod.deleted && pod.state != PodState::Gone);
+        let leaving = self.whereabouts.of_workload(workload).iter().any(|pod| self.pods[pod.index()].deleted);
         let active = self.active_pods(workload).filter(|pod| self.is_available(*pod)).count();
         !leaving && active == self.controllers[workload.index()].replicas as usize
     }

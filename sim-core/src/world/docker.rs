@@ -95,6 +95,7 @@ impl World {
         let state = &mut self.pods[pod.index()];
         state.state = PodState::Pending;
         state.record = record;
+        self.pod_waits(pod);
     }
 
     /// Takes a container's host ports away (A23).

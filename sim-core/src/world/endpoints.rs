@@ -10,6 +10,9 @@ use crate::model::ids::{NodeId, PodId, ServicePortId};
 use crate::model::settings::AddressModelKind;
 use crate::trace::{Body, RecordId};
 
+/// With more nodes than this that serve clients, a change of a list is not followed by a record of each of them.
+const MOST_TELLING: u32 = 1_000;
+
 /// What an EndpointSlice says of a pod that takes connections (B17).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Serving {
@@ -28,9 +31,15 @@ pub(super) enum Turn {
 }
 
 /// kube-proxy sorts by the string "ip:port" (C.2).
+fn name_of(backend: &Backend) -> String {
+    format!("{}:{}", backend.address, backend.port)
+}
+
+/// Puts a backend into a sorted list, behind those of the same name.
 fn insert(list: &mut Vec<Backend>, backend: Backend) {
-    list.push(backend);
-    list.sort_by_cached_key(|backend| format!("{}:{}", backend.address, backend.port));
+    let name = name_of(&backend);
+    let place = list.partition_point(|other| name_of(other) <= name);
+    list.insert(place, backend);
 }
 
 impl World {
@@ -46,8 +55,9 @@ impl World {
     /// The EndpointSlice controller puts a pod in or out of every slice that it belongs to (B17).
     pub(super) fn sync_slices(&mut self, pod: PodId) {
         let cause = self.pods[pod.index()].condition;
-        for index in 0..self.model.service_ports.len() {
-            let port = ServicePortId::from_index(index);
+        let workload = self.pods[pod.index()].workload;
+        for place in 0..self.whereabouts.ports(workload).len() {
+            let port = self.whereabouts.ports(workload)[place];
             let wanted = self.wanted_endpoint(port, pod);
             let newest = self.endpoints.newest(port);
             let of_pod = |list: &[Backend]| list.iter().find(|backend| backend.pod == pod).copied();
@@ -71,6 +81,29 @@ impl World {
                 }
             }
         }
+    }
+
+    /// The slices of the start: one record per endpoint, and one list per Service port, as nobody has seen those before.
+    pub(super) fn list_initial_endpoints(&mut self) {
+        let now = self.agenda.now();
+        let mut lists: Vec<Vec<Backend>> = vec![Vec::new(); self.model.service_ports.len()];
+        let mut last: Vec<(u64, RecordId)> = vec![(0, 0); lists.len()];
+        let mut version = self.endpoints.version();
+        for pod in (0..self.pods.len()).map(PodId::from_index) {
+            let (workload, cause) = (self.pods[pod.index()].workload, self.pods[pod.index()].condition);
+            for port in self.whereabouts.ports(workload) {
+                let Some((backend, Serving::Ready)) = self.wanted_endpoint(*port, pod) else { continue };
+                version += 1;
+                let Backend { pod, address, port: target } = backend;
+                let body = Body::EndpointAdded { service_port: *port, pod, address, port: target, version };
+                last[port.index()] = (version, self.journal.write(now, cause, 0, body));
+                lists[port.index()].push(backend);
+            }
+        }
+        for list in &mut lists {
+            list.sort_by_cached_key(name_of);
+        }
+        self.endpoints.start(version, lists.into_iter().zip(last).collect());
     }
 
     /// What a slice should say of a pod: where to dial it, and whether it takes new connections; `None` when it is not
@@ -122,15 +155,22 @@ impl World {
         self.plan_proxies(version);
     }
 
-    /// Nodes that serve clients tell when their rules hold the change; the others are asked when it matters.
+    /// Nodes that serve clients tell when their rules hold the change; the others are asked when it matters. Where very many
+    /// serve clients none tells, unless something hangs on the instant.
     pub(super) fn plan_proxies(&mut self, version: u64) {
         if self.setting_up {
             return;
         }
+        let matters = self.load_balancers.ask_for_endpoints || self.is_udp(self.endpoints.change(version).port);
+        if self.whereabouts.serving_nodes > MOST_TELLING && !matters {
+            return;
+        }
         for index in 0..self.nodes.len() {
             let node = NodeId::from_index(index);
-            let deaf = self.nodes[index].silent.is_some() || self.stalled_rules(node).is_some();
-            if !self.nodes[index].serves_clients || !self.nodes[index].up || deaf {
+            if !self.nodes[index].serves_clients || !self.nodes[index].up {
+                continue;
+            }
+            if self.nodes[index].silent.is_some() || self.stalled_rules(node).is_some() {
                 continue;
             }
             let holds = self.follow_endpoints(node);
@@ -146,8 +186,32 @@ impl World {
         }
     }
 
+    /// Clients of a Service live on a node, or it is a front of outside traffic.
+    pub(super) fn serve_clients(&mut self, node: NodeId) {
+        if !std::mem::replace(&mut self.nodes[node.index()].serves_clients, true) {
+            self.whereabouts.serving_nodes += 1;
+        }
+    }
+
+    /// A node that has not looked for so long that its rules surely hold every change, whatever its draws are, takes the
+    /// newest version: it is where following them one by one would have led it.
+    fn catch_up(&mut self, node: NodeId) {
+        let version = self.endpoints.version();
+        let (cluster, duration) = (&self.model.cluster, self.proxy_sync_time());
+        let state = &self.nodes[node.index()];
+        if state.proxy.next_unplanned() > version {
+            return;
+        }
+        let heard = self.endpoints.change(version).at.max(state.proxy_hears_from) + cluster.watch_latency.1;
+        let held = ProxyMark::settled(heard, cluster.proxy_min_sync_period, duration, cluster.proxy_sync_delay);
+        if held < self.agenda.now() {
+            self.nodes[node.index()].proxy = ProxyMark::synced(version, None);
+        }
+    }
+
     /// Plans every change a node has not planned yet; returns when its rules hold the last one.
     fn follow_endpoints(&mut self, node: NodeId) -> SimTime {
+        self.catch_up(node);
         let duration = self.proxy_sync_time();
         let cluster = &self.model.cluster;
         let (low, high) = cluster.watch_latency;
@@ -203,7 +267,7 @@ impl World {
         if let Some(ipvs) = &mut self.ipvs {
             ipvs.boot(node);
         }
-        self.proxy_balancers.retain(|(of, _), _| *of != node);
+        self.proxies.balancers.retain(|(of, _), _| *of != node);
         self.node_rules.retain(|(of, _), _| *of != node);
         self.forget_counts_of(node);
         if self.nodes[node.index()].serves_clients && version > 0 {

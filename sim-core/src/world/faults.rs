@@ -2,7 +2,6 @@
 
 use super::World;
 use super::event::Event;
-use super::state::PodState;
 use crate::faults::Effect;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
@@ -83,10 +82,9 @@ impl World {
     /// objects are still there, and their nodes.
     fn pods_of(&self, workload: WorkloadId) -> impl Iterator<Item = (PodId, NodeId)> {
         let of = move |deleted: bool| {
-            let pods = self.pods.iter().zip(0_u32..).filter(move |(pod, _)| {
-                pod.workload == workload && pod.deleted == deleted && pod.state != PodState::Gone
-            });
-            pods.filter_map(|(pod, number)| Some((PodId(number), pod.node?)))
+            let pods = self.whereabouts.of_workload(workload).iter().copied();
+            let pods = pods.filter(move |pod| self.pods[pod.index()].deleted == deleted);
+            pods.filter_map(|pod| Some((pod, self.pods[pod.index()].node?)))
         };
         of(false).chain(of(true))
     }

@@ -110,10 +110,7 @@ impl World {
     /// True while the cluster stands as the start has left it: no fault or action has begun, no node has fallen silent, no
     /// pod was made, stopped, killed or started, no list of addresses has changed. What waits for such things is not read.
     fn nothing_has_happened(&self) -> bool {
-        let of_the_start = |lists: &VersionedLists| {
-            let version = lists.version();
-            version == 0 || lists.change(version).at == SimTime::ZERO
-        };
+        let of_the_start = |lists: &VersionedLists| lists.last_change().is_none_or(|change| change.at == SimTime::ZERO);
         let begun = self.fault_records.iter().chain(&self.action_records).any(|record| *record != 0);
         let pods_stand = self.pods.iter().all(|pod| {
             let waits = matches!(pod.state, PodState::Running | PodState::Pending) && !pod.deleted && !pod.stopping;

@@ -53,7 +53,8 @@ impl World {
     /// What ran on a node at the start needs no pull there.
     pub(super) fn image_was_there(&mut self, pod: PodId) {
         let state = &self.pods[pod.index()];
-        if let Some(node) = state.node {
+        let takes_time = !self.model.workload(state.workload).behaviour.image_pull_time.is_zero();
+        if let Some(node) = state.node.filter(|_| takes_time) {
             self.nodes[node.index()].images.there.insert((state.workload, 0), SimTime::ZERO);
         }
     }

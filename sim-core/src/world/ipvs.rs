@@ -154,11 +154,12 @@ impl World {
 
     /// The port and the node whose rules lead a connection to its pod, if any do.
     pub(super) fn ruled_by(&self, connection: u32) -> Option<(NodeId, ServicePortId)> {
-        let Connection { source, client_node, via, way, pod, undecided, datagrams, .. } = self.connections[connection];
+        let Connection { source, number, client_node, via, way, pod, undecided, datagrams, .. } =
+            self.connections[connection];
         if pod.is_none() || undecided || datagrams {
             return None;
         }
-        Some((ruling_node(client_node, via, way)?, self.dialled_service_port(source)?))
+        Some((ruling_node(client_node, via, way)?, self.dialled_service_port(source, number)?))
     }
 
     fn enter_virtual_server(&mut self, connection: u32) {

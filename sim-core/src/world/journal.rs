@@ -54,6 +54,11 @@ impl Journal {
         self.last
     }
 
+    /// How many records wait, and for how many there is room.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.waiting.len(), self.waiting.capacity())
+    }
+
     /// Records that wait for the sink.
     pub(super) fn waiting(&mut self) -> &mut Vec<Record> {
         &mut self.waiting

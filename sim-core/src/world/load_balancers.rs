@@ -235,7 +235,7 @@ impl World {
         }
         match self.model.address_model {
             AddressModelKind::FlatPodIp => {
-                let asked = self.dialled_service_port(source).filter(|port| self.keeps_sources(*port));
+                let asked = self.dialled_service_port(source, 0).filter(|port| self.keeps_sources(*port));
                 match asked {
                     Some(_) if self.hangs(node) => Answer::Silent,
                     Some(port) if self.ready_on(node, port) == 0 => Answer::Refuses,
@@ -374,7 +374,7 @@ impl World {
         let draw = self.draw_of(source, number, attempt, Purpose::Front);
         let place = usize::try_from(below(draw, eligible.len() as u64)).expect("a place in a table");
         let FrontTarget { node, address, .. } = self.load_balancers.targets[eligible[place] as usize];
-        let port = self.dialled_service_port(source);
+        let port = self.dialled_service_port(source, number);
         let (via, way) = match self.model.address_model {
             AddressModelKind::FlatPodIp if port.is_some_and(|port| self.keeps_sources(port)) => {
                 (Some(node), Way::NodePortKeptBehindBalancer)
@@ -400,7 +400,7 @@ impl World {
         self.load_balancer(self.clients[index].edge)?;
         match self.model.graph().edges[self.clients[index].edge as usize].call.to {
             Target::Service(port) => Some(port),
-            Target::Pod { .. } | Target::Address { .. } => None,
+            Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => None,
         }
     }
 }

@@ -212,7 +212,7 @@ impl World {
         let load = loads.change(holder, at, change);
         match holder {
             Holder::Node(node, port) => {
-                if let Some((_, group)) = self.proxy_balancers.get_mut(&(node, port)) {
+                if let Some((_, group)) = self.proxies.balancers.get_mut(&(node, port)) {
                     group.set_load(at, load);
                 }
                 if let Some(rules) = self.node_rules.get_mut(&(node, port)) {

@@ -1,6 +1,5 @@
 //! The local ports of clients: a table for each client, address and port that it dials, and the ports in TIME_WAIT.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::World;
@@ -9,33 +8,43 @@ use crate::dataplane::time_wait::{TimeWaits, Waiting};
 use crate::kernel::draws::EntityKey;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
-use crate::trace::fields::Client;
 
 /// All tables of local ports.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LocalPorts {
     tables: Vec<EphemeralPorts>,
-    table_of: BTreeMap<(Client, IpAddr, u16), u32>,
     waits: TimeWaits,
+}
+
+impl LocalPorts {
+    /// How many ports are used, and heap memory in bytes.
+    pub(super) fn held(&self) -> (usize, usize) {
+        let used = self.tables.iter().map(|table| table.used() as usize).sum();
+        let sets: usize = self.tables.iter().map(EphemeralPorts::heap_bytes).sum();
+        // Which client and destination each table belongs to stands in a tree, three quarters full in the mean.
+        let keys = self.tables.len() * size_of::<((IpAddr, u16), u32)>() * 4 / 3;
+        (used, self.tables.capacity() * size_of::<EphemeralPorts>() + sets + keys + self.waits.heap_bytes())
+    }
 }
 
 impl World {
     /// The table of a client for an address and port that it dials, made on first use.
     pub(super) fn port_table(&mut self, client: u32, (address, port): (IpAddr, u16)) -> u32 {
-        let state = &mut self.clients[client as usize];
-        if let Some(table) = state.ports.get(&(address, port)) {
+        let state = &self.clients[client as usize];
+        let owner = state.owner as usize;
+        if let Some(table) = self.clients[owner].ports.get(&(address, port)) {
             return *table;
         }
-        let (local, owner) = (state.address, state.client);
         let range = self.model.transport.ip_local_port_range;
         let node = &self.model.topology.node(state.node).name;
-        let key = EntityKey::of(&format!("{node}/{local}>{address}:{port}"));
-        let (tables, draws) = (&mut self.local_ports.tables, &mut self.draws);
-        let table = *self.local_ports.table_of.entry((owner, address, port)).or_insert_with(|| {
-            tables.push(EphemeralPorts::new(range, key, draws));
-            u32::try_from(tables.len() - 1).expect("destinations number below 2^32")
-        });
-        self.clients[client as usize].ports.insert((address, port), table);
+        let key = EntityKey::of(&format!("{node}/{}>{address}:{port}", state.address));
+        let tables = &mut self.local_ports.tables;
+        if tables.len() == tables.capacity() {
+            tables.reserve_exact(tables.len() / 4 + 8);
+        }
+        tables.push(EphemeralPorts::new(range, key, &mut self.draws));
+        let table = u32::try_from(tables.len() - 1).expect("destinations number below 2^32");
+        self.clients[owner].ports.insert((address, port), table);
         table
     }
 

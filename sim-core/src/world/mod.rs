@@ -24,6 +24,7 @@ mod event;
 mod evictions;
 mod faults;
 mod flows;
+mod footprint;
 mod fork;
 mod fusion;
 mod hangs;
@@ -71,6 +72,7 @@ mod udp;
 mod udp_conntrack;
 mod udp_sockets;
 mod upstreams;
+mod whereabouts;
 mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -78,7 +80,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::addressing::flat_pod_ip::FlatPodIp;
-use crate::balancing::Group;
 use crate::control::node_lifecycle::MonitorPasses;
 use crate::control::taint_queue::TokenBucket;
 use crate::control::versions::{Backend, VersionedLists};
@@ -91,6 +92,7 @@ use crate::model::units::Bandwidth;
 use crate::topology::routes::Routes;
 use crate::trace::{Body, RecordId, TraceSink};
 use actions::Goal;
+use choices::Proxies;
 use conntrack::Conntrack;
 use controllers::Controller;
 use direction::Wires;
@@ -113,6 +115,9 @@ use state::{NodeState, Pod};
 use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Request, SourceState};
 use udp::Udp;
 use upstreams::ProxiedRequests;
+use whereabouts::Whereabouts;
+
+pub use footprint::{Footprint, Share};
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,12 +173,13 @@ pub struct World {
     released_ports: BTreeMap<(NodeId, u16), RecordId>,
 
     pods: Vec<Pod>,
+    whereabouts: Whereabouts,
     created: Vec<u32>,
     initial_pods: Vec<u32>,
     replaced_because: Vec<RecordId>,
 
     endpoints: VersionedLists,
-    proxy_balancers: BTreeMap<(NodeId, ServicePortId), (u64, Group)>,
+    proxies: Proxies,
     /// What nodes have made of the lists of Services that they treat each in their own way.
     node_rules: BTreeMap<(NodeId, ServicePortId), NodeRules>,
     registry: Vec<RegistryEntry>,
@@ -265,6 +271,8 @@ impl World {
             sink.record(record);
         }
         waiting.clear();
+        // The start of a large cluster is told at once; nothing later is.
+        waiting.shrink_to(2 * BATCH);
     }
 
     fn reach_limit(&mut self, limit: u64) {

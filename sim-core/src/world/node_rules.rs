@@ -301,7 +301,7 @@ impl World {
         let connection = packet.subject;
         let Connection { client, source, number, attempt, .. } = self.connections[connection];
         let outside = self.model.topology.node(node).role == NodeRole::External;
-        let port = self.dialled_service_port(source).filter(|_| !outside);
+        let port = self.dialled_service_port(source, number).filter(|_| !outside);
         let (choice, because) = match port {
             Some(port) => {
                 let approach = self.approach_from_inside(client, Some(self.virtual_client(connection)));

@@ -377,11 +377,4 @@ impl World {
             WorkloadKind::DaemonSet | WorkloadKind::Pod => false,
         }
     }
-
-    /// Pods bound to a node that still exist.
-    pub(super) fn pods_on(&self, node: NodeId) -> Vec<PodId> {
-        let pods = self.pods.iter().enumerate();
-        let here = pods.filter(|(_, pod)| pod.node == Some(node) && pod.state != PodState::Gone);
-        here.map(|(index, _)| PodId::from_index(index)).collect()
-    }
 }

@@ -10,10 +10,10 @@ use crate::control::scheduler::{Candidate, choose};
 use crate::kernel::draws::EntityKey;
 use crate::kernel::queue::{EventClass, EventId};
 use crate::kernel::time::{SimDuration, SimTime};
+use crate::model::Model;
 use crate::model::application::{HostPort, Protocol, RestartPolicy, Workload, WorkloadKind};
 use crate::model::ids::{NodeId, PodId, WorkloadId};
 use crate::model::settings::AddressModelKind;
-use crate::topology::NodeRole;
 use crate::trace::fields::Suffix;
 use crate::trace::words::{ExitReason, PendingReason};
 use crate::trace::{Body, RecordId};
@@ -42,6 +42,11 @@ impl World {
         let ordinal = ordinal.unwrap_or(created);
         let body = Body::PodCreated { pod, workload, ordinal, suffix: end };
         let record = self.journal.write(self.agenda.now(), cause, because, body);
+        self.whereabouts.made(pod, workload);
+        if self.pods.len() == self.pods.capacity() {
+            // By an eighth: twice as many would be a lot of room in a large cluster.
+            self.pods.reserve_exact(self.pods.len() / 8 + 8);
+        }
         self.pods.push(Pod {
             workload,
             ordinal,
@@ -71,6 +76,7 @@ impl World {
             health: Health::default(),
             evict_event: None,
             server: Server::default(),
+            first_client: None,
             first_caller: None,
         });
         pod
@@ -94,10 +100,14 @@ impl World {
         }
     }
 
-    pub(super) fn choose_node(&self, pod: PodId) -> Result<NodeId, PendingReason> {
-        let workers = self.model.topology.with_role(NodeRole::Worker);
-        let candidates: Vec<Candidate> = workers.map(|node| self.candidate(pod, node)).collect();
-        choose(&candidates, self.model.cluster.max_pods)
+    pub(super) fn choose_node(&mut self, pod: PodId) -> Result<NodeId, PendingReason> {
+        let workload = self.pods[pod.index()].workload;
+        let siblings = self.siblings(workload);
+        let workers = self.whereabouts.by_pods();
+        let candidates = workers.iter().map(|(pods, node)| self.candidate(workload, *node, *pods, siblings.on(*node)));
+        let chosen = choose(candidates, siblings.least(workers.len()), self.model.cluster.max_pods);
+        self.keep_siblings(workload, siblings);
+        chosen
     }
 
     /// Whether a node that a placement names may take a pod: pods of a cluster obey `hostPort` and `maxPods`.
@@ -105,29 +115,23 @@ impl World {
         if self.model.address_model == AddressModelKind::PortMapping {
             return Ok(node);
         }
+        let pods = u32::try_from(self.whereabouts.on_node(node).len()).expect("pods number below 2^32");
+        let seen = self.candidate(self.pods[pod.index()].workload, node, pods, 0);
         // A pod that is there from the start was there before its node was cordoned.
-        choose(&[Candidate { ready: true, ..self.candidate(pod, node) }], self.model.cluster.max_pods)
+        choose([Candidate { ready: true, ..seen }], 0, self.model.cluster.max_pods)
     }
 
-    /// What the scheduler sees of a node for a pod.
-    fn candidate(&self, pod: PodId, node: NodeId) -> Candidate {
-        let workload = self.pods[pod.index()].workload;
-        let wanted = self.model.workload(workload);
+    /// What the scheduler sees of a node with so many pods, some of them of the same workload, for one more of it. A pod
+    /// that terminates holds its place and its ports until it is gone.
+    fn candidate(&self, workload: WorkloadId, node: NodeId, pods: u32, siblings: u32) -> Candidate {
+        let state = &self.nodes[node.index()];
+        let ready = state.ready && !state.tainted && !state.cordoned;
         // An orchestrator of Docker hosts minds fixed host ports; before the run, the plan is the same in both models.
         let published = self.model.address_model == AddressModelKind::PortMapping && !self.setting_up;
-        let mut seen = Candidate { node, ready: false, ports_free: true, pods: 0, siblings: 0 };
-        let state = &self.nodes[node.index()];
-        seen.ready = state.ready && !state.tainted && !state.cordoned;
-        for other in &self.pods {
-            if other.node != Some(node) || other.state == PodState::Gone {
-                continue;
-            }
-            // A pod that terminates holds its place and its ports until it is gone.
-            seen.pods += 1;
-            seen.siblings += u32::from(other.workload == workload && !other.deleted);
-            seen.ports_free &= !share_host_port(wanted, self.model.workload(other.workload), published);
-        }
-        seen
+        let ports_free = ready_for_ports(&self.model, workload, published, || {
+            self.whereabouts.on_node(node).iter().map(|other| self.pods[other.index()].workload)
+        });
+        Candidate { node, ready, ports_free, pods, siblings }
     }
 
     pub(super) fn stays_pending(&mut self, pod: PodId, reason: PendingReason) {
@@ -149,8 +153,10 @@ impl World {
     pub(super) fn assign_node(&mut self, pod: PodId, node: NodeId) {
         let cause = self.pods[pod.index()].record;
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::PodScheduled { pod, node });
-        self.pods[pod.index()].node = Some(node);
-        self.pods[pod.index()].record = record;
+        let state = &mut self.pods[pod.index()];
+        state.node = Some(node);
+        state.record = record;
+        self.whereabouts.placed(pod, state.workload, node);
     }
 
     /// Starts the containers of a placed pod.
@@ -429,10 +435,17 @@ fn has_port_clash(workload: &Workload) -> bool {
     false
 }
 
-/// Whether pods of two workloads ask for the same host port (B13), or containers for the same published one.
-fn share_host_port(one: &Workload, other: &Workload, published: bool) -> bool {
-    let taken = host_ports(other, published);
-    host_ports(one, published).iter().any(|port| taken.contains(port))
+/// Whether no pod of these workloads asks for a host port that a workload wants (B13), or publishes one that it does. Most
+/// want none, so that nobody has to be looked at.
+fn ready_for_ports<I: Iterator<Item = WorkloadId>>(
+    model: &Model,
+    workload: WorkloadId,
+    published: bool,
+    others: impl FnOnce() -> I,
+) -> bool {
+    let wanted = host_ports(model.workload(workload), published);
+    let clashes = |other| host_ports(model.workload(other), published).iter().any(|port| wanted.contains(port));
+    wanted.is_empty() || !others().any(clashes)
 }
 
 fn host_ports(workload: &Workload, published: bool) -> Vec<(u16, Protocol)> {

@@ -34,6 +34,11 @@ impl Health {
     pub(super) fn is_stopping(&self) -> bool {
         self.restarting || !self.stop_events.is_empty()
     }
+
+    /// Heap memory in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.watches.capacity() * size_of::<(u8, Watch)>() + self.stop_events.capacity() * size_of::<EventId>()
+    }
 }
 
 impl World {

@@ -130,7 +130,7 @@ impl World {
 
     fn choose_on_own_node(&mut self, connection: u32) -> bool {
         let Connection { source, number, attempt, client, client_node, .. } = self.connections[connection];
-        let Some(port) = self.dialled_service_port(source) else { return false };
+        let Some(port) = self.dialled_service_port(source, number) else { return false };
         let approach = self.approach_from_inside(client, Some(self.virtual_client(connection)));
         let (choice, because) = self.choose_endpoint(client_node, port, approach, (source, number, attempt));
         self.connections[connection].because = because;

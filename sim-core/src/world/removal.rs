@@ -42,6 +42,7 @@ impl World {
         if let Some(event) = self.pods[pod.index()].evict_event.take() {
             self.agenda.cancel(event);
         }
+        self.forget_pod(pod);
         self.slices_to_sync(pod);
         self.watch_failures(pod, record, false);
         if !self.swap_container(pod, gone) {
@@ -108,10 +109,8 @@ impl World {
 
     /// Room may have come free: the scheduler looks at waiting pods again.
     pub(super) fn reconsider_pending(&mut self) {
-        for pod in 0..self.pods.len() {
-            if self.pods[pod].state == PodState::Pending {
-                self.schedule_soon(PodId::from_index(pod));
-            }
+        for pod in self.pending_pods() {
+            self.schedule_soon(pod);
         }
     }
 }

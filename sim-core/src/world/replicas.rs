@@ -4,6 +4,7 @@ use super::World;
 use super::event::{Control, Event};
 use super::pods::pod_key;
 use super::state::PodState;
+use super::whereabouts::Siblings;
 use crate::control::victims::{Seen, in_order};
 use crate::kernel::queue::EventClass;
 use crate::model::ids::{PodId, WorkloadId};
@@ -53,22 +54,22 @@ impl World {
     fn delete_surplus(&mut self, workload: WorkloadId, revision: u32, active: Vec<PodId>, surplus: usize) {
         let controller = &self.controllers[workload.index()];
         let (cause, because) = (controller.templates[revision as usize].record, controller.changed);
-        let seen = active.into_iter().map(|pod| self.seen_by_controller(pod)).collect();
+        let siblings = self.siblings(workload);
+        let seen = active.into_iter().map(|pod| self.seen_by_controller(pod, &siblings)).collect();
         for pod in in_order(seen, self.agenda.now()).into_iter().take(surplus) {
             self.delete_gracefully(pod, DeleteReason::ScaledDown, cause, because);
         }
     }
 
-    fn seen_by_controller(&mut self, pod: PodId) -> Seen {
+    fn seen_by_controller(&self, pod: PodId, siblings: &Siblings) -> Seen {
         let state = &self.pods[pod.index()];
         let key = pod_key(self.model.workload(state.workload), state.number);
-        let siblings = self.active_pods(state.workload).filter(|other| self.pods[other.index()].node == state.node);
         Seen {
             pod,
             assigned: state.node.is_some(),
             running: matches!(state.state, PodState::Running | PodState::Waiting | PodState::Lost),
             ready_since: state.ready.then_some(state.ready_since),
-            neighbours: u32::try_from(siblings.count()).unwrap_or(u32::MAX),
+            neighbours: state.node.map_or(siblings.nowhere, |node| siblings.on(node)),
             restarts: state.restarts,
             created: state.created,
             uid: self.draws.once(key, "uid", 0),

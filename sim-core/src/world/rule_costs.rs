@@ -42,12 +42,12 @@ impl World {
 
     /// The time that a first SYN takes past the rules of its client's node: up to its Service's own rule, or past all.
     pub(super) fn walk_at_client(&mut self, connection: u32) -> SimDuration {
-        let Connection { source, client_node, way, .. } = self.connections[connection];
+        let Connection { source, number, client_node, way, .. } = self.connections[connection];
         if !is_walk_felt(&self.model) || self.model.topology.node(client_node).role == NodeRole::External {
             return SimDuration::ZERO;
         }
         let by_cluster_ip = matches!(way, Way::ClusterIpFromPod | Way::ClusterIpToItself | Way::ClusterIpFromNode);
-        let port = self.dialled_service_port(source).filter(|_| by_cluster_ip);
+        let port = self.dialled_service_port(source, number).filter(|_| by_cluster_ip);
         let passed = port.map_or(self.rules(), |port| {
             // kube-proxy writes Services in the order of a Go map, which is any.
             let key = self.nodes[client_node.index()].key.with(self.port_keys[port.index()]);

@@ -7,7 +7,7 @@ use crate::addressing::flat_pod_ip::AllocationError;
 use crate::control::versions::Backend;
 use crate::kernel::draws::EntityKey;
 use crate::model::application::{ServiceKind, Target};
-use crate::model::ids::{NodeId, PodId, ServiceId, ServicePortId, SourceId};
+use crate::model::ids::{NodeId, PodId, ServiceId, ServicePortId};
 use crate::trace::{Body, RecordId};
 
 /// A Service's object.
@@ -145,8 +145,8 @@ impl World {
 
     /// Why a node no longer (or not yet) forwards from the node port that was dialled, if it does not: its kernel resets.
     pub(super) fn closed_front(&mut self, node: NodeId, connection: u32) -> Option<RecordId> {
-        let Connection { source, port: dialled, .. } = self.connections[connection];
-        let port = self.dialled_service_port(source)?;
+        let Connection { source, number, port: dialled, .. } = self.connections[connection];
+        let port = self.dialled_service_port(source, number)?;
         let state = self.service_states[self.model.service_port(port).service.index()];
         if let Some(deleted) = state.deleted {
             // Until its rules follow, a node forwards to the endpoints that it knows.
@@ -160,9 +160,10 @@ impl World {
     }
 
     fn service_of(&self, connection: u32) -> Option<ServiceId> {
-        match self.model.call_of(SourceId(self.connections[connection].source)).to {
+        let Connection { source, number, .. } = self.connections[connection];
+        match self.target_of_request(source, number) {
             Target::Service(port) => Some(self.model.service_port(port).service),
-            Target::Pod { .. } | Target::Address { .. } => None,
+            Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::World;
+use super::choices::Proxies;
 use super::conntrack::Conntrack;
 use super::controllers::Controller;
 use super::direction::Wires;
@@ -21,6 +22,7 @@ use super::state::{NodeState, PodState};
 use super::traffic::{PathState, SourceState, User};
 use super::udp::Udp;
 use super::upstreams::ProxiedRequests;
+use super::whereabouts::Whereabouts;
 use crate::addressing::flat_pod_ip::FlatPodIp;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
@@ -78,12 +80,13 @@ impl World {
             cluster_ips: vec![None; model.services.len()],
             node_ports: vec![None; model.service_ports.len()],
             pods: Vec::new(),
+            whereabouts: Whereabouts::new(&model),
             created: vec![0; model.workloads.len()],
             initial_pods: vec![0; model.workloads.len()],
             replaced_because: Vec::new(),
             released_ports: BTreeMap::new(),
             endpoints: VersionedLists::new(model.service_ports.len()),
-            proxy_balancers: BTreeMap::new(),
+            proxies: Proxies::default(),
             node_rules: BTreeMap::new(),
             registry: Vec::new(),
             registry_lists: VersionedLists::new(model.service_ports.len()),
@@ -139,6 +142,8 @@ impl World {
         self.start_initial_clients(plan);
         self.plan_fusion();
         self.setting_up = false;
+        // What has been placed waits no more.
+        self.pending_pods();
         self.written_node_ports = self.node_ports.clone();
         self.schedule_plan(None);
         self.start_sources();
@@ -164,6 +169,8 @@ impl World {
     }
 
     fn create_initial_pods(&mut self, plan: RecordId) {
+        let replicas: usize = self.model.workloads.iter().map(|workload| workload.replicas as usize).sum();
+        self.pods.reserve_exact(replicas);
         for index in 0..self.model.workloads.len() {
             let workload = WorkloadId::from_index(index);
             let daemon_nodes: Vec<NodeId> = match self.model.workloads[index].kind {
@@ -191,7 +198,11 @@ impl World {
     fn place_initial_pod(&mut self, pod: PodId, place: usize, daemon_nodes: &[NodeId]) {
         let placement = &self.model.workload(self.pods[pod.index()].workload).placement;
         let planned = daemon_nodes.get(place).or_else(|| placement.get(place % placement.len().max(1))).copied();
-        match planned.map_or_else(|| self.choose_node(pod), |node| self.admits(pod, node)) {
+        let node = match planned {
+            Some(node) => self.admits(pod, node),
+            None => self.choose_node(pod),
+        };
+        match node {
             Ok(node) => self.assign_node(pod, node),
             Err(reason) => self.stays_pending(pod, reason),
         }
@@ -210,12 +221,14 @@ impl World {
     }
 
     fn list_initial_backends(&mut self, plan: RecordId) {
-        for index in 0..self.pods.len() {
-            let pod = PodId::from_index(index);
-            match self.model.address_model {
-                AddressModelKind::FlatPodIp => self.sync_slices(pod),
-                AddressModelKind::PortMapping if self.is_running(pod) => self.register(pod, plan),
-                AddressModelKind::PortMapping => {}
+        match self.model.address_model {
+            AddressModelKind::FlatPodIp => self.list_initial_endpoints(),
+            AddressModelKind::PortMapping => {
+                for pod in (0..self.pods.len()).map(PodId::from_index) {
+                    if self.is_running(pod) {
+                        self.register(pod, plan);
+                    }
+                }
             }
         }
         let version = self.endpoints.version();
@@ -278,6 +291,7 @@ fn node_state(model: &Model, draws: &mut Draws, node: &Node) -> NodeState {
         docker: DockerHost::new(&model.docker),
         relist_phase: phase(draws, key, "relist-phase", cluster.pleg_relist_period),
         images: Images::default(),
+        first_client: None,
     }
 }
 

@@ -33,6 +33,11 @@ impl<T> Slab<T> {
         self.entries.len() - self.free.len()
     }
 
+    /// Heap memory of the table itself in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<T>() + self.free.capacity() * size_of::<u32>()
+    }
+
     /// Numbers ever given out.
     pub(super) fn numbers(&self) -> std::ops::Range<u32> {
         0..u32::try_from(self.entries.len()).expect("limits keep tables below 2^32")

@@ -64,6 +64,8 @@ pub(super) struct NodeState {
     pub relist_phase: SimDuration,
     /// The images it holds.
     pub images: Images,
+    /// The first of the clients that it is itself.
+    pub first_client: Option<u32>,
 }
 
 impl Pod {
@@ -169,11 +171,21 @@ pub(super) struct Pod {
     /// Its eviction.
     pub evict_event: Option<EventId>,
     pub server: Server,
+    /// The first of its clients; those of traffic sources stand side by side.
+    pub first_client: Option<u32>,
     /// The first of its clients for the calls of its workload, which stand side by side.
     pub first_caller: Option<u32>,
 }
 
 impl Pod {
+    /// Heap memory in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let lists = self.more_addresses.capacity() * size_of::<IpAddr>()
+            + self.host_ports.capacity() * size_of::<HostedPort>()
+            + self.killers.capacity() * size_of::<RecordId>();
+        lists + self.server.queue.capacity() * size_of::<Waiting>() + self.health.heap_bytes()
+    }
+
     /// The port of its host that leads to a port of it.
     pub(super) fn host_port(&self, protocol: Protocol, container_port: u16) -> Option<u16> {
         let mut published = self.host_ports.iter();

@@ -3,7 +3,6 @@
 //! one from the highest ordinal down to the partition, under either policy.
 
 use super::World;
-use super::state::{Pod, PodState};
 use crate::model::application::WorkloadKind;
 use crate::model::ids::{PodId, WorkloadId};
 use crate::model::lifecycle::UpdateStrategy;
@@ -32,12 +31,11 @@ impl World {
 
     /// Deletes pods that are too many: the highest, or all at once; true when there are any.
     fn delete_beyond(&mut self, workload: WorkloadId, replicas: u32, all: bool) -> bool {
-        let too_many = |pod: &Pod| pod.workload == workload && pod.ordinal >= replicas && pod.state != PodState::Gone;
-        let pods = self.pods.iter().enumerate().filter(|(_, pod)| too_many(pod));
-        let mut beyond: Vec<(u32, usize)> = pods.map(|(index, pod)| (pod.ordinal, index)).collect();
+        let pods = self.whereabouts.of_workload(workload).iter().map(|pod| (self.pods[pod.index()].ordinal, *pod));
+        let mut beyond: Vec<(u32, PodId)> = pods.filter(|(ordinal, _)| *ordinal >= replicas).collect();
         beyond.sort_unstable_by(|one, other| other.cmp(one));
-        for (_, index) in &beyond[..beyond.len().min(if all { usize::MAX } else { 1 })] {
-            self.delete_old(PodId::from_index(*index), DeleteReason::ScaledDown);
+        for (_, pod) in &beyond[..beyond.len().min(if all { usize::MAX } else { 1 })] {
+            self.delete_old(*pod, DeleteReason::ScaledDown);
         }
         !beyond.is_empty()
     }
@@ -74,7 +72,7 @@ impl World {
     }
 
     fn pod_of_ordinal(&self, workload: WorkloadId, ordinal: u32) -> Option<PodId> {
-        let fits = |pod: &Pod| pod.workload == workload && pod.ordinal == ordinal && pod.state != PodState::Gone;
-        self.pods.iter().position(fits).map(PodId::from_index)
+        let mut pods = self.whereabouts.of_workload(workload).iter().copied();
+        pods.find(|pod| self.pods[pod.index()].ordinal == ordinal)
     }
 }

@@ -73,6 +73,8 @@ pub(super) struct ClientState {
     pub pod: Option<PodId>,
     pub node: NodeId,
     pub address: IpAddr,
+    /// The first client of the same pod or node: the processes of a machine share its local ports.
+    pub owner: u32,
     pub alive: bool,
     /// The addresses it knows, unless it dials a Service.
     pub list: Arc<[Backend]>,
@@ -83,7 +85,7 @@ pub(super) struct ClientState {
     pub balancer: Option<Group>,
     /// What it has heard of the name that it dials, if it dials one.
     pub names: NameCache,
-    /// Port tables by dialled address.
+    /// Port tables by dialled address, of all clients that it is the first of.
     pub ports: BTreeMap<(IpAddr, u16), u32>,
     /// Connections that it keeps, by dialled address.
     pub pools: BTreeMap<(IpAddr, u16), HostPool>,

@@ -79,7 +79,8 @@ impl World {
 
     /// A node's kube-proxy chose among the endpoints that its rules hold now.
     fn tell_service_choice(&mut self, node: NodeId, connection: u32, approach: Approach) {
-        let Some(port) = self.dialled_service_port(self.connections[connection].source) else { return };
+        let Connection { source, number, .. } = self.connections[connection];
+        let Some(port) = self.dialled_service_port(source, number) else { return };
         let version = self.proxy_mark(node);
         let snapshot = self.endpoints.at(port, version);
         let (mut list, because) = (Arc::clone(snapshot.usable()), snapshot.record);

@@ -50,7 +50,7 @@ impl World {
         let Exchange { source, client, .. } = self.exchanges[exchange];
         let port = match self.model.call_of(SourceId(source)).to {
             Target::Service(port) if self.names_algorithm(port) => Some(port),
-            Target::Service(_) | Target::Pod { .. } | Target::Address { .. } => None,
+            Target::Service(_) | Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => None,
         };
         let because = self.clients[client as usize].list_record;
         if self.clients[client as usize].list.is_empty() {
@@ -145,7 +145,7 @@ impl World {
         let Exchange { source, client, request, .. } = self.exchanges[exchange];
         let behind = match self.model.call_of(SourceId(source)).to {
             Target::Service(port) => Some(self.model.service(self.model.service_port(port).service)),
-            Target::Pod { .. } | Target::Address { .. } => None,
+            Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => None,
         };
         let now = self.agenda.now();
         let state = &mut self.clients[client as usize];

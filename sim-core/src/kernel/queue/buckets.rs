@@ -59,6 +59,13 @@ impl<E: Copy> Buckets<E> {
         }
     }
 
+    /// Heap memory in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let numbers = (self.next.capacity() + self.free.capacity()) * size_of::<u32>();
+        self.chains.capacity() * size_of::<Bucket>() + self.entries.capacity() * size_of::<Entry<E>>() + numbers
+    }
+
+    /// Number of events.
     pub(super) fn len(&self) -> usize {
         self.len
     }

@@ -111,6 +111,11 @@ impl<E: Copy> EventQueue<E> {
         }
     }
 
+    /// Heap memory in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        self.bottom.capacity() * size_of::<Entry<E>>() + self.places.heap_bytes() + self.buckets.heap_bytes()
+    }
+
     /// Number of pending events.
     pub fn len(&self) -> usize {
         self.bottom.len() + self.buckets.len() - self.places.cancelled()

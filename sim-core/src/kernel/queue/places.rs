@@ -47,6 +47,11 @@ impl Places {
         Self { all: vec![Place { time: SimTime::ZERO, order: NOBODY }], free: Vec::new(), cancelled: 0 }
     }
 
+    /// Heap memory in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.all.capacity() * size_of::<Place>() + self.free.capacity() * size_of::<NonZeroU32>()
+    }
+
     /// A place for a new event.
     pub(super) fn take(&mut self, time: SimTime, order: u64) -> EventId {
         let number = self.free.pop().unwrap_or_else(|| {
