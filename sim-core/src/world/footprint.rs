@@ -119,9 +119,13 @@ impl World {
     fn pod_bytes(&self) -> usize {
         let own = self.pods.capacity() * size_of::<Pod>() + self.pods.iter().map(Pod::heap_bytes).sum::<usize>();
         let backends = self.endpoints.listed() + self.registry_lists.listed();
-        // An allocator of addresses remembers which are taken.
+        // An allocator of addresses remembers which are taken, and each node which images it holds.
         let addresses = tree_bytes(self.pods.len(), size_of::<u64>());
-        own + self.whereabouts.bytes() + backends * size_of::<Backend>() + addresses
+        let images: usize = self.nodes.iter().map(|node| node.images.count()).sum();
+        own + tree_bytes(images, size_of::<[u64; 2]>())
+            + self.whereabouts.bytes()
+            + backends * size_of::<Backend>()
+            + addresses
     }
 
     fn service_bytes(&self) -> usize {

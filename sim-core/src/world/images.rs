@@ -18,6 +18,13 @@ pub(super) struct Images {
     free_at: SimTime,
 }
 
+impl Images {
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.there.len()
+    }
+}
+
 impl World {
     /// Starts the containers of a placed pod, once their image is on its node.
     pub(super) fn pull_and_start(&mut self, pod: PodId) {
@@ -53,8 +60,7 @@ impl World {
     /// What ran on a node at the start needs no pull there.
     pub(super) fn image_was_there(&mut self, pod: PodId) {
         let state = &self.pods[pod.index()];
-        let takes_time = !self.model.workload(state.workload).behaviour.image_pull_time.is_zero();
-        if let Some(node) = state.node.filter(|_| takes_time) {
+        if let Some(node) = state.node {
             self.nodes[node.index()].images.there.insert((state.workload, 0), SimTime::ZERO);
         }
     }
