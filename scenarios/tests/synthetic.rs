@@ -85,7 +85,7 @@ fn every_mistake_in_a_group_is_told_at_its_place() {
     assert_eq!(changed("replicas: 4", "replicas: 40000")[0], "E0205 scenario.yaml:7:7");
     assert_eq!(changed("to: synthetic/shop", "to: synthetic/shap"), ["E0402 scenario.yaml:13:46"]);
     assert_eq!(changed("to: synthetic/shop", "to: 'synthetic/shop:81'"), ["E0404 scenario.yaml:13:46"]);
-    assert_eq!(changed("{backlog: 9}", "{calls: [service/edge-1]}"), ["E0501 scenario.yaml:11:29"]);
+    assert_eq!(changed("{backlog: 9}", "{calls: [service/edge-1]}"), ["E0501 scenario.yaml:11:22"]);
 }
 
 #[test]

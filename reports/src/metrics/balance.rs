@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use sim_core::trace::TraceHeader;
+use sim_core::trace::{Body, Record, TraceHeader};
 
 use super::facts::Facts;
 use crate::id_map::IdMap;
@@ -41,6 +41,8 @@ pub struct InstanceLoad {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BalanceTally {
     ports: IdMap<IdMap<u64>>,
+    /// By pod: requests that asked for any of several Services.
+    any: IdMap<u64>,
 }
 
 impl BalanceTally {
@@ -49,8 +51,26 @@ impl BalanceTally {
         *self.ports.slot(service_port).slot(pod) += 1;
     }
 
-    /// The load of every Service port.
+    /// Pods are numbered as they are made: each gets its place while it is the next one.
+    pub(crate) fn learn(&mut self, record: &Record) {
+        if let Body::PodCreated { pod, .. } = record.body {
+            self.any.slot(pod.0);
+        }
+    }
+
+    /// A request that asked for any of several Services ended well in this pod.
+    pub(crate) fn ok_of_any(&mut self, pod: u32) {
+        *self.any.slot(pod) += 1;
+    }
+
+    /// The load of every Service port. Requests that asked for any count at the first port that their pod stands behind.
     pub(crate) fn finish(&self, header: &TraceHeader, facts: &Facts, names: &Names) -> Vec<ServiceBalance> {
+        let mut first_port = BTreeMap::new();
+        for (port, number) in header.service_ports.iter().zip(0_u32..) {
+            for workload in &port.workloads {
+                first_port.entry(*workload).or_insert(number);
+            }
+        }
         let mut of_workload: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (id, pod) in facts.pods().filter(|(_, pod)| pod.was_ready) {
             if let Some(workload) = pod.workload {
@@ -60,7 +80,11 @@ impl BalanceTally {
         let ports = header.service_ports.iter().zip(0_u32..);
         let loads = ports.map(|(port, number)| {
             let counted = self.ports.get(number);
-            let count = |pod: u32| counted.and_then(|pods| pods.get(pod)).copied().unwrap_or(0);
+            let is_first = |pod: u32| {
+                facts.pod(pod).and_then(|pod| pod.workload).and_then(|it| first_port.get(&it)) == Some(&number)
+            };
+            let of_any = |pod: u32| self.any.get(pod).filter(|_| is_first(pod)).copied().unwrap_or(0);
+            let count = |pod: u32| counted.and_then(|pods| pods.get(pod)).copied().unwrap_or(0) + of_any(pod);
             let behind = port.workloads.iter().filter_map(|workload| of_workload.get(workload)).flatten().copied();
             let others = counted.into_iter().flat_map(IdMap::iter).filter(|(_, count)| **count > 0).map(|(id, _)| id);
             let shown: BTreeSet<u32> = behind.chain(others).collect();

@@ -112,8 +112,6 @@ pub struct Metrics {
     /// The last edge of each path, and the first path that ends with the same edge.
     edge_of: Vec<u32>,
     first_path: Vec<u32>,
-    /// The first Service port that each workload stands behind.
-    first_port: BTreeMap<u32, u32>,
     /// One per edge of the header; requests of no such edge are nobody's.
     edges: Vec<EdgeTally>,
     paths: PathTally,
@@ -129,12 +127,6 @@ impl Metrics {
     pub fn new(header: &TraceHeader) -> Self {
         let has_calls = header.sources.iter().any(|source| source.parent.is_some());
         let edge_of: Vec<u32> = header.sources.iter().map(|source| source.edge).collect();
-        let mut first_port = BTreeMap::new();
-        for (port, number) in header.service_ports.iter().zip(0_u32..) {
-            port.workloads.iter().for_each(|workload| {
-                first_port.entry(*workload).or_insert(number);
-            });
-        }
         let mut firsts = BTreeMap::new();
         let first_path = edge_of.iter().zip(0_u32..).map(|(edge, path)| *firsts.entry(*edge).or_insert(path));
         Self {
@@ -146,7 +138,6 @@ impl Metrics {
             pending: PendingTable::default(),
             trees: has_calls.then(Trees::default),
             first_path: first_path.collect(),
-            first_port,
             edge_of,
             edges: vec![EdgeTally::default(); header.edges.len()],
             paths: PathTally::default(),
@@ -335,21 +326,20 @@ impl Metrics {
         edge.requests.end(outcome);
         if outcome == Outcome::Ok {
             edge.latency.add(record.time.as_nanos().saturating_sub(request.arrival));
-            let target = self.header.sources.get(source.index()).and_then(|source| source.service_port);
-            if let (Some(port), Some(pod)) = (target.or_else(|| self.any_port(source, pod?)), pod) {
-                self.balance.ok(port, pod.0);
+            let Some(pod) = pod else { return };
+            match self.header.sources.get(source.index()).and_then(|source| source.service_port) {
+                Some(port) => self.balance.ok(port, pod.0),
+                None if self.asks_any(source) => self.balance.ok_of_any(pod.0),
+                None => {}
             }
         }
     }
 
-    /// The Service port that a request of a source may have asked that names none and no workload either: it asks any of
-    /// several, and its pod stands behind one of them.
-    fn any_port(&self, source: SourceId, pod: PodId) -> Option<u32> {
-        let edge = self.header.edges.get(self.header.sources.get(source.index())?.edge as usize)?;
-        if edge.workload.is_some() {
-            return None;
-        }
-        self.first_port.get(&self.facts.pod(pod.0)?.workload?).copied()
+    /// Whether a source asks any of several Services: it names no port and no workload.
+    fn asks_any(&self, source: SourceId) -> bool {
+        let edge =
+            self.header.sources.get(source.index()).and_then(|source| self.header.edges.get(source.edge as usize));
+        edge.is_some_and(|edge| edge.workload.is_none())
     }
 
     /// A failed request of a source.
@@ -393,6 +383,7 @@ impl Metrics {
     #[cold]
     fn control(&mut self, record: &Record) {
         self.names.learn(record);
+        self.balance.learn(record);
         let faults = self.chains.learn(record);
         self.addressing.control(record);
         self.actions.take(record);
