@@ -23,6 +23,7 @@ pub struct Group {
     balancer: Box<dyn LoadBalancer>,
     counts: bool,
     asks_who: bool,
+    remembers: bool,
     /// By slot.
     members: Vec<Option<Member>>,
     slots: BTreeMap<SocketAddr, usize>,
@@ -39,8 +40,10 @@ impl Group {
     pub fn new(algorithm: &Algorithm, balancer: Box<dyn LoadBalancer>) -> Self {
         let counts = algorithm.reads(Input::Loads) || algorithm.reads(Input::Thresholds);
         let asks_who = algorithm.reads(Input::Key) || algorithm.reads(Input::Client);
+        let kept = [Input::Loads, Input::Thresholds, Input::Latencies, Input::History];
+        let remembers = kept.into_iter().any(|input| algorithm.reads(input));
         let (members, slots, free) = (Vec::new(), BTreeMap::new(), Vec::new());
-        Self { balancer, counts, asks_who, members, slots, free, order: Vec::new(), usable: Vec::new() }
+        Self { balancer, counts, asks_who, remembers, members, slots, free, order: Vec::new(), usable: Vec::new() }
     }
 
     /// Whether the algorithm wants to know of connections, for itself or for thresholds: if not, `opened` and the like need
@@ -52,6 +55,11 @@ impl Group {
     /// Whether the algorithm looks at the connection's key or the client's address and port: if not, any will do.
     pub fn asks_who(&self) -> bool {
         self.asks_who
+    }
+
+    /// Whether a pick depends on earlier ones or on what became of them: if not, all holders of a list may share one group.
+    pub fn remembers(&self) -> bool {
+        self.remembers
     }
 
     /// The balancer itself.

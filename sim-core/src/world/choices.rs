@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use super::World;
 use super::loads::Holder;
@@ -148,7 +149,8 @@ impl World {
     /// A client that chooses from its own list for the first time gets a balancer for it.
     pub(super) fn join_list(&mut self, client: u32) {
         let state = &self.clients[client as usize];
-        if state.balancer.is_some() || state.list.is_empty() {
+        let (edge, list) = (state.edge, &state.list);
+        if state.balancer.is_some() || list.is_empty() || self.shared_groups.of(edge, list).is_some() {
             return;
         }
         let mut group = match self.target_of(state.edge as usize) {
@@ -161,7 +163,20 @@ impl World {
             Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => plain_group("round-robin"),
         };
         group.sync(&self.own_list(client));
-        self.clients[client as usize].balancer = Some(group);
+        let drains = self.model.graph().edges[edge as usize].call.upstreams.is_some();
+        let own = if group.remembers() || drains {
+            Some(group)
+        } else {
+            let list = Arc::clone(&self.clients[client as usize].list);
+            self.shared_groups.keep(edge, list, group)
+        };
+        self.clients[client as usize].balancer = own;
+    }
+
+    /// The balancer that a client picks with, its own or that of all who hold its list.
+    pub(super) fn balancer_of_client(&self, client: u32) -> Option<&Group> {
+        let state = &self.clients[client as usize];
+        state.balancer.as_ref().or_else(|| self.shared_groups.of(state.edge, &state.list))
     }
 
     /// A client's list has changed: its balancer goes on with what it knows of those that stay.

@@ -155,7 +155,7 @@ impl World {
             Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => None,
         };
         self.join_list(client);
-        let asks_who = self.clients[client as usize].balancer.as_ref().is_some_and(Group::asks_who);
+        let asks_who = self.balancer_of_client(client).is_some_and(Group::asks_who);
         let asked = self.asked((source, number, attempt), address, destination.unwrap_or(address), asks_who);
         let state = &mut self.clients[client as usize];
         let because = state.list_record;
@@ -163,11 +163,12 @@ impl World {
             return Err((Outcome::NoAddress, because));
         }
         let bits = &mut Decision::new(&self.draws, draw);
-        let picked = state.balancer.as_mut().and_then(|group| group.pick(&asked, bits));
+        let own = state.balancer.as_mut();
+        let group = own.or_else(|| self.shared_groups.of_mut(state.edge, &state.list));
+        let picked = group.and_then(|group| group.pick(&asked, bits));
         let Some(place) = picked else { return Err((Outcome::NoAddress, because)) };
-        let state = &self.clients[client as usize];
-        let list = &state.list;
-        let takes = |place: &usize| state.balancer.as_ref().is_some_and(|group| group.takes(*place));
+        let (list, group) = (&self.clients[client as usize].list, self.balancer_of_client(client));
+        let takes = |place: &usize| group.is_some_and(|group| group.takes(*place));
         let mut from_there = (place..list.len()).chain(0..place).filter(takes).map(|place| list[place]);
         let healthy = from_there.find(|it| !self.is_ejected(client, (it.address, it.port)));
         healthy.map(|backend| Aim::Listed { backend, because }).ok_or((Outcome::CircuitOpen, because))

@@ -62,6 +62,7 @@ mod rule_costs;
 mod server_tcp;
 mod services;
 mod setup;
+mod shared_groups;
 mod slab;
 mod state;
 mod stateful;
@@ -110,6 +111,7 @@ use network::Packet;
 use node_rules::NodeRules;
 use registry::RegistryEntry;
 use services::ServiceState;
+use shared_groups::SharedGroups;
 use slab::Slab;
 use state::{NodeState, Pod};
 use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Request, SourceState};
@@ -189,6 +191,7 @@ pub struct World {
     sources: Vec<SourceState>,
     paths: Vec<PathState>,
     clients: Vec<ClientState>,
+    shared_groups: SharedGroups,
     fixed_lists: Vec<Option<Arc<[Backend]>>>,
     local_ports: LocalPorts,
     requests: Slab<Request>,

@@ -17,6 +17,7 @@ use super::load_balancers::LoadBalancers;
 use super::loads::Loads;
 use super::local_ports::LocalPorts;
 use super::services::ServiceState;
+use super::shared_groups::SharedGroups;
 use super::slab::Slab;
 use super::state::{NodeState, PodState};
 use super::traffic::{PathState, SourceState, User};
@@ -94,6 +95,7 @@ impl World {
             sources: model.sources.iter().map(source_state).collect(),
             paths: path_states(&model),
             clients: Vec::new(),
+            shared_groups: SharedGroups::default(),
             fixed_lists: vec![None; model.graph().edges.len()],
             local_ports: LocalPorts::default(),
             neighbours: BTreeMap::new(),
