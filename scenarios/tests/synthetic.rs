@@ -89,6 +89,20 @@ fn every_mistake_in_a_group_is_told_at_its_place() {
 }
 
 #[test]
+fn a_group_of_nothing_is_told_once() {
+    let text = "apiVersion: podwire/v1
+kind: Scenario
+metadata: {name: nothing}
+spec:
+  duration: 10s
+  arms: [service]
+  synthetic: [{name: shop, services: 0}]
+  traffic: [{name: t, from: synthetic/shop, to: synthetic/shop, arrivals: {kind: poisson, rate: 1/s}}]
+";
+    assert_eq!(said(&load(text, &[]))[0], "E0205 scenario.yaml:7:38");
+}
+
+#[test]
 fn clients_that_hold_lists_ask_one_service() {
     let told = changed("arms: [service]", "arms: [pod-ip-direct]");
     assert_eq!(told, ["E0501 scenario.yaml:13:46"]);
