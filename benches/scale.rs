@@ -13,27 +13,14 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use podwire::experiment::Unit;
+use podwire::experiment::{Counted, Unit};
 use reports::trace_io::DigestSink;
 use scenarios::Overrides;
-use sim_core::trace::{Body, Level, Record, TraceSink};
+use sim_core::trace::Level;
 use sim_core::world::World;
 
 /// Says in a child which cluster it runs: its nodes, and connections a second.
 const CHILD: &str = "PODWIRE_SCALE_CHILD";
-
-/// Hashes records, as every run does, and counts connections.
-struct Counted {
-    digest: DigestSink,
-    connections: u64,
-}
-
-impl TraceSink for Counted {
-    fn record(&mut self, record: &Record) {
-        self.digest.record(record);
-        self.connections += u64::from(matches!(record.body, Body::ConnectionOpened { .. }));
-    }
-}
 
 /// What the scenario is on so many nodes: two Services and 30 pods per node, as on 5 000.
 fn overrides(nodes: u32, rate: u32) -> Overrides {

@@ -10,7 +10,7 @@ use reports::report::RunReport;
 use reports::trace_io::{DigestSink, RecordCounter};
 use scenarios::{Arm, Scenario};
 use sim_core::kernel::time::SimTime;
-use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
+use sim_core::trace::{Body, Level, Record, TraceHeader, TraceSink};
 use sim_core::world::{RunSummary, World};
 
 use crate::prefixes;
@@ -140,6 +140,21 @@ pub fn run<S: TraceSink>(unit: &Unit<'_>, settings: &Settings<'_>, more: &mut S)
     let mut run = Run::new(unit, settings, more);
     let summary = run.go_on_to(unit.arm.model.duration.as_nanos(), unit, settings, 1);
     run.finish(unit, summary).0
+}
+
+/// Hashes records, as every run does, and counts connections: what a bench needs of a run.
+pub struct Counted {
+    /// The digest so far.
+    pub digest: DigestSink,
+    /// Connections opened so far.
+    pub connections: u64,
+}
+
+impl TraceSink for Counted {
+    fn record(&mut self, record: &Record) {
+        self.digest.record(record);
+        self.connections += u64::from(matches!(record.body, Body::ConnectionOpened { .. }));
+    }
 }
 
 /// A sink that takes nothing.

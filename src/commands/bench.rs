@@ -12,11 +12,11 @@ use reports::trace_io::DigestSink;
 use scenarios::{Overrides, Source};
 use serde_json::{Value, json};
 use sim_core::kernel::time::SimTime;
-use sim_core::trace::{Body, Level, Record, TraceSink};
+use sim_core::trace::Level;
 use sim_core::world::{Footprint, World};
 
 use crate::args::{BenchArgs, BenchSize, CheckFormat};
-use crate::experiment::Unit;
+use crate::experiment::{Counted, Unit};
 use crate::failure::Failure;
 use crate::session;
 
@@ -91,19 +91,6 @@ impl Figures {
     fn per_second(&self, count: u64) -> u64 {
         let nanoseconds = self.run.as_nanos().max(1);
         u64::try_from(u128::from(count) * 1_000_000_000 / nanoseconds).unwrap_or(u64::MAX)
-    }
-}
-
-/// Hashes records, and counts connections.
-struct Counted {
-    digest: DigestSink,
-    connections: u64,
-}
-
-impl TraceSink for Counted {
-    fn record(&mut self, record: &Record) {
-        self.digest.record(record);
-        self.connections += u64::from(matches!(record.body, Body::ConnectionOpened { .. }));
     }
 }
 
