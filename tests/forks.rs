@@ -136,7 +136,7 @@ fn one_arm_of_every_library_scenario_forks_as_it_runs_from_the_start() {
 }
 
 #[test]
-#[ignore = "minutes: every variant in every arm of the library"]
+#[ignore = "many minutes, every variant in every arm: cargo test --release --test forks -- --ignored --nocapture"]
 fn every_arm_of_every_library_scenario_forks_as_it_runs_from_the_start() {
     for scenario in library_scenarios() {
         for arm in &scenario.arms {

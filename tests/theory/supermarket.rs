@@ -194,7 +194,7 @@ fn the_law_without_end_has_the_known_values() {
 fn two_choices_shorten_the_time_in_system_as_the_supermarket_model_says() {
     check(0.5, 1, 240_000, 0.02);
     check(0.7, 1, 480_000, 0.03);
-    check(0.5, 2, 240_000, 0.02);
+    check(0.5, 2, 360_000, 0.01);
     check(0.7, 2, 240_000, 0.02);
     check(0.9, 2, 480_000, 0.03);
     check(0.9, 3, 240_000, 0.03);
