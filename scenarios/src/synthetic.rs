@@ -161,5 +161,6 @@ pub(crate) fn group<'a>(text: &str, draft: &'a Draft, place: &Place, sink: &mut 
         let help = did_you_mean(name, draft.groups.iter().map(|group| group.name.as_str()));
         sink.help(UNKNOWN_WORKLOAD, place, format!("there is no group `{text}`"), &help);
     }
-    found
+    // The size of one without Services was a mistake, which has been told.
+    found.filter(|group| !group.services.is_empty())
 }

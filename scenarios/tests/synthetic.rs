@@ -99,7 +99,7 @@ spec:
   synthetic: [{name: shop, services: 0}]
   traffic: [{name: t, from: synthetic/shop, to: synthetic/shop, arrivals: {kind: poisson, rate: 1/s}}]
 ";
-    assert_eq!(said(&load(text, &[]))[0], "E0205 scenario.yaml:7:38");
+    assert_eq!(said(&load(text, &[])), ["E0205 scenario.yaml:7:38"]);
 }
 
 #[test]

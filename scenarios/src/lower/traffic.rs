@@ -167,10 +167,6 @@ fn any_of_group(
     port: Option<&str>,
     place: &Place,
 ) -> Option<(Target, Protocol)> {
-    if group.services.is_empty() {
-        // Its size was a mistake, which has been told.
-        return None;
-    }
     // The Services of a group are alike, and have a port each.
     let first = service_port(ctx, tables, group.services.start, (port, None), place, false)?;
     if group.services.len() == 1 {
