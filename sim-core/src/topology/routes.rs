@@ -1,7 +1,7 @@
 //! Shortest routes: next-hop sets between forwarding vertices, with per-flow equal-cost choice.
 //! Hosts with one link collapse onto their switch, so memory is O(nodes + links + S^2). Knows no queues.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use petgraph::visit::EdgeRef;
 
@@ -39,15 +39,33 @@ impl Direction {
 
 const NONE: u32 = u32::MAX;
 
+/// Where the sets of ways stand that were met so far.
+type KnownWays = BTreeMap<Vec<Direction>, Span>;
+
+/// A vertex in the tables.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// For a collapsed host, its only way out; else `NONE`.
+    uplink: u32,
+    /// Its place among the forwarding vertices; for a collapsed host, that of the vertex behind its link.
+    core: u32,
+}
+
+/// A set of ways.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
 /// Where a vertex sends what it forwards.
 #[derive(Clone, Debug)]
 pub struct Routes {
-    /// By vertex: its place among the forwarding vertices, or `NONE` for a collapsed host.
-    core_of: Vec<u32>,
-    /// By vertex: for a collapsed host, its only way out and the core vertex behind it.
-    uplink: Vec<Option<(Direction, VertexId)>>,
-    /// By (core, core): the equal-cost ways out.
-    next: Vec<Vec<Direction>>,
+    places: Vec<Place>,
+    /// By (core, core): where in `ways` the equal-cost ways out stand.
+    next: Vec<Span>,
+    /// Sets of equal-cost ways, each one once: there are far fewer of them than pairs of vertices.
+    ways: Vec<Direction>,
     core_count: usize,
     choices: bool,
     /// By direction: the vertex it leads to.
@@ -57,58 +75,52 @@ pub struct Routes {
 impl Routes {
     /// The routes of a topology whose forwarding vertices number at most [`MAX_CORE`].
     pub fn new(topology: &Topology) -> Self {
-        let graph = topology.graph();
         let mut heads = vec![VertexId(0); topology.links().len() * 2];
         for (index, link) in topology.links().iter().enumerate() {
             heads[index * 2] = link.b;
             heads[index * 2 + 1] = link.a;
         }
-        let mut core_of = vec![NONE; graph.node_count()];
-        let mut uplink = vec![None; graph.node_count()];
-        let mut core = Vec::new();
-        for (index, place) in core_of.iter_mut().enumerate() {
-            let vertex = VertexId::from_index(index);
-            if let Some(found) = only_uplink(topology, vertex) {
-                uplink[index] = Some(found);
-            } else {
-                *place = u32::try_from(core.len()).expect("bounded by the vertices");
-                core.push(vertex);
-            }
-        }
+        let uplinks: Vec<_> = vertices(topology).map(|vertex| only_uplink(topology, vertex)).collect();
+        let core: Vec<VertexId> = vertices(topology).filter(|vertex| uplinks[vertex.index()].is_none()).collect();
+        let core_place =
+            |vertex| u32::try_from(core.binary_search(&vertex).expect("it forwards")).expect("few forward");
+        let place = |vertex: VertexId| match uplinks[vertex.index()] {
+            Some((direction, behind)) => Place { uplink: direction.0, core: core_place(behind) },
+            None => Place { uplink: NONE, core: core_place(vertex) },
+        };
         let mut routes = Self {
-            core_of,
-            uplink,
-            next: vec![Vec::new(); core.len() * core.len()],
+            places: vertices(topology).map(place).collect(),
+            next: vec![Span::default(); core.len() * core.len()],
+            ways: Vec::new(),
             core_count: core.len(),
             choices: false,
             heads,
         };
+        let mut known = BTreeMap::new();
         for target in &core {
-            routes.fill_towards(topology, *target);
+            routes.fill_towards(topology, *target, &mut known);
         }
-        routes.choices = routes.next.iter().any(|ways| ways.len() > 1);
+        routes.choices = routes.next.iter().any(|ways| ways.len > 1);
         routes
     }
 
     /// The way out of `from` towards `to`, or `None` when `from` is `to`.
     /// `flow` chooses among equal-cost ways; one flow always takes the same one.
+    #[inline]
     pub fn next(&self, from: VertexId, to: NodeId, flow: u64) -> Option<Direction> {
-        let to = VertexId(to.0);
-        if from == to {
+        if from.0 == to.0 {
             return None;
         }
-        if let Some((direction, _)) = self.uplink[from.index()] {
-            return Some(direction);
+        let (here, there) = (self.places[from.index()], self.places[to.index()]);
+        if here.uplink != NONE {
+            return Some(Direction(here.uplink));
         }
-        let last_hop = self.uplink[to.index()];
-        let target = last_hop.map_or(to, |(_, core)| core);
-        if let Some((direction, _)) = last_hop.filter(|(_, core)| *core == from) {
-            return Some(Direction(direction.0 ^ 1));
+        if here.core == there.core && there.uplink != NONE {
+            return Some(Direction(there.uplink ^ 1));
         }
-        let place = self.core_of[from.index()] as usize * self.core_count + self.core_of[target.index()] as usize;
-        let ways = &self.next[place];
-        let choice = crate::kernel::draws::below(flow, ways.len() as u64);
-        usize::try_from(choice).ok().and_then(|index| ways.get(index)).copied()
+        let Span { start, len } = self.next[here.core as usize * self.core_count + there.core as usize];
+        let choice = if len > 1 { crate::kernel::draws::below(flow, u64::from(len)) } else { 0 };
+        (len > 0).then(|| self.ways[start as usize + usize::try_from(choice).expect("below a set's length")])
     }
 
     /// Whether any two vertices have several equal-cost ways: only then the flow decides anything.
@@ -118,15 +130,14 @@ impl Routes {
 
     /// How many vertices there are.
     pub fn vertices(&self) -> usize {
-        self.core_of.len()
+        self.places.len()
     }
 
     /// Heap memory in bytes.
     pub fn heap_bytes(&self) -> usize {
-        let sets: usize = self.next.iter().map(|ways| ways.capacity() * size_of::<Direction>()).sum();
-        let core = self.core_of.capacity() * size_of::<u32>() + self.next.capacity() * size_of::<Vec<Direction>>();
-        let ends = self.uplink.capacity() * size_of::<Option<(Direction, VertexId)>>();
-        sets + core + ends + self.heads.capacity() * size_of::<VertexId>()
+        let places = self.places.capacity() * size_of::<Place>() + self.next.capacity() * size_of::<Span>();
+        let ways = self.ways.capacity() * size_of::<Direction>();
+        places + ways + self.heads.capacity() * size_of::<VertexId>()
     }
 
     /// The vertex a direction leads to.
@@ -135,7 +146,7 @@ impl Routes {
     }
 
     /// Breadth-first search from `target`, noting every way that gets one hop closer to it.
-    fn fill_towards(&mut self, topology: &Topology, target: VertexId) {
+    fn fill_towards(&mut self, topology: &Topology, target: VertexId, known: &mut KnownWays) {
         let graph = topology.graph();
         let mut distance = vec![NONE; graph.node_count()];
         distance[target.index()] = 0;
@@ -143,7 +154,7 @@ impl Routes {
         while let Some(vertex) = queue.pop_front() {
             for edge in graph.edges(vertex.0.into()) {
                 let neighbour = VertexId::from_index(other_end(edge.source().index(), edge.target().index(), vertex));
-                let forwards = self.core_of[neighbour.index()] != NONE && topology.is_switch(neighbour);
+                let forwards = topology.is_switch(neighbour);
                 if distance[neighbour.index()] == NONE {
                     distance[neighbour.index()] = distance[vertex.index()] + 1;
                     if forwards {
@@ -152,11 +163,11 @@ impl Routes {
                 }
             }
         }
-        let column = self.core_of[target.index()] as usize;
-        for vertex in graph.node_indices() {
-            let from = VertexId::from_index(vertex.index());
-            let row = self.core_of[vertex.index()];
-            if row == NONE || distance[vertex.index()] == NONE || from == target {
+        let column = self.places[target.index()].core as usize;
+        for from in vertices(topology) {
+            let Place { uplink, core: row } = self.places[from.index()];
+            let vertex = from.0.into();
+            if uplink != NONE || distance[from.index()] == NONE || from == target {
                 continue;
             }
             let mut ways: Vec<Direction> = graph
@@ -164,14 +175,28 @@ impl Routes {
                 .filter(|edge| {
                     let neighbour = other_end(edge.source().index(), edge.target().index(), from);
                     let usable = neighbour == target.index() || topology.is_switch(VertexId::from_index(neighbour));
-                    usable && distance[neighbour] != NONE && distance[neighbour] + 1 == distance[vertex.index()]
+                    usable && distance[neighbour] != NONE && distance[neighbour] + 1 == distance[from.index()]
                 })
                 .map(|edge| Direction::leaving(topology, *edge.weight(), from))
                 .collect();
             ways.sort_unstable();
-            self.next[row as usize * self.core_count + column] = ways;
+            self.next[row as usize * self.core_count + column] = self.intern(ways, known);
         }
     }
+
+    /// Where a set of ways stands among all sets.
+    fn intern(&mut self, ways: Vec<Direction>, known: &mut KnownWays) -> Span {
+        *known.entry(ways).or_insert_with_key(|ways| {
+            let number = |count: usize| u32::try_from(count).expect("ways number below 2^32");
+            let span = Span { start: number(self.ways.len()), len: number(ways.len()) };
+            self.ways.extend(ways);
+            span
+        })
+    }
+}
+
+fn vertices(topology: &Topology) -> impl Iterator<Item = VertexId> + use<> {
+    (0..topology.graph().node_count()).map(VertexId::from_index)
 }
 
 fn other_end(a: usize, b: usize, from: VertexId) -> usize {

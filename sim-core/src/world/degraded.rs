@@ -85,8 +85,7 @@ impl World {
         let record = self.journal.write(self.agenda.now(), cause, 0, body);
         for (place, share) in shares.into_iter().enumerate() {
             let direction = &mut self.wires.directions[link.index() * 2 + place];
-            direction.loss_ppm = share;
-            direction.loss_record = if share == own { 0 } else { record };
+            direction.set_loss(share, if share == own { 0 } else { record });
         }
     }
 

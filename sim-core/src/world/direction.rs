@@ -42,17 +42,11 @@ impl Wires {
     }
 }
 
-/// A direction's qualities, copied from its link so that a packet touches one place, and its state.
+/// What every packet of a direction looks at. The rest stands apart, so that many directions fit the processor's cache.
 #[derive(Clone, Debug)]
 pub(super) struct DirectionState {
     /// Propagation time.
     pub latency: SimDuration,
-    /// Chance of losing a packet, in millionths.
-    pub loss_ppm: u32,
-    /// The record of the fault that raised it; 0 when it is the link's own.
-    pub loss_record: RecordId,
-    /// The record of the cut, while the link carries nothing.
-    pub cut: Option<RecordId>,
     /// Departures so far.
     pub departures: u64,
     /// Where it leads to a switch whose next hops are filled ahead of time: nothing that a node sends from an instant on
@@ -60,6 +54,20 @@ pub(super) struct DirectionState {
     pub lookahead: SimDuration,
     /// The last arrival of a packet that comes to this direction hop by hop.
     pub awaited: SimTime,
+    /// Every packet leaves in the instant in which it comes: no limit of bandwidth, no loss, no cut.
+    takes_all: bool,
+    egress: Box<Egress>,
+}
+
+/// The sending end of a direction: what makes packets wait, or loses them.
+#[derive(Clone, Debug)]
+struct Egress {
+    /// Chance of losing a packet, in millionths.
+    loss_ppm: u32,
+    /// The record of the fault that raised it; 0 when it is the link's own.
+    loss_record: RecordId,
+    /// The record of the cut, while the link carries nothing.
+    cut: Option<RecordId>,
     bandwidth: Option<Bandwidth>,
     /// Serialisation of a bare segment, the most common one.
     bare: SimDuration,
@@ -82,48 +90,94 @@ pub(super) struct Departure {
 }
 
 impl DirectionState {
+    /// Memory of a direction in bytes, without its queue.
+    pub(super) const BYTES: usize = size_of::<Self>() + size_of::<Egress>();
+
     /// An idle direction of a link.
     pub(super) fn new(link: &Link) -> Self {
-        Self {
-            latency: link.latency,
+        let egress = Egress {
             loss_ppm: link.loss_ppm,
             loss_record: 0,
             cut: None,
-            departures: 0,
-            lookahead: SimDuration::ZERO,
-            awaited: SimTime::ZERO,
             bandwidth: link.bandwidth,
             bare: link.bandwidth.map_or(SimDuration::ZERO, |bandwidth| bandwidth.serialisation(BARE.bytes)),
             queue_limit: link.queue,
             free_at: SimTime::ZERO,
             queue: VecDeque::new(),
             queued: 0,
+        };
+        Self {
+            latency: link.latency,
+            departures: 0,
+            lookahead: SimDuration::ZERO,
+            awaited: SimTime::ZERO,
+            takes_all: egress.takes_all(),
+            egress: Box::new(egress),
         }
     }
 
     /// A cut empties the queue; mending it begins afresh.
     pub(super) fn set_cut(&mut self, cut: Option<RecordId>) {
-        self.cut = cut;
-        self.queue.clear();
-        self.queued = 0;
-        self.free_at = SimTime::ZERO;
+        let egress = &mut self.egress;
+        egress.cut = cut;
+        egress.queue.clear();
+        egress.queued = 0;
+        egress.free_at = SimTime::ZERO;
+        self.takes_all = egress.takes_all();
     }
 
-    /// Whether every packet leaves in the instant in which it comes: no limit of bandwidth, no loss, no cut.
+    /// The record of the cut, while the link carries nothing.
+    pub(super) fn cut(&self) -> Option<RecordId> {
+        self.egress.cut
+    }
+
+    /// From now on a packet is lost with this chance, in millionths; `record` is that of the fault that raised it, or 0.
+    pub(super) fn set_loss(&mut self, ppm: u32, record: RecordId) {
+        self.egress.loss_ppm = ppm;
+        self.egress.loss_record = record;
+        self.takes_all = self.egress.takes_all();
+    }
+
+    /// The chance of losing a packet, in millionths, and the record of the fault that raised it, or 0.
+    pub(super) fn loss(&self) -> (u32, RecordId) {
+        (self.egress.loss_ppm, self.egress.loss_record)
+    }
+
+    /// Whether every packet leaves in the instant in which it comes.
     #[inline]
     pub(super) fn takes_all(&self) -> bool {
-        self.bandwidth.is_none() && self.loss_ppm == 0 && self.cut.is_none()
+        self.takes_all
     }
 
     /// How long a bare segment takes over an idle direction: no packet is faster.
     pub(super) fn least_delay(&self) -> SimDuration {
-        self.latency + self.bare
+        self.latency + self.egress.bare
     }
 
     /// Takes a packet that comes at `time`, when all before it have come, ahead of that time; returns when it has left.
-    /// `None` when it may find no room, or when its train has several packets, whose distances are told at that time.
+    /// `None` when it may be lost or find no room, or when its train has several packets, whose distances are told at
+    /// that time.
     #[inline]
     pub(super) fn send_ahead(&mut self, time: SimTime, packet: Packet) -> Option<SimTime> {
+        if self.takes_all { Some(time) } else { self.egress.send_ahead(time, packet) }
+    }
+
+    /// Takes a train whose last packet is here now, and whose first one was here `spread` earlier; `None` when the queue
+    /// is too full for it (drop-tail). A train made here has no spread.
+    pub(super) fn send(&mut self, now: SimTime, train: Train, spread: SimDuration) -> Option<Departure> {
+        self.egress.send(now, train, spread)
+    }
+}
+
+impl Egress {
+    fn takes_all(&self) -> bool {
+        self.bandwidth.is_none() && self.loss_ppm == 0 && self.cut.is_none()
+    }
+
+    fn send_ahead(&mut self, time: SimTime, packet: Packet) -> Option<SimTime> {
+        if self.loss_ppm > 0 {
+            return None;
+        }
         if self.bandwidth.is_none() {
             return Some(time);
         }
@@ -134,10 +188,7 @@ impl DirectionState {
         self.send(time, BARE, SimDuration::ZERO).map(|departure| departure.last)
     }
 
-    /// Takes a train whose last packet is here now, and whose first one was here `spread` earlier; `None` when the queue
-    /// is too full for it (drop-tail). A train made here has no spread.
-    #[inline]
-    pub(super) fn send(&mut self, now: SimTime, train: Train, spread: SimDuration) -> Option<Departure> {
+    fn send(&mut self, now: SimTime, train: Train, spread: SimDuration) -> Option<Departure> {
         let Some(bandwidth) = self.bandwidth else { return Some(Departure { last: now, spread }) };
         if self.free_at <= now {
             self.queue.clear();

@@ -203,7 +203,7 @@ impl World {
             }
             for edge in graph.edges(petgraph::graph::NodeIndex::new(vertex)) {
                 use petgraph::visit::EdgeRef;
-                if self.wires.directions[edge.weight().index() * 2].cut.is_none() {
+                if self.wires.directions[edge.weight().index() * 2].cut().is_none() {
                     let ends = [edge.source().index(), edge.target().index()];
                     open.extend(ends.into_iter().filter(|end| *end != vertex));
                 }

@@ -112,7 +112,7 @@ impl World {
 
     fn node_bytes(&self) -> usize {
         let links = self.wires.links.capacity() * size_of::<LinkState>();
-        let directions = self.wires.directions.capacity() * size_of::<DirectionState>();
+        let directions = self.wires.directions.len() * DirectionState::BYTES;
         self.nodes.capacity() * size_of::<NodeState>() + links + directions + self.routes.heap_bytes()
     }
 
@@ -122,7 +122,8 @@ impl World {
         // An allocator of addresses remembers which are taken, and each node which images it holds.
         let addresses = tree_bytes(self.pods.len(), size_of::<u64>());
         let images: usize = self.nodes.iter().map(|node| node.images.count()).sum();
-        own + tree_bytes(images, size_of::<[u64; 2]>())
+        own + self.sockets.heap_bytes()
+            + tree_bytes(images, size_of::<[u64; 2]>())
             + self.whereabouts.bytes()
             + backends * size_of::<Backend>()
             + addresses

@@ -11,6 +11,7 @@ use super::faults::Struck;
 use super::impairments::Impairments;
 use super::registry::RegistryEntry;
 use super::setup::control_loops;
+use super::sockets::SocketTable;
 use super::state::PodState;
 use crate::control::versions::VersionedLists;
 use crate::faults::Effect;
@@ -78,6 +79,7 @@ impl World {
             return None;
         }
         let before = std::mem::replace(&mut self.model, Arc::clone(model));
+        self.sockets = SocketTable::new(&self.model);
         self.take_plan_over(&before);
         if !same_tables {
             self.impairments = Impairments::new(model);

@@ -98,7 +98,7 @@ impl World {
         };
         let now = self.agenda.now();
         let place = &mut self.wires.directions[onward.index()];
-        let known = arrival < horizon && place.awaited <= now && place.loss_ppm == 0;
+        let known = arrival < horizon && place.awaited <= now;
         let departed = if known { place.send_ahead(arrival, packet) } else { None };
         let Some(departed) = departed else {
             place.awaited = place.awaited.max(arrival);

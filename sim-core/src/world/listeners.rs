@@ -85,11 +85,9 @@ impl World {
         if self.connections[connection].datagrams { Protocol::Udp } else { Protocol::Tcp }
     }
 
-    /// A pod listens on the ports its containers declare, or on any when they declare none.
+    /// Whether a pod's containers listen on a port when they run.
     pub(super) fn declares_port(&self, pod: PodId, protocol: Protocol, target: u16) -> bool {
-        let containers = &self.model.workload(self.pods[pod.index()].workload).containers;
-        let mut ports = containers.iter().flat_map(|container| &container.ports).peekable();
-        ports.peek().is_none() || ports.any(|port| (port.protocol, port.port) == (protocol, target))
+        self.sockets.listens_on(self.pods[pod.index()].workload, protocol, target)
     }
 }
 

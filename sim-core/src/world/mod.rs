@@ -64,6 +64,7 @@ mod services;
 mod setup;
 mod shared_groups;
 mod slab;
+mod sockets;
 mod state;
 mod stateful;
 mod termination;
@@ -113,6 +114,7 @@ use registry::RegistryEntry;
 use services::ServiceState;
 use shared_groups::SharedGroups;
 use slab::Slab;
+use sockets::SocketTable;
 use state::{NodeState, Pod};
 use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Request, SourceState};
 use udp::Udp;
@@ -144,6 +146,7 @@ pub struct World {
     setting_up: bool,
 
     routes: Routes,
+    sockets: SocketTable,
     /// The least bandwidth of any link; `None` when none is limited.
     slowest: Option<Bandwidth>,
     /// Stable names of the Service ports' draws.

@@ -152,11 +152,11 @@ impl World {
             Origin::Elsewhere | Origin::Here => SimDuration::ZERO,
         };
         let place = &mut self.wires.directions[direction.index()];
-        if let Some(record) = place.cut {
+        if let Some(record) = place.cut() {
             return self.drop_packet(packet, DropReason::LinkDown, record);
         }
         place.departures += 1;
-        let (number, latency, loss_ppm) = (place.departures, place.latency, place.loss_ppm);
+        let (number, latency, (loss_ppm, loss_record)) = (place.departures, place.latency, place.loss());
         let Some(departure) = place.send(self.agenda.now(), train, spread) else {
             return self.drop_packet(packet, DropReason::QueueFull, 0);
         };
@@ -164,8 +164,7 @@ impl World {
             self.exchanges[packet.subject].spread = departure.spread;
         }
         if loss_ppm > 0 && self.loses(direction.link(), packet, train, loss_ppm) {
-            let because = self.wires.directions[direction.index()].loss_record;
-            return self.drop_packet(packet, DropReason::Loss, because);
+            return self.drop_packet(packet, DropReason::Loss, loss_record);
         }
         self.set_off(Leg { arrival: departure.last + latency, number, direction, connection, packet });
     }

@@ -127,7 +127,7 @@ impl World {
     /// The accept queue takes `backlog + 1` connections (linux-kernel section 9).
     pub(super) fn is_accept_queue_full(&self, pod: PodId) -> bool {
         let state = &self.pods[pod.index()];
-        state.server.unaccepted > self.model.workload(state.workload).behaviour.backlog
+        state.server.unaccepted > self.sockets.of(state.workload).backlog
     }
 
     pub(super) fn send_syn_ack(&mut self, connection: u32) {

@@ -19,6 +19,7 @@ use super::local_ports::LocalPorts;
 use super::services::ServiceState;
 use super::shared_groups::SharedGroups;
 use super::slab::Slab;
+use super::sockets::SocketTable;
 use super::state::{NodeState, PodState};
 use super::traffic::{PathState, SourceState, User};
 use super::udp::Udp;
@@ -67,6 +68,7 @@ impl World {
             agenda: Agenda::default(),
             journal: Journal::new(level),
             routes: Routes::new(&model.topology),
+            sockets: SocketTable::new(&model),
             slowest: model.topology.links().iter().filter_map(|link| link.bandwidth).min_by_key(|least| least.0),
             port_keys: model.service_ports.iter().map(|port| port_key(&model, port)).collect(),
             wires: Wires::new(model.topology.links()),

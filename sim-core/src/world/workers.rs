@@ -15,7 +15,7 @@ impl World {
         if self.pod_hangs(pod) {
             return;
         }
-        let limit = self.model.workload(self.pods[pod.index()].workload).behaviour.concurrency;
+        let limit = self.sockets.of(self.pods[pod.index()].workload).concurrency;
         loop {
             let server = &mut self.pods[pod.index()].server;
             if limit.is_some_and(|limit| server.busy >= limit) {

@@ -43,10 +43,12 @@ const LINK_SHIFT: u32 = 36;
 const FIRST_SEQUENCE: u64 = 1 << 32;
 /// A bucket of so many entries is sorted; a larger one is split.
 const FEW: usize = 40;
+/// Fewer sorted entries than these call for the next bucket too: what is near goes between them at once, and passes no bucket.
+const ENOUGH: usize = 24;
 /// So many more cancelled events than pending ones are kept, until they are dropped all at once.
 const SPARE: usize = 1024;
 /// More sorted entries than these are too many to shift at each insertion.
-const MOST: usize = 64;
+const MOST: usize = 96;
 
 /// A pending event. Its key is in two halves, so that an entry is no larger than its parts.
 #[derive(Clone, Copy, Debug)]
@@ -264,8 +266,12 @@ impl<E: Copy> EventQueue<E> {
     #[inline(never)]
     fn refill(&mut self) {
         while !self.drop_cancelled() && self.buckets.len() > 0 {
-            self.base = self.buckets.take_least(self.base, FEW, &mut self.bottom, &mut self.places);
-            self.bottom.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.key()));
+            while self.bottom.len() < ENOUGH && self.buckets.len() > 0 {
+                self.base = self.buckets.take_least(self.base, FEW, &mut self.bottom, &mut self.places);
+            }
+            // They come nearly in their order, which is the cheaper way to sort them.
+            self.bottom.sort_unstable_by_key(Entry::key);
+            self.bottom.reverse();
         }
     }
 
