@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod objects;
+
+pub use objects::{DescribeArgs, GetArgs, GetFormat};
+
 /// Learn, offline and reproducibly, what happens to every connection of an application
 /// under Docker port mapping and under Kubernetes Services.
 #[derive(Debug, Parser)]
@@ -24,8 +28,10 @@ pub enum Command {
     Compare(CompareArgs),
     /// Check scenarios, manifests and compose files without running anything
     Check(CheckArgs),
-    /// Show pods, services, endpoints or nodes at a time, as kubectl would
+    /// Show pods, services, endpoints, nodes or events at a time, as kubectl would
     Get(GetArgs),
+    /// Show one object at a time with all that belongs to it and what was told of it, as `kubectl describe` would
+    Describe(DescribeArgs),
     /// Make one connection in a running scenario and show it hop by hop
     Curl(CurlArgs),
     /// Write a scenario for manifests or compose files: who asks whom is guessed, and every guess is marked
@@ -173,31 +179,6 @@ pub struct CheckArgs {
     /// Print nothing but errors
     #[arg(long, short)]
     pub quiet: bool,
-}
-
-/// `podwire get`.
-#[derive(Debug, ClapArgs)]
-pub struct GetArgs {
-    /// pods, services, endpoints or nodes
-    pub resource: String,
-    /// The scenario
-    #[command(flatten)]
-    pub scenario: ScenarioArgs,
-    /// Show this arm instead of the first flat-pod-ip one
-    #[arg(long, value_name = "NAME")]
-    pub arm: Option<String>,
-    /// More columns
-    #[arg(short = 'o', long = "output", value_enum)]
-    pub output: Option<GetFormat>,
-    /// Only objects with these labels: `key=value[,key=value]`
-    #[arg(short = 'l', long = "selector", value_name = "LABELS", value_delimiter = ',')]
-    pub labels: Vec<String>,
-    /// Only objects of this namespace
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
-    pub namespace: String,
-    /// At this time after the start [default: the start]
-    #[arg(long, value_name = "TIME", default_value = "0s")]
-    pub at: String,
 }
 
 /// `podwire curl`.
@@ -374,13 +355,6 @@ pub enum CheckFormat {
     Text,
     /// For programs
     Json,
-}
-
-/// How much `get` shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum GetFormat {
-    /// More columns
-    Wide,
 }
 
 /// A list of seeds.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
-use reports::metrics::Metrics;
+use reports::metrics::{Metrics, RequestCounts};
 use reports::report::RunReport;
 use reports::trace_io::{DigestSink, RecordCounter};
 use scenarios::{Arm, Scenario};
@@ -23,8 +23,19 @@ pub struct Settings<'a> {
     pub level: Level,
     /// Let runs share what they have in common; results are the same bytes with it and without.
     pub share: bool,
-    /// Is told how much simulated time has passed, in nanoseconds.
-    pub progress: &'a (dyn Fn(u64) + Sync),
+    /// Is told again and again what has come since the last time.
+    pub progress: &'a (dyn Fn(&Step) + Sync),
+}
+
+/// What has come of a run since it last told.
+#[derive(Clone, Debug, Default)]
+pub struct Step {
+    /// Simulated time, in nanoseconds; counted for each of the runs that are played as one.
+    pub nanos: u64,
+    /// Events that were processed.
+    pub events: u64,
+    /// Measured requests that arrived and ended.
+    pub requests: RequestCounts,
 }
 
 /// One run to make.
@@ -63,7 +74,7 @@ impl<S: TraceSink> TraceSink for Observers<S> {
 }
 
 /// Steps in which a run tells of its progress.
-const STEPS: u64 = 200;
+const STEPS: u64 = 1_000;
 
 /// A run on its way: a world, and what its records have made so far.
 #[derive(Clone)]
@@ -74,6 +85,9 @@ pub(crate) struct Run<S> {
     reached: u64,
     /// Simulated time that was told as progress before this run began, in nanoseconds.
     told: u64,
+    /// Events and requests that were told as progress.
+    told_events: u64,
+    told_requests: RequestCounts,
 }
 
 impl<S: TraceSink> Run<S> {
@@ -86,7 +100,8 @@ impl<S: TraceSink> Run<S> {
             counter: RecordCounter::new(),
             more,
         };
-        Self { world: World::new(Arc::clone(&unit.arm.model), settings.level), observers, reached: 0, told: 0 }
+        let world = World::new(Arc::clone(&unit.arm.model), settings.level);
+        Self { world, observers, reached: 0, told: 0, told_events: 0, told_requests: RequestCounts::default() }
     }
 
     /// Simulated time that has passed, in nanoseconds.
@@ -105,7 +120,8 @@ impl<S: TraceSink> Run<S> {
         loop {
             let next = ((self.reached / step + 1) * step).min(at);
             let summary = self.world.run_until(SimTime::from_nanos(next), &mut self.observers);
-            (settings.progress)((next.max(self.told) - self.reached.max(self.told)) * runs as u64);
+            let nanos = (next.max(self.told) - self.reached.max(self.told)) * runs as u64;
+            self.tell(nanos, summary.events, settings);
             self.reached = next;
             if next == at || self.world.is_stopped() {
                 return summary;
@@ -113,14 +129,26 @@ impl<S: TraceSink> Run<S> {
         }
     }
 
+    fn tell(&mut self, nanos: u64, events: u64, settings: &Settings<'_>) {
+        let requests = self.observers.metrics.requests_so_far();
+        let step = Step {
+            nanos,
+            events: events.saturating_sub(self.told_events),
+            requests: requests.since(&self.told_requests),
+        };
+        (self.told_events, self.told_requests) = (events, requests);
+        (settings.progress)(&step);
+    }
+
     /// This run as the run of another unit; `None` when it is not certain that it has been the same so far.
     pub(crate) fn fork(self, unit: &Unit<'_>) -> Option<Self> {
-        let Self { world, observers, reached, told } = self;
+        let Self { world, observers, reached, told, told_events, told_requests } = self;
         let world = world.fork(&unit.arm.model)?;
         let header = unit.header();
         let Observers { metrics, digest, counter, more } = observers;
         let (metrics, digest) = (metrics.under(&header), digest.map(|digest| digest.under(&header)));
-        Some(Self { world, observers: Observers { metrics, digest, counter, more }, reached, told })
+        let observers = Observers { metrics, digest, counter, more };
+        Some(Self { world, observers, reached, told, told_events, told_requests })
     }
 
     /// What a run that went on to its end has to say.

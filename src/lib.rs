@@ -5,10 +5,12 @@ pub mod args;
 pub mod commands;
 pub mod experiment;
 pub mod failure;
+mod history;
 mod output;
 mod prefixes;
 mod progress;
 pub mod session;
+mod theory;
 
 /// The page's code is compiled and run, so that it stays true.
 #[cfg(doctest)]

@@ -19,6 +19,7 @@ use scenarios::{Loaded, Overrides, Source};
 
 const FORMAT: &str = "docs/scenario-format.md";
 const CURL: &str = "docs/one-connection.md";
+const OBJECTS: &str = "docs/objects.md";
 const BALANCING: &str = "docs/balancing.md";
 const PICTURES: &str = "docs/balancing";
 const DOCUMENTS: &[&str] = &[
@@ -32,6 +33,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/performance.md",
     "docs/validation.md",
     CURL,
+    OBJECTS,
     BALANCING,
     "docs/your-own-balancer.md",
 ];
@@ -452,7 +454,7 @@ fn with_fresh_outputs(readme: &str) -> (String, usize) {
 
 #[test]
 fn documents_show_what_the_program_prints() {
-    for (name, outputs) in [("README.md", 2), (CURL, 3)] {
+    for (name, outputs) in [("README.md", 2), (CURL, 3), (OBJECTS, 3)] {
         let before = text(name);
         let (after, count) = with_fresh_outputs(&before);
         assert_eq!(count, outputs, "{name}");

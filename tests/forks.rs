@@ -11,7 +11,7 @@ mod support {
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use podwire::experiment::{self, Settings, Unit};
+use podwire::experiment::{self, Settings, Step, Unit};
 use proptest::prelude::*;
 use reports::report::RunReport;
 use scenarios::{Arm, Scenario};
@@ -61,8 +61,8 @@ fn made(scenario: &Scenario, models: &[(String, Arc<Model>)], share: bool, threa
     let arms: Vec<Arm> = models.iter().map(arm).collect();
     let units: Vec<Unit<'_>> = arms.iter().map(|arm| Unit { scenario, arm }).collect();
     let told = AtomicU64::new(0);
-    let progress = |nanos| {
-        told.fetch_add(nanos, Ordering::Relaxed);
+    let progress = |step: &Step| {
+        told.fetch_add(step.nanos, Ordering::Relaxed);
     };
     let settings = Settings { digest: true, level, share, progress: &progress };
     let seen = Seen::new();

@@ -23,6 +23,7 @@ mod overrides;
 pub mod schema;
 mod synthetic;
 mod tables;
+pub mod twin;
 pub mod units;
 mod variants;
 mod yaml;
@@ -41,6 +42,11 @@ pub fn read_yaml(text: &str) -> Result<Vec<serde_json::Value>, String> {
     let parsed = yaml::parse(text);
     let problems: Vec<String> = parsed.problems.into_iter().map(|problem| problem.message).collect();
     if problems.is_empty() { Ok(parsed.documents) } else { Err(problems.join("; ")) }
+}
+
+/// A JSON value as a YAML text.
+pub fn write_yaml(value: &serde_json::Value) -> String {
+    yaml::to_text(value)
 }
 
 /// The JSON schema (draft 07) of the scenario format, indented and ending in a newline.

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 
-use scenarios::{Checked, Diagnostic, Overrides, Severity, Source};
+use reports::report::Theory;
+use scenarios::{Checked, Diagnostic, Overrides, Scenario, Severity, Source};
 use serde_json::{Value, json};
 
 use crate::args::{CheckArgs, CheckFormat};
 use crate::failure::Failure;
-use crate::session;
+use crate::{session, theory};
 
 pub(super) fn execute(args: &CheckArgs) -> Result<(), Failure> {
     let mut findings = Vec::new();
@@ -55,6 +56,9 @@ fn describe(text: &mut String, path: &Path, checked: &Checked, args: &CheckArgs)
             checked.services,
             loaded.ignored.len(),
         );
+        if let Some(scenario) = &loaded.scenario {
+            text.push_str(&theory_of(scenario));
+        }
     }
     if args.explain_ignored {
         for item in &loaded.ignored {
@@ -62,6 +66,30 @@ fn describe(text: &mut String, path: &Path, checked: &Checked, args: &CheckArgs)
         }
     }
     Ok(())
+}
+
+/// A line for each figure that theory gives, arms of the same figures together.
+fn theory_of(scenario: &Scenario) -> String {
+    let mut told: Vec<(Vec<&str>, Vec<String>)> = Vec::new();
+    for arm in &scenario.arms {
+        let lines: Vec<String> = theory::of_arm(arm).iter().map(theory_line).collect();
+        match told.iter_mut().find(|(_, known)| *known == lines) {
+            Some((arms, _)) => arms.push(&arm.name),
+            None => told.push((vec![&arm.name], lines)),
+        }
+    }
+    let mut text = String::new();
+    for (arms, lines) in told.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+        let _ = writeln!(text, "  theory for {}:", arms.join(", "));
+        text.extend(lines);
+    }
+    text
+}
+
+fn theory_line(given: &Theory) -> String {
+    let about = given.traffic.as_deref().or(given.fault.as_deref()).unwrap_or_default();
+    let Theory { form, quantity, assumes, .. } = given;
+    format!("    {about}: {quantity} {} by {form} ({assumes})\n", given.value())
 }
 
 fn one_line(item: &Diagnostic, sources: &[Source]) -> String {
@@ -89,6 +117,25 @@ fn as_json(path: &Path, checked: &Checked) -> Value {
         "services": checked.services,
         "valid": !checked.loaded.has_errors(),
         "diagnostics": checked.loaded.diagnostics.iter().map(finding).collect::<Vec<_>>(),
+        "theory": checked.loaded.scenario.as_ref().map(theory_as_json),
         "ignored": checked.loaded.ignored.iter().map(finding).collect::<Vec<_>>(),
     })
+}
+
+fn theory_as_json(scenario: &Scenario) -> Vec<Value> {
+    let given = scenario.arms.iter().flat_map(theory::of_arm);
+    let figure = |given: Theory| {
+        json!({
+            "arm": given.arm,
+            "form": given.form,
+            "traffic": given.traffic,
+            "fault": given.fault,
+            "quantity": given.quantity,
+            "low": given.low,
+            "high": given.high.is_finite().then_some(given.high),
+            "unit": given.unit,
+            "assumes": given.assumes,
+        })
+    };
+    given.map(figure).collect()
 }

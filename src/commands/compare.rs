@@ -10,7 +10,7 @@ use sim_core::trace::Level;
 
 use super::run::no_such_arm;
 use crate::args::{CompareArgs, OutputArgs, Switch, TraceForm, TraceLevel};
-use crate::experiment::{self, Nowhere, Settings, Unit};
+use crate::experiment::{self, Nowhere, Settings, Step, Unit};
 use crate::failure::Failure;
 use crate::output::{MaybeTrace, TraceFile, write_file};
 use crate::progress::Progress;
@@ -59,10 +59,10 @@ pub(super) fn run_arms(input: &Input, only: Option<&str>, output: &OutputArgs, q
     let runs = if writes_traces(output) {
         let several = output.seeds.is_some();
         experiment::run_all(&units, output.threads, |unit| {
-            run_with_trace(unit, output, several, &|nanos| progress.advance(nanos))
+            run_with_trace(unit, output, several, &|step| progress.advance(step))
         })
     } else {
-        let advance = |nanos| progress.advance(nanos);
+        let advance = |step: &Step| progress.advance(step);
         let settings = settings(output, Level::Connection, &advance);
         let runs = experiment::run_shared(&units, &settings, output.threads, &Nowhere);
         runs.into_iter().map(|(report, _)| Ok(report)).collect()
@@ -81,7 +81,7 @@ fn writes_traces(output: &OutputArgs) -> bool {
     output.output.is_some() && output.trace != TraceForm::None
 }
 
-fn settings<'a>(output: &OutputArgs, level: Level, progress: &'a (dyn Fn(u64) + Sync)) -> Settings<'a> {
+fn settings<'a>(output: &OutputArgs, level: Level, progress: &'a (dyn Fn(&Step) + Sync)) -> Settings<'a> {
     Settings { digest: output.digest == Switch::On, level: level.max(Level::Connection), share: true, progress }
 }
 
@@ -90,7 +90,7 @@ fn run_with_trace(
     unit: &Unit<'_>,
     output: &OutputArgs,
     several: bool,
-    progress: &(dyn Fn(u64) + Sync),
+    progress: &(dyn Fn(&Step) + Sync),
 ) -> Result<RunReport, Failure> {
     let level = trace_level(output.level);
     let folder = output.output.as_deref().unwrap_or(Path::new(".")).join(&unit.arm.name);
@@ -124,6 +124,7 @@ fn report_input(scenario: &Scenario, names: &[&str], runs: Vec<RunReport>) -> Re
         settings,
         levels,
         expectations: scenario.expectations.iter().flat_map(|given| expectations(given, &chosen)).collect(),
+        theory: chosen.iter().flat_map(|arm| crate::theory::of_arm(arm)).collect(),
     }
 }
 

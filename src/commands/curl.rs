@@ -13,10 +13,10 @@ use sim_core::model::probe::Probe;
 use sim_core::trace::{Level, TraceHeader};
 use sim_core::world::World;
 
-use super::get::arm_to_show;
 use crate::args::{CheckFormat, CurlArgs};
 use crate::experiment::Unit;
 use crate::failure::Failure;
+use crate::history::arm_to_show;
 use crate::session;
 
 /// Payloads of the request and the response, as traffic has them that says nothing else.

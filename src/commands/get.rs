@@ -1,49 +1,91 @@
-//! `podwire get`: objects at a time, in kubectl's tables.
+//! `podwire get`: objects at a time or between two, in kubectl's forms.
 
 use std::io::Write;
-use std::sync::Arc;
 
-use reports::state::{ClusterState, Query, Resource};
-use scenarios::{Arm, Scenario};
-use sim_core::kernel::time::SimTime;
-use sim_core::model::settings::AddressModelKind;
-use sim_core::trace::Level;
-use sim_core::world::World;
+use reports::state::{ClusterState, KINDS, Query, Resource, Watch};
+use scenarios::did_you_mean;
+use serde_json::json;
 
-use super::run::choose_arm;
-use crate::args::GetArgs;
-use crate::experiment::Unit;
+use crate::args::{GetArgs, GetFormat};
 use crate::failure::Failure;
-use crate::session;
+use crate::history::History;
 
 pub(super) fn execute(args: &GetArgs) -> Result<(), Failure> {
-    let resource = Resource::from_name(&args.resource).ok_or_else(|| {
-        Failure::Usage(format!("unknown resource `{}`; there are pods, services, endpoints, nodes", args.resource))
-    })?;
-    let at =
-        scenarios::units::duration(&args.at).map_err(|error| Failure::Usage(format!("--at {}: {error}", args.at)))?;
-    let input = session::load(&args.scenario)?;
-    let scenario = input.scenario()?;
-    let arm = arm_to_show(&scenario, args.arm.as_deref())?;
-    let unit = Unit { scenario: &scenario, arm };
-    let at = SimTime::ZERO + at;
-    let mut state = ClusterState::new(&unit.header(), at);
-    World::new(Arc::clone(&arm.model), Level::Request).run_until(at, &mut state);
-    let query = Query { wide: args.output.is_some(), labels: args.labels.clone(), namespace: args.namespace.clone() };
-    let Some(table) = state.table(resource, &query) else {
-        writeln!(std::io::stderr(), "No resources found in {} namespace.", args.namespace)?;
-        return Ok(());
+    let resource = resource(&args.resource)?;
+    if args.watch && matches!(args.output, Some(GetFormat::Yaml | GetFormat::Json)) {
+        return Err(Failure::Usage("--watch prints rows; it goes with `-o wide`, not with yaml or json".to_owned()));
+    }
+    let history = History::open(&args.scenario, args.arm.as_deref())?;
+    let at = history.time("--at", &args.at)?;
+    let query = Query {
+        wide: args.output == Some(GetFormat::Wide),
+        labels: args.labels.clone(),
+        namespace: args.namespace.clone(),
+        all_namespaces: args.all_namespaces,
     };
-    std::io::stdout().write_all(table.as_bytes())?;
+    if args.watch {
+        return watch(args, history, resource, query);
+    }
+    let mut state = ClusterState::new(history.header(), at);
+    if resource == Resource::Events {
+        state = state.with_events();
+    }
+    history.play(at, &mut state)?;
+    let text = match args.output {
+        None | Some(GetFormat::Wide) => state.table(resource, &query),
+        Some(GetFormat::Name) => {
+            let names = state.names(resource, &query);
+            (!names.is_empty()).then(|| names.join("\n") + "\n")
+        }
+        Some(form @ (GetFormat::Json | GetFormat::Yaml)) => Some(list(&state, resource, &query, form)?),
+    };
+    match text {
+        Some(text) => std::io::stdout().write_all(text.as_bytes())?,
+        None => writeln!(std::io::stderr(), "{}", nothing_found(resource, args))?,
+    }
     Ok(())
 }
 
-/// The arm that was asked for, or the first one with pods of its own addresses, or the first one.
-pub(super) fn arm_to_show<'a>(scenario: &'a Scenario, wanted: Option<&str>) -> Result<&'a Arm, Failure> {
-    let flat = scenario.arms.iter().find(|arm| arm.model.address_model == AddressModelKind::FlatPodIp);
-    if let (None, Some(arm)) = (wanted, flat) {
-        return Ok(arm);
+/// The resource of a typed name.
+pub(super) fn resource(typed: &str) -> Result<Resource, Failure> {
+    Resource::from_name(typed).ok_or_else(|| {
+        let known = KINDS.iter().map(|kind| kind.plural);
+        Failure::Usage(format!("unknown resource `{typed}`; {}", did_you_mean(typed, known)))
+    })
+}
+
+fn nothing_found(resource: Resource, args: &GetArgs) -> String {
+    if args.all_namespaces || !resource.is_namespaced() {
+        return "No resources found".to_owned();
     }
-    let name = choose_arm(scenario, wanted)?;
-    scenario.arms.iter().find(|arm| arm.name == name).ok_or(Failure::Invalid)
+    format!("No resources found in {} namespace.", args.namespace)
+}
+
+/// A `List` as kubectl prints it, whatever it holds.
+fn list(state: &ClusterState, resource: Resource, query: &Query, form: GetFormat) -> Result<String, Failure> {
+    let items = state.objects(resource, query);
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+    if form == GetFormat::Yaml {
+        return Ok(scenarios::write_yaml(&list));
+    }
+    let mut text = serde_json::to_string_pretty(&list).map_err(|error| Failure::Io(error.to_string()))?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn watch(args: &GetArgs, history: History, resource: Resource, query: Query) -> Result<(), Failure> {
+    let from = history.time("--at", &args.at)?;
+    let until = match &args.until {
+        Some(typed) => history.time("--until", typed)?,
+        None => sim_core::kernel::time::SimTime::ZERO + history.header().duration,
+    };
+    if until < from {
+        let until = args.until.as_deref().unwrap_or_default();
+        return Err(Failure::Usage(format!("--until {until} is before --at {}", args.at)));
+    }
+    let stdout = std::io::stdout().lock();
+    let mut watch = Watch::new(history.header(), resource, query, (from, until), stdout);
+    history.play(until, &mut watch)?;
+    watch.finish()?;
+    Ok(())
 }

@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod completions;
 mod curl;
+mod describe;
 mod diff;
 mod expose;
 mod get;
@@ -17,6 +18,7 @@ mod verify;
 
 use crate::args::{Args, Command};
 use crate::failure::Failure;
+pub(crate) use run::choose_arm;
 
 /// Runs what was typed.
 pub fn run(args: &Args) -> Result<(), Failure> {
@@ -25,6 +27,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Compare(args) => compare::execute(args),
         Command::Check(args) => check::execute(args),
         Command::Get(args) => get::execute(args),
+        Command::Describe(args) => describe::execute(args),
         Command::Curl(args) => curl::execute(args),
         Command::Init(args) => init::execute(args),
         Command::Verify(args) => verify::execute(args),

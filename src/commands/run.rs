@@ -30,7 +30,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// The name of the arm that was asked for, or of the first one.
-pub(super) fn choose_arm(scenario: &Scenario, wanted: Option<&str>) -> Result<String, Failure> {
+pub(crate) fn choose_arm(scenario: &Scenario, wanted: Option<&str>) -> Result<String, Failure> {
     let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
     let Some(wanted) = wanted else {
         return names.first().map(|name| (*name).to_owned()).ok_or(Failure::Invalid);

@@ -32,4 +32,5 @@ mod slow_start;
 mod supermarket;
 #[path = "../support/transfers.rs"]
 mod transfers;
+mod twin;
 mod uniform;

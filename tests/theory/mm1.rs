@@ -1,6 +1,7 @@
 //! M/M/1 through the whole stack: Poisson requests, each on its own TCP connection, one worker, exponential service.
 //! The mean time in system is 1 / (mu - lambda); of the latency that clients see, four one-way trips are network.
 
+use scenarios::twin::queues;
 use sim_core::kernel::time::SimTime;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Record, TraceSink};
@@ -100,7 +101,7 @@ fn times_in_system(utilisation: f64, requests: u64) -> Vec<f64> {
 
 /// Theory lies inside the 99.9 % interval of the twelve runs; returns the relative half-width of the 95 % one.
 fn check(utilisation: f64, requests: u64) -> f64 {
-    let theory = SERVICE_SECONDS / (1.0 - utilisation);
+    let theory = SERVICE_SECONDS + queues::mean_wait(1, utilisation, SERVICE_SECONDS);
     let (mean, error) = lab::mean_and_error(&times_in_system(utilisation, requests));
     let half_width = T_95 * error / mean;
     println!(

@@ -1,6 +1,8 @@
 //! One station in the textbook's variants, through the whole stack: deterministic and uniform service, several
 //! workers, a bounded room. Requests are connections of their own, so what waits is Linux' accept queue.
 
+use scenarios::twin::queues;
+
 use crate::lab;
 use crate::latencies::Latencies;
 use crate::manifests::application;
@@ -67,16 +69,9 @@ fn mg1_uniform(utilisation: f64, requests: f64) -> f64 {
     check_time(&format!("M/G/1, uniform, at {utilisation}"), server, rate, requests, theory)
 }
 
-/// Erlang's C: the share that waits, by the recursion of his B.
-fn share_that_waits(workers: u32, offered: f64) -> f64 {
-    let blocked = (1..=workers).fold(1.0, |b, worker| offered * b / (f64::from(worker) + offered * b));
-    let utilisation = offered / f64::from(workers);
-    blocked / (1.0 - utilisation * (1.0 - blocked))
-}
-
 fn mmc(workers: u32, utilisation: f64, requests: f64) -> f64 {
     let offered = utilisation * f64::from(workers);
-    let wait = share_that_waits(workers, offered) * SERVICE_SECONDS / (f64::from(workers) - offered);
+    let wait = queues::mean_wait(workers, offered, SERVICE_SECONDS);
     let server = format!("serviceTime: {{kind: exponential, mean: 10ms}}, concurrency: {workers}");
     let what = format!("M/M/{workers} at {utilisation}");
     check_time(&what, &server, offered / SERVICE_SECONDS, requests, SERVICE_SECONDS + wait)
@@ -97,14 +92,6 @@ fn mm1k(backlog: i32, utilisation: f64, requests: f64) -> f64 {
     let what = format!("M/M/1/{room} at {utilisation}, {requests} requests");
     let of_loss = lab::check_mean(&format!("{what}: loss"), "", &losses, lost);
     of_loss.max(lab::check_mean(&what, "s", &times, present / (rate * (1.0 - lost))))
-}
-
-#[test]
-fn erlangs_c_has_the_textbooks_values() {
-    // One worker: everybody waits with probability rho. Two: 2 rho^2 / (1 + rho). Four at 3.2: 0.5964.
-    assert!((share_that_waits(1, 0.7) - 0.7).abs() < 1e-12);
-    assert!((share_that_waits(2, 1.2) - 2.0 * 0.36 / 1.6).abs() < 1e-12);
-    assert!((share_that_waits(4, 3.2) - 0.5964).abs() < 5e-5);
 }
 
 #[test]

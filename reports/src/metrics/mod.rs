@@ -159,6 +159,16 @@ impl Metrics {
         self
     }
 
+    /// Measured requests of the traffic sources so far, by how they ended.
+    pub fn requests_so_far(&self) -> RequestCounts {
+        let mut requests = RequestCounts::default();
+        let roots = self.header.sources.iter().filter(|source| source.parent.is_none());
+        for tally in roots.filter_map(|source| self.edges.get(source.edge as usize)) {
+            requests.add(&tally.requests.counts());
+        }
+        requests
+    }
+
     /// The numbers after the records so far.
     pub fn finish(&self) -> RunMetrics {
         let mut requests = RequestCounts::default();

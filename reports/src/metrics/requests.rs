@@ -32,8 +32,17 @@ impl RequestCounts {
         self.ok + self.failures()
     }
 
-    /// Adds another source's requests.
-    pub(crate) fn add(&mut self, other: &Self) {
+    /// What has come to these counts since they stood at `earlier`; `unfinished` is left out.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let before = |word: &str| earlier.failed.get(word).copied().unwrap_or(0);
+        let failed = self.failed.iter().map(|(word, count)| (*word, count.saturating_sub(before(word))));
+        let (total, ok) = (self.total.saturating_sub(earlier.total), self.ok.saturating_sub(earlier.ok));
+        Self { total, ok, unfinished: 0, failed: failed.filter(|(_, count)| *count > 0).collect() }
+    }
+
+    /// Adds other requests.
+    pub fn add(&mut self, other: &Self) {
         self.total += other.total;
         self.ok += other.ok;
         self.unfinished += other.unfinished;
@@ -74,6 +83,22 @@ impl RequestTally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_come_since_adds_up() {
+        let mut tally = RequestTally { total: 3, ..RequestTally::default() };
+        tally.end(Outcome::Ok);
+        tally.end(Outcome::ConnectTimeout);
+        let mut before = tally.counts();
+        tally.total += 2;
+        tally.end(Outcome::Ok);
+        tally.end(Outcome::EndOfFile);
+        let since = tally.counts().since(&before);
+        assert_eq!((since.total, since.ok, since.failures()), (2, 1, 1));
+        assert_eq!(since.failed.keys().copied().collect::<Vec<_>>(), ["eof"]);
+        before.add(&since);
+        assert_eq!(before.failed, tally.counts().failed);
+    }
 
     #[test]
     fn codes_are_dense() {

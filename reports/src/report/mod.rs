@@ -13,10 +13,12 @@ pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod theory;
 mod units;
 
 pub use differences::{Difference, SettingsDifference};
 pub use expectations::{Expectation, ExpectationResult};
+pub use theory::{ClosedForm, Theory};
 pub use units::{human_count, human_duration, human_value};
 
 use std::collections::BTreeMap;
@@ -99,6 +101,8 @@ pub struct ReportInput {
     pub levels: BTreeMap<String, Vec<String>>,
     /// The scenario's expectations.
     pub expectations: Vec<Expectation>,
+    /// What theory gives for the arms.
+    pub theory: Vec<Theory>,
 }
 
 /// Everything a renderer needs.
@@ -119,6 +123,8 @@ pub struct Report {
     pub settings_differences: Vec<SettingsDifference>,
     /// The scenario's expectations and how they were met.
     pub expectations: Vec<ExpectationResult>,
+    /// What theory gives where it has a closed form, beside what was measured.
+    pub closed_forms: Vec<ClosedForm>,
 }
 
 impl Report {
@@ -132,6 +138,7 @@ impl Report {
             differences: differences::between(&arms, &input.runs, &input.levels),
             settings_differences: differences::of_settings(&arms, &input.settings, &input.levels),
             expectations: expectations::check(&input.expectations, &arms, &input.runs),
+            closed_forms: theory::beside(input.theory, &input.runs),
             runs: input.runs,
         }
     }

@@ -99,6 +99,7 @@ pub(super) fn sections(report: &Report) -> Vec<Section> {
         calls::edges(&runs),
         calls::critical_path(&runs),
         outages(&runs),
+        closed_forms(report),
         unfinished_actions(&runs),
         load(&runs),
         calls::load(&runs),
@@ -173,6 +174,21 @@ fn outages(runs: &[&RunReport]) -> Section {
     }
     if !section.table.is_empty() {
         section.notes.push("The stages count from the fault; FROM is the first failed request's arrival.".to_owned());
+    }
+    section
+}
+
+fn closed_forms(report: &Report) -> Section {
+    let header = ["ARM", "ABOUT", "FORM", "QUANTITY", ">THEORY", ">MEASURED"];
+    let mut section = Section::new("What theory gives", Table::new(&header));
+    for form in &report.closed_forms {
+        let measured = form.measured.map_or_else(|| "-".to_owned(), |value| human_value(value, form.unit));
+        let row = [&form.arm, form.about(), &form.form, &form.quantity].map(str::to_owned);
+        section.table.row(row.into_iter().chain([form.value(), measured]).collect());
+        let note = format!("{}: {}", form.form, form.assumes);
+        if !section.notes.contains(&note) {
+            section.notes.push(note);
+        }
     }
     section
 }

@@ -1,51 +1,37 @@
-//! What stood in the cluster at a time, as kubectl would print it: pods, services, endpoints, nodes.
-//! Follows records up to that time and ignores the rest.
+//! What stood in the cluster at a time, as kubectl would print it: pods, services, endpoints, nodes, events.
+//! Follows records up to that time and ignores the rest; knows neither files nor what was typed.
 
 mod age;
-mod tables;
+mod describe;
+mod describe_nodes;
+mod docker_events;
+mod events;
+mod kinds;
+mod objects;
+mod rows;
+mod table;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use age::age;
+pub use kinds::{KINDS, Kind, Resource};
+pub use watch::Watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use sim_core::kernel::time::SimTime;
 use sim_core::model::ids::{NodeId, PodId, ServiceId, ServicePortId, WorkloadId};
-use sim_core::model::settings::Subnet;
-use sim_core::trace::words::ExitReason;
+use sim_core::model::settings::{AddressModelKind, Subnet};
+use sim_core::trace::header::{NodeName, ServiceName, WorkloadName};
+use sim_core::trace::words::{ExitReason, PendingReason};
 use sim_core::trace::{Body, Record, TraceHeader, TraceSink};
 
 use crate::id_map::IdMap;
+use events::EventLog;
 
-/// What to list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource {
-    /// Pods (containers under port mapping).
-    Pods,
-    /// Services.
-    Services,
-    /// The addresses behind each Service.
-    Endpoints,
-    /// Nodes.
-    Nodes,
-}
-
-impl Resource {
-    /// The resource of a name or a short name that kubectl knows.
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "pods" | "pod" | "po" => Some(Self::Pods),
-            "services" | "service" | "svc" => Some(Self::Services),
-            "endpoints" | "ep" => Some(Self::Endpoints),
-            "nodes" | "node" | "no" => Some(Self::Nodes),
-            _ => None,
-        }
-    }
-}
-
-/// Which of them, and how much of each.
+/// Which objects, and how much of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
     /// `-o wide`.
@@ -54,6 +40,19 @@ pub struct Query {
     pub labels: Vec<String>,
     /// `-n`: this namespace; `default` when empty.
     pub namespace: String,
+    /// `-A`: every namespace.
+    pub all_namespaces: bool,
+}
+
+impl Query {
+    fn has_namespace(&self, namespace: &str) -> bool {
+        self.all_namespaces || namespace == if self.namespace.is_empty() { "default" } else { &self.namespace }
+    }
+
+    /// True if every label that the query asks for is among `labels`.
+    fn fits(&self, labels: &[String]) -> bool {
+        self.labels.iter().all(|wanted| labels.contains(wanted))
+    }
 }
 
 /// A pod's state.
@@ -64,10 +63,17 @@ struct Pod {
     created: SimTime,
     node: Option<NodeId>,
     address: Option<IpAddr>,
+    /// As the READY column counts.
     ready: bool,
+    /// As the pod's condition says.
+    condition: bool,
     deleted: bool,
     gone: bool,
     conflict: bool,
+    /// Why it finds no place or does not start.
+    pending: Option<PendingReason>,
+    /// Ports of its host that lead to it: the host's and its own.
+    published: BTreeSet<(u16, u16)>,
     /// Containers by number: whether they run, how often they started and stopped, when last.
     containers: BTreeMap<u8, Container>,
 }
@@ -79,6 +85,7 @@ struct Container {
     starts: u64,
     exits: u64,
     last_start: SimTime,
+    last_exit: Option<(SimTime, ExitReason)>,
 }
 
 /// A node's state.
@@ -88,7 +95,18 @@ struct Node {
     address: Option<IpAddr>,
     subnet: Option<Subnet>,
     not_ready: bool,
+    tainted: bool,
     cordoned: bool,
+    /// When it last became ready or not ready.
+    changed: SimTime,
+}
+
+/// A node that a query asks for.
+struct SelectedNode<'a> {
+    id: NodeId,
+    name: &'a NodeName,
+    labels: Vec<String>,
+    node: &'a Node,
 }
 
 /// The state of a run's objects at one time.
@@ -102,6 +120,10 @@ pub struct ClusterState {
     deleted_services: BTreeSet<ServiceId>,
     node_ports: BTreeMap<ServicePortId, u16>,
     endpoints: BTreeSet<(ServicePortId, IpAddr, u16, PodId)>,
+    /// What was told of objects; `None` when nobody will ask.
+    log: Option<EventLog>,
+    /// How many records have changed something.
+    changes: u64,
 }
 
 impl ClusterState {
@@ -116,17 +138,93 @@ impl ClusterState {
             deleted_services: BTreeSet::new(),
             node_ports: BTreeMap::new(),
             endpoints: BTreeSet::new(),
+            log: None,
+            changes: 0,
         }
+    }
+
+    /// The same, and it remembers events, which [`Resource::Events`] and descriptions show.
+    #[must_use]
+    pub fn with_events(self) -> Self {
+        Self { log: Some(EventLog::default()), ..self }
     }
 
     /// The table that kubectl would print; `None` when nothing fits.
     pub fn table(&self, resource: Resource, query: &Query) -> Option<String> {
-        match resource {
-            Resource::Pods => tables::pods(self, query),
-            Resource::Services => tables::services(self, query),
-            Resource::Endpoints => tables::endpoints(self, query),
-            Resource::Nodes => tables::nodes(self, query),
-        }
+        let table = rows::of(self, resource, query);
+        (!table.rows.is_empty()).then(|| table.render(self.at))
+    }
+
+    /// The objects as JSON, shaped like those of the Kubernetes API; the run's start stands as 1970-01-01T00:00:00Z.
+    pub fn objects(&self, resource: Resource, query: &Query) -> Vec<serde_json::Value> {
+        objects::of(self, resource, query)
+    }
+
+    /// `pod/NAME` and the like, as `kubectl get -o name` prints them.
+    pub fn names(&self, resource: Resource, query: &Query) -> Vec<String> {
+        let table = rows::of(self, resource, query);
+        table.rows.iter().map(|row| format!("{}/{}", resource.kind().singular, row.name)).collect()
+    }
+
+    /// What `kubectl describe` says of the object `name`, or of all whose names begin so; nothing when there is none.
+    pub fn describe(&self, resource: Resource, name: &str, query: &Query) -> Vec<String> {
+        describe::of(self, resource, name, query)
+    }
+
+    /// True when the run is one of containers behind ports of their hosts.
+    fn is_docker(&self) -> bool {
+        self.header.model == AddressModelKind::PortMapping.name()
+    }
+
+    /// Pods that stand and fit, by name: the pod, its name and whose it is.
+    fn selected_pods<'a>(&'a self, query: &Query) -> Vec<(u32, &'a Pod, &'a str, &'a WorkloadName)> {
+        let found = self.pods.iter().filter(|(_, pod)| !pod.gone).filter_map(|(id, pod)| {
+            let (workload, name) = pod.name.as_ref()?;
+            Some((id, pod, name.as_str(), self.header.workloads.get(workload.index())?))
+        });
+        let fits = |owner: &WorkloadName| query.has_namespace(&owner.namespace) && query.fits(&owner.labels);
+        let mut found: Vec<_> = found.filter(|(_, _, _, owner)| fits(owner)).collect();
+        found.sort_by_key(|(id, _, name, owner)| (owner.namespace.as_str(), *name, *id));
+        found
+    }
+
+    /// Services that stand and fit, by name.
+    fn selected_services<'a>(&'a self, query: &Query) -> Vec<(ServiceId, &'a ServiceName)> {
+        let all = self.header.services.iter().zip(0_u32..).map(|(service, number)| (ServiceId(number), service));
+        // A Service's own labels are no part of a trace; its selector is what manifests repeat there.
+        let fits = |service: &ServiceName| query.has_namespace(&service.namespace) && query.fits(&service.selector);
+        let stands = |id: &ServiceId| !self.deleted_services.contains(id);
+        let mut found: Vec<_> = all.filter(|(id, service)| stands(id) && fits(service)).collect();
+        found.sort_by_key(|(id, service)| (service.namespace.as_str(), service.name.as_str(), *id));
+        found
+    }
+
+    /// Nodes that take part and fit, by name: number, name, labels and state.
+    fn selected_nodes<'a>(&'a self, query: &Query) -> Vec<SelectedNode<'a>> {
+        let all = self.header.nodes.iter().zip(0_u32..).filter(|(name, _)| name.role != "external");
+        let found = all.filter_map(|(name, number)| {
+            let node = self.nodes.get(number).filter(|node| node.registered.is_some())?;
+            let labels = vec![
+                format!("kubernetes.io/hostname={}", name.name),
+                format!("topology.kubernetes.io/zone={}", name.zone),
+            ];
+            query.fits(&labels).then_some(SelectedNode { id: NodeId(number), name, labels, node })
+        });
+        let mut found: Vec<_> = found.collect();
+        found.sort_by_key(|found| found.name.name.as_str());
+        found
+    }
+
+    /// Addresses and ports behind a Service, by Service port.
+    fn endpoints_of(&self, service: ServiceId) -> impl Iterator<Item = &(ServicePortId, IpAddr, u16, PodId)> {
+        let ports = &self.header.service_ports;
+        let of_service =
+            move |port: &ServicePortId| ports.get(port.index()).is_some_and(|port| port.service == service.0);
+        self.endpoints.iter().filter(move |(port, ..)| of_service(port))
+    }
+
+    fn node_name(&self, node: NodeId) -> &str {
+        self.header.nodes.get(node.index()).map_or("?", |node| node.name.as_str())
     }
 
     fn delete_service(&mut self, service: ServiceId) {
@@ -141,14 +239,18 @@ impl ClusterState {
     }
 
     #[allow(clippy::wildcard_enum_match_arm)] // only what stands in a pod's row
-    fn pod_record(&mut self, record: &Record) {
+    fn pod_record(&mut self, record: &Record) -> bool {
         match record.body {
             Body::PodCreated { pod, workload, ordinal, suffix } => {
                 let name = self.header.pod_name(workload, ordinal, suffix);
                 let pod = self.pods.slot(pod.0);
                 (pod.name, pod.created) = (Some((workload, name)), record.time);
             }
-            Body::PodScheduled { pod, node } => self.pods.slot(pod.0).node = Some(node),
+            Body::PodScheduled { pod, node } => {
+                let pod = self.pods.slot(pod.0);
+                (pod.node, pod.pending) = (Some(node), None);
+            }
+            Body::PodPending { pod, reason } => self.pods.slot(pod.0).pending = Some(reason),
             Body::AddressAssigned { pod, address } => self.pods.slot(pod.0).address = Some(address),
             Body::ContainerStarted { pod, container } => {
                 self.pods.slot(pod.0).conflict = false;
@@ -159,13 +261,18 @@ impl ClusterState {
             }
             // The kubelet that would report it is dead as well, so the API shows the container as it was.
             Body::ContainerExited { reason: ExitReason::NodeDown, .. } => {}
-            Body::ContainerExited { pod, container, .. } => {
+            Body::ContainerExited { pod, container, reason } => {
                 let container = self.container(pod, container);
                 container.running = false;
                 container.exits += 1;
+                container.last_exit = Some((record.time, reason));
             }
-            Body::PodReady { pod } => self.pods.slot(pod.0).ready = true,
+            Body::PodReady { pod } => {
+                let pod = self.pods.slot(pod.0);
+                (pod.ready, pod.condition) = (true, true);
+            }
             Body::PodNotReady { pod } => {
+                self.pods.slot(pod.0).condition = false;
                 // READY counts containers as the kubelet last told, and a silent node's kubelet tells nothing.
                 let node = self.pods.slot(pod.0).node;
                 let silent = node.and_then(|node| self.nodes.get(node.0)).is_some_and(|node| node.not_ready);
@@ -176,30 +283,38 @@ impl ClusterState {
             Body::PodDeleted { pod, .. } => self.pods.slot(pod.0).deleted = true,
             Body::PodGone { pod } => self.pods.slot(pod.0).gone = true,
             Body::PortConflict { pod, .. } => self.pods.slot(pod.0).conflict = true,
-            _ => {}
+            Body::PortPublished { pod, container_port, host_port, .. } => {
+                self.pods.slot(pod.0).published.insert((host_port, container_port));
+            }
+            Body::PortReleased { pod, host_port, .. } => {
+                self.pods.slot(pod.0).published.retain(|(port, _)| *port != host_port);
+            }
+            _ => return false,
         }
+        true
     }
-}
 
-impl TraceSink for ClusterState {
+    /// Takes a record in; false when it changes nothing here.
     #[allow(clippy::wildcard_enum_match_arm)] // pods' records are the rest that matters
-    fn record(&mut self, record: &Record) {
-        if record.time > self.at {
-            return;
-        }
+    fn take(&mut self, record: &Record) -> bool {
         match record.body {
             Body::NodeRegistered { node, address, subnet } => {
                 let node = self.nodes.slot(node.0);
-                *node = Node {
-                    registered: Some(record.time),
-                    address: Some(address),
-                    subnet: Some(subnet),
-                    not_ready: node.not_ready,
-                    cordoned: node.cordoned,
-                };
+                let seen = node.registered.is_some();
+                (node.registered, node.address, node.subnet) = (Some(record.time), Some(address), Some(subnet));
+                if !seen {
+                    node.changed = record.time;
+                }
             }
-            Body::NodeNotReady { node } => self.nodes.slot(node.0).not_ready = true,
-            Body::NodeReady { node } => self.nodes.slot(node.0).not_ready = false,
+            Body::NodeNotReady { node } => {
+                let node = self.nodes.slot(node.0);
+                (node.not_ready, node.changed) = (true, record.time);
+            }
+            Body::NodeReady { node } => {
+                let node = self.nodes.slot(node.0);
+                (node.not_ready, node.tainted, node.changed) = (false, false, record.time);
+            }
+            Body::NodeTainted { node } => self.nodes.slot(node.0).tainted = true,
             Body::NodeCordoned { node } => self.nodes.slot(node.0).cordoned = true,
             Body::NodeUncordoned { node } => self.nodes.slot(node.0).cordoned = false,
             Body::TemplateUsed { workload, hash } => self.header.use_template(workload, hash),
@@ -220,7 +335,21 @@ impl TraceSink for ClusterState {
             | Body::RegistryRemoved { service_port, pod, address, port, .. } => {
                 self.endpoints.remove(&(service_port, address, port, pod));
             }
-            _ => self.pod_record(record),
+            _ => return self.pod_record(record),
+        }
+        true
+    }
+}
+
+impl TraceSink for ClusterState {
+    fn record(&mut self, record: &Record) {
+        if record.time > self.at {
+            return;
+        }
+        self.changes += u64::from(self.take(record));
+        if let Some(mut log) = self.log.take() {
+            self.changes += u64::from(log.take(self, record));
+            self.log = Some(log);
         }
     }
 }

@@ -39,7 +39,7 @@ fn table(at: u64, resource: &str, query: &Query) -> String {
 
 #[test]
 fn the_tutorials_pods() {
-    let query = Query { wide: true, labels: vec!["run=my-nginx".into()], namespace: String::new() };
+    let query = Query { wide: true, labels: vec!["run=my-nginx".into()], ..Query::default() };
     insta::assert_snapshot!(table(45, "pods", &query), @r#"
 NAME                        READY   STATUS    RESTARTS   AGE   IP           NODE
 my-nginx-5b56ccd65f-abcde   1/1     Running   0          45s   10.244.1.2   node-1
@@ -127,4 +127,33 @@ fn cordoned_nodes_and_deleted_services_as_kubectl_shows_them() {
     assert_eq!(state(421).table(Resource::Services, &query), None);
     let pods = state(421).table(Resource::Pods, &query).unwrap();
     assert!(pods.contains("my-nginx-76bc8d9f4-qwert") && pods.contains("my-nginx-5b56ccd65f-x2kz9"), "{pods}");
+}
+
+#[test]
+fn events_of_the_whole_story() {
+    let state = run().feed(ClusterState::new(&header(), SimTime::from_nanos(413 * S)).with_events());
+    let events = state.table(Resource::Events, &Query::default()).unwrap();
+    let late: Vec<&str> = events.lines().filter(|line| !line.starts_with("6m53s")).collect();
+    insta::assert_snapshot!(late.join("\n"), @"");
+    let elsewhere = Query { namespace: "team-a".into(), ..Query::default() };
+    assert_eq!(state.table(Resource::Events, &elsewhere), None);
+    let hours = state.log.as_ref().unwrap().at(SimTime::from_nanos(413 * S + 3_600 * S));
+    assert!(hours.iter().all(|event| event.last == SimTime::from_nanos(413 * S)), "older ones are forgotten");
+}
+
+#[test]
+fn a_watch_tells_of_what_changes_and_of_what_goes() {
+    let mut run = run();
+    run.at(420 * S);
+    run.add(0, 0, Body::PodGone { pod: PodId(1) });
+    let watched = |resource, from: u64, until: u64| {
+        let times = (SimTime::from_nanos(from * S), SimTime::from_nanos(until * S));
+        let mut out = Vec::new();
+        let watch = Watch::new(&header(), resource, Query::default(), times, &mut out);
+        run.clone().feed(watch).finish().unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    insta::assert_snapshot!(watched(Resource::Pods, 400, 430), @"");
+    insta::assert_snapshot!(watched(Resource::Endpoints, 100, 430), @"");
+    assert_eq!(watched(Resource::Nodes, 60, 104), table(60, "nodes", &Query::default()), "105 s is not reached");
 }

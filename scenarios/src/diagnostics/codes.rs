@@ -64,6 +64,7 @@ codes! {
     UNUSED = Warning "W0204" "something that matches nothing or is not used";
     NO_EXPECTED_END = Warning "W0205" "a fault that outlasts the run";
     PORT_PLAN_BROKEN = Warning "W0206" "a published port that breaks the port plan, as the scenario allows";
+    OVERLOADED = Warning "W0207" "more is asked of a workload than it can ever serve";
     SKIPPED_KIND = Note "N0101" "a kind of object that podwire does not model";
     SKIPPED_SERVICE = Note "N0102" "a compose service that is not started";
     NO_COUNTERPART = Note "N0103" "an action or fault that has no counterpart in an arm";

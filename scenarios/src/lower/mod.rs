@@ -12,6 +12,7 @@ mod front_proxy;
 pub(crate) mod holders;
 mod names;
 mod networks;
+mod overload;
 mod parts;
 mod port_plan;
 mod probes;
@@ -147,7 +148,10 @@ pub(crate) fn lower(ctx: &mut Lowering<'_>) -> Option<Model> {
         budgets,
     };
     match Model::new(parts) {
-        Ok(model) => Some(model),
+        Ok(model) => {
+            overload::tell(ctx, &model);
+            Some(model)
+        }
         Err(problems) => {
             for problem in problems {
                 let at = place_of(&place, &problem.message);

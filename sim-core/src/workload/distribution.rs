@@ -17,6 +17,15 @@ pub enum Distribution {
 }
 
 impl Distribution {
+    /// The mean length in nanoseconds.
+    #[allow(clippy::cast_precision_loss)] // lengths far below 2^53 ns
+    pub fn mean_nanos(self) -> f64 {
+        match self {
+            Self::Constant(value) | Self::Exponential(value) => value.as_nanos() as f64,
+            Self::Uniform(low, high) => f64::midpoint(low.as_nanos() as f64, high.as_nanos() as f64),
+        }
+    }
+
     /// The length that belongs to a draw.
     pub fn sample(self, draw: u64) -> SimDuration {
         match self {
@@ -92,6 +101,14 @@ mod tests {
         assert_eq!(Distribution::Exponential(mean).sample(0).as_nanos(), 0);
         // The median is ln 2 times the mean.
         assert_eq!(Distribution::Exponential(mean).sample(1 << 63).as_nanos(), 693_147_181);
+    }
+
+    #[test]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // small whole numbers
+    fn means() {
+        let (low, high) = (SimDuration::from_nanos(2), SimDuration::from_nanos(5));
+        let means = [Distribution::Constant(low), Distribution::Exponential(high), Distribution::Uniform(low, high)];
+        assert_eq!(means.map(|one| (one.mean_nanos() * 2.0) as u64), [4, 10, 7]);
     }
 
     #[test]

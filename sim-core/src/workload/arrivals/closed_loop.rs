@@ -1,6 +1,6 @@
 //! A closed loop: a fixed number of users, each thinking between the end of a request and the next one.
 
-use super::{ArrivalProcess, Gap, Pacing};
+use super::{ArrivalProcess, Gap, Law, Pacing};
 use crate::kernel::time::SimDuration;
 use crate::model::parameters::{Parameter, ParameterKind, Spec};
 use crate::workload::distribution::Distribution;
@@ -18,6 +18,10 @@ impl ArrivalProcess for ClosedLoop {
 
     fn gap(&self, _number: u64, draw: u64) -> Gap {
         Gap::Relative(self.think.sample(draw))
+    }
+
+    fn law(&self) -> Law {
+        Law::Closed { users: self.users, think: self.think }
     }
 
     fn boxed_clone(&self) -> Box<dyn ArrivalProcess> {

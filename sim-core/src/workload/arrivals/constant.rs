@@ -1,6 +1,6 @@
 //! Constant arrivals: arrival `n` stands exactly at (n + 1) gaps after the start, with no drift.
 
-use super::{ArrivalProcess, Gap, Pacing};
+use super::{ArrivalProcess, Gap, Law, Pacing};
 use crate::kernel::time::SimDuration;
 use crate::model::parameters::{Parameter, ParameterKind, Spec};
 use crate::model::units::Rate;
@@ -18,6 +18,10 @@ impl ArrivalProcess for Constant {
     fn gap(&self, number: u64, _draw: u64) -> Gap {
         let elapsed = u128::from(number + 1) * u128::from(self.rate.per.as_nanos()) / u128::from(self.rate.events);
         Gap::SinceStart(SimDuration::from_nanos(u64::try_from(elapsed).unwrap_or(u64::MAX)))
+    }
+
+    fn law(&self) -> Law {
+        Law::Constant(self.rate)
     }
 
     fn boxed_clone(&self) -> Box<dyn ArrivalProcess> {

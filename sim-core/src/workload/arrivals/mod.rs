@@ -12,6 +12,8 @@ use std::any::Any;
 
 use crate::kernel::time::SimDuration;
 use crate::model::parameters::Spec;
+use crate::model::units::Rate;
+use crate::workload::distribution::Distribution;
 
 /// How a source decides when requests start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,24 @@ pub enum Pacing {
         /// How many users.
         users: u32,
     },
+}
+
+/// What theory calls a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// Independent exponential gaps.
+    Poisson(Rate),
+    /// Equal gaps.
+    Constant(Rate),
+    /// Users that think, ask and wait.
+    Closed {
+        /// How many.
+        users: u32,
+        /// How long each thinks.
+        think: Distribution,
+    },
+    /// Something whose rate changes, or that was written down.
+    Other,
 }
 
 /// An arrival process: plain data plus a rule that maps (number, draw) to a gap.
@@ -43,6 +63,11 @@ pub trait ArrivalProcess: Any + Comparable + std::fmt::Debug + Send + Sync {
     /// Payload of request `number` in bytes, where the process says it and not the source.
     fn request_bytes(&self, _number: u64) -> Option<u64> {
         None
+    }
+
+    /// What theory calls it.
+    fn law(&self) -> Law {
+        Law::Other
     }
 
     /// A copy, so that a world can be forked.

@@ -1,6 +1,6 @@
 //! Poisson arrivals: independent exponential gaps of a given mean rate.
 
-use super::{ArrivalProcess, Gap, Pacing};
+use super::{ArrivalProcess, Gap, Law, Pacing};
 use crate::kernel::time::SimDuration;
 use crate::model::parameters::{Parameter, ParameterKind, Spec};
 use crate::model::units::Rate;
@@ -18,6 +18,10 @@ impl ArrivalProcess for Poisson {
 
     fn gap(&self, _number: u64, draw: u64) -> Gap {
         Gap::Relative(SimDuration::from_sampled_nanos(exponential_nanos(self.rate.mean_gap_nanos(), draw)))
+    }
+
+    fn law(&self) -> Law {
+        Law::Poisson(self.rate)
     }
 
     fn boxed_clone(&self) -> Box<dyn ArrivalProcess> {

@@ -1,0 +1,120 @@
+//! `podwire get` and `podwire describe` as a user of kubectl types them.
+
+#[allow(dead_code)] // shared by tests that each use a part
+#[path = "support/process.rs"]
+mod process;
+
+use process::{Folder, podwire};
+use serde_json::Value;
+
+const NODE_DEATH: &str = "scenarios/library/nginx-node-death.yaml";
+/// A shorter life of the same story.
+const SHORT: [&str; 3] = [NODE_DEATH, "--quiet", "--set=duration=130s"];
+
+fn shown(args: &[&str]) -> String {
+    podwire(&[args, &SHORT].concat()).ok()
+}
+
+fn refused(args: &[&str]) -> String {
+    let ended = podwire(&[args, &SHORT].concat());
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{args:?}: {}", ended.stderr);
+    ended.stderr
+}
+
+#[test]
+fn every_form_of_the_nodes_after_a_death() {
+    insta::assert_snapshot!("nodes_yaml", shown(&["get", "nodes", "--at", "110s", "-o", "yaml"]));
+    insta::assert_snapshot!("nodes_name", shown(&["get", "nodes", "--at", "110s", "-o", "name"]));
+    insta::assert_snapshot!("nodes_wide", shown(&["get", "nodes", "--at", "110s", "-o", "wide"]));
+}
+
+#[test]
+fn json_and_yaml_hold_the_same_objects() {
+    for resource in ["pods", "services", "endpoints", "nodes", "events"] {
+        let args = |form| ["get", resource, "--at", "110s", "-o", form];
+        let json: Value = serde_json::from_str(&shown(&args("json"))).unwrap();
+        let yaml = scenarios::read_yaml(&shown(&args("yaml"))).unwrap();
+        assert_eq!(yaml, [json.clone()], "{resource}");
+        let items = json["items"].as_array().unwrap();
+        assert!(!items.is_empty() && items.iter().all(|item| item["metadata"]["name"].is_string()), "{resource}");
+        let names = shown(&args("name"));
+        assert_eq!(names.lines().count(), items.len(), "{resource}");
+    }
+}
+
+#[test]
+fn events_come_in_the_order_of_time() {
+    let events = shown(&["get", "events", "--at", "120s"]);
+    insta::assert_snapshot!("events", events);
+    let wide = shown(&["get", "events", "--at", "120s", "-o", "wide"]);
+    assert!(wide.lines().next().unwrap().contains("FIRST SEEN   COUNT   NAME"), "{wide}");
+    let docker = shown(&["get", "events", "--at", "120s", "--arm", "docker-static"]);
+    assert!(docker.contains("container create") && !docker.contains("Scheduled"), "{docker}");
+}
+
+#[test]
+fn a_watch_prints_the_table_and_then_what_changes() {
+    let watched = shown(&["get", "nodes", "-w", "--at", "60s", "--until", "110s"]);
+    insta::assert_snapshot!("watch_nodes", watched);
+    let table = shown(&["get", "nodes", "--at", "60s"]);
+    assert!(watched.starts_with(&table), "it begins with the table: {watched}");
+    assert_eq!(shown(&["get", "nodes", "-w", "--at", "60s", "--until", "100s"]), table, "nothing changes before 105 s");
+    let endpoints = shown(&["get", "endpoints", "--watch", "--at", "60s"]);
+    assert_eq!(endpoints.lines().count(), 3, "to the end of the run: {endpoints}");
+}
+
+#[test]
+fn describe_tells_of_pods_nodes_services_and_endpoints() {
+    insta::assert_snapshot!("describe_node", shown(&["describe", "node", "node-2", "--at", "110s"]));
+    insta::assert_snapshot!("describe_service", shown(&["describe", "svc", "my-nginx", "--at", "110s"]));
+    let pods = shown(&["describe", "pod", "my-nginx", "--at", "110s"]);
+    insta::assert_snapshot!("describe_pods", pods);
+    assert_eq!(pods.matches("Name:  ").count(), 2, "every pod whose name begins so");
+    let endpoints = shown(&["describe", "ep", "my-nginx", "--at", "60s"]);
+    assert!(endpoints.contains("10.244.2.2") && endpoints.contains("node-2"), "{endpoints}");
+}
+
+#[test]
+fn a_saved_trace_shows_what_its_run_does() {
+    let folder = Folder::new();
+    let out = folder.path("out");
+    podwire(&["run", NODE_DEATH, "--set", "duration=130s", "--arm", "service", "-q", "-o", &out, "--trace", "bin"])
+        .ok();
+    let jsonl = folder.path("lines");
+    podwire(&["run", NODE_DEATH, "--set", "duration=130s", "--arm", "service", "-q", "-o", &jsonl]).ok();
+    for trace in [format!("{out}/service/trace.bin"), format!("{jsonl}/service/trace.jsonl")] {
+        for args in [&["get", "pods", "-o", "wide"][..], &["get", "events"], &["describe", "node", "node-2"]] {
+            let at = ["--at", "120s"];
+            assert_eq!(podwire(&[args, &at, &[&trace]].concat()).ok(), shown(&[args, &at].concat()), "{args:?}");
+        }
+        let changed = podwire(&["get", "pods", &trace, "--seed", "7"]);
+        assert_eq!(changed.code, 2);
+        assert!(changed.stderr.contains("saved trace"), "{}", changed.stderr);
+        let other = podwire(&["get", "pods", &trace, "--arm", "docker-static"]);
+        assert!(other.code == 2 && other.stderr.contains("`service`"), "{}", other.stderr);
+    }
+    let cut = folder.write("cut.jsonl", "{\"podwire\": 1");
+    assert_eq!(podwire(&["get", "pods", &cut]).code, 4);
+}
+
+#[test]
+fn what_was_mistyped_is_told_with_what_there_is() {
+    assert!(refused(&["get", "pdos"]).contains("did you mean `pods`?"));
+    assert!(refused(&["describe", "nod", "node-1"]).contains("did you mean `nodes`?"));
+    assert!(refused(&["describe", "node", "nod-1x"]).contains("did you mean `node-1`?"));
+    assert!(
+        refused(&["get", "pods", "-w", "--at", "60s", "--until", "50s"]).contains("--until 50s is before --at 60s")
+    );
+    assert!(refused(&["get", "pods", "--until", "50s"]).contains("--watch"));
+    assert!(refused(&["get", "pods", "--at", "10m"]).contains("it lasts 2m10s"));
+    assert!(refused(&["get", "pods", "-o", "xml"]).contains("yaml"));
+    assert!(refused(&["get", "pods", "-w", "-o", "json"]).contains("-o wide"));
+}
+
+#[test]
+fn every_namespace_has_its_column() {
+    let all = shown(&["get", "pods", "-A"]);
+    assert!(all.starts_with("NAMESPACE   NAME "), "{all}");
+    assert!(all.lines().skip(1).all(|line| line.starts_with("default ")), "{all}");
+    assert!(shown(&["get", "nodes", "-A"]).starts_with("NAME "), "nodes are in none");
+}
