@@ -47,6 +47,7 @@ fn type_name(field_type: FieldType) -> &'static str {
         FieldType::Client => "client",
         FieldType::Address => "address",
         FieldType::Subnet => "subnet",
+        FieldType::Ends => "ends or none",
         FieldType::Suffix => "suffix",
         FieldType::TemplateHash => "template hash",
     }

@@ -115,7 +115,7 @@ fn parse(line: &Line<'_>, names: &mut Names) -> Result<Record, String> {
 
 fn value(json: &Scalar<'_>, field_type: FieldType, kind: &str, names: &Names) -> Option<Value> {
     match field_type {
-        FieldType::OptionalPod | FieldType::OptionalNode if json.is_null() => Some(Value::Nothing),
+        FieldType::OptionalPod | FieldType::OptionalNode | FieldType::Ends if json.is_null() => Some(Value::Nothing),
         FieldType::U64 | FieldType::U32 | FieldType::U16 | FieldType::U8 => json.number().map(Value::Number),
         FieldType::Word(list) => word(list, json.text()?).map(Value::Word),
         FieldType::Node | FieldType::OptionalNode => names.node_number(json.text()?).map(Value::Node),
@@ -130,6 +130,7 @@ fn value(json: &Scalar<'_>, field_type: FieldType, kind: &str, names: &Names) ->
         FieldType::Client => client(json, names).map(Value::Client),
         FieldType::Address => json.text()?.parse::<IpAddr>().ok().map(Value::Address),
         FieldType::Subnet => subnet(json.text()?).map(Value::Subnet),
+        FieldType::Ends => json.text()?.parse().ok().map(Value::Ends),
         FieldType::Suffix => suffix(json).map(Value::Suffix),
         FieldType::TemplateHash => Some(Value::TemplateHash(TemplateHash::of(json.text()?))),
     }

@@ -235,7 +235,7 @@ impl World {
         }
         let (source, number, record) = (SourceId(state.source), state.number, state.record);
         let segment = crate::trace::words::SegmentKind::Syn;
-        let body = || Body::SegmentDropped { source, number, segment, reason };
+        let body = || Body::SegmentDropped { source, number, segment, reason, packet: 0 };
         self.journal.write_segment(self.agenda.now(), record, because, body);
     }
 }

@@ -74,6 +74,7 @@ mod udp_conntrack;
 mod udp_sockets;
 mod upstreams;
 mod whereabouts;
+mod wire_records;
 mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -118,6 +119,7 @@ use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Reques
 use udp::Udp;
 use upstreams::ProxiedRequests;
 use whereabouts::Whereabouts;
+use wire_records::WireViews;
 
 pub use footprint::{Footprint, Share};
 
@@ -149,6 +151,8 @@ pub struct World {
     /// Stable names of the Service ports' draws.
     port_keys: Vec<EntityKey>,
     wires: Wires,
+    /// How packets look on the way, at the segment level.
+    wire_views: WireViews,
     /// What nodes and pods know of their neighbours: who asks on which node, and for whom.
     neighbours: BTreeMap<(NodeId, IpAddr, IpAddr), Neighbour>,
     /// Tables of connections, if they have a limit.

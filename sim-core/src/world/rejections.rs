@@ -124,7 +124,7 @@ impl World {
     fn drop_rejected(&mut self, connection: u32) {
         let Connection { source, number, record, because, .. } = self.connections[connection];
         let (source, segment) = (SourceId(source), SegmentKind::Syn);
-        let body = || Body::SegmentDropped { source, number, segment, reason: DropReason::IcmpLimit };
+        let body = || Body::SegmentDropped { source, number, segment, reason: DropReason::IcmpLimit, packet: 0 };
         self.journal.write_segment(self.agenda.now(), record, because, body);
     }
 

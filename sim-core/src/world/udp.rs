@@ -101,7 +101,7 @@ impl World {
         }
         let record = state.record;
         let segment = SegmentKind::Request;
-        let body = || Body::SegmentDropped { source: SourceId(source), number, segment, reason };
+        let body = || Body::SegmentDropped { source: SourceId(source), number, segment, reason, packet: 0 };
         self.journal.write_segment(self.agenda.now(), record, because, body);
     }
 
