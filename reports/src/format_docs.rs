@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sim_core::trace::body::KINDS;
 use sim_core::trace::fields::FieldType;
 use sim_core::trace::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, End, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
     TranslationRule,
 };
 
@@ -57,6 +57,7 @@ fn word_lists() -> Vec<(&'static str, Vec<String>)> {
     let list = |words: Vec<(u8, &str)>| words.into_iter().map(|(code, word)| format!("{code} `{word}`")).collect();
     vec![
         ("Outcome", list(Outcome::ALL.iter().map(|word| (word.code(), word.word())).collect())),
+        ("End", list(End::ALL.iter().map(|word| (word.code(), word.word())).collect())),
         ("ExitReason", list(ExitReason::ALL.iter().map(|word| (word.code(), word.word())).collect())),
         ("PendingReason", list(PendingReason::ALL.iter().map(|word| (word.code(), word.word())).collect())),
         ("DeleteReason", list(DeleteReason::ALL.iter().map(|word| (word.code(), word.word())).collect())),

@@ -211,11 +211,12 @@ pub(crate) fn value(field_type: FieldType, variant: u8) -> Value {
 
 fn word(list: &str, variant: u8) -> &'static str {
     use sim_core::trace::words::{
-        AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, PendingReason, ProbeKind, SegmentKind,
+        AddressPart, ChoiceRule, DeleteReason, DropReason, End, ExitReason, PendingReason, ProbeKind, SegmentKind,
         TranslationRule,
     };
     match list {
         "Outcome" => Outcome::from_code(variant).unwrap().word(),
+        "End" => End::from_code(variant).unwrap().word(),
         "ExitReason" => ExitReason::from_code(variant).unwrap().word(),
         "PendingReason" => PendingReason::from_code(variant).unwrap().word(),
         "DeleteReason" => DeleteReason::from_code(variant).unwrap().word(),

@@ -8,7 +8,7 @@ use sim_core::model::ids::PodId;
 use sim_core::model::settings::Subnet;
 use sim_core::trace::fields::{Client, FieldType, Suffix, TemplateHash, Value};
 use sim_core::trace::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, End, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
     TranslationRule,
 };
 use sim_core::trace::{Body, Level, Record, TraceHeader};
@@ -139,6 +139,7 @@ fn value(json: &Scalar<'_>, field_type: FieldType, kind: &str, names: &Names) ->
 fn word(list: &str, word: &str) -> Option<&'static str> {
     match list {
         "Outcome" => Outcome::from_word(word).map(Outcome::word),
+        "End" => End::from_word(word).map(End::word),
         "ExitReason" => ExitReason::from_word(word).map(ExitReason::word),
         "PendingReason" => PendingReason::from_word(word).map(PendingReason::word),
         "DeleteReason" => DeleteReason::from_word(word).map(DeleteReason::word),

@@ -7,7 +7,7 @@ use super::fields::{Client, Encoder, Field, FieldType, LONGEST, Suffix, Template
 pub use super::level::{KindInfo, Level};
 use super::record_macro::records;
 use super::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, End, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
     TranslationRule,
 };
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
@@ -246,6 +246,7 @@ records! {
         source: SourceId => "For which source.",
         number: u64 => "For which request of it.",
         segment: SegmentKind => "What it is.",
+        to: End => "Which end of the connection it goes to.",
         attempt: u8 => "From 0; above 0 for a retransmission.",
         node: NodeId => "The node it leaves.",
         pod: Option<PodId> => "The pod that sends it, if one does.",
@@ -259,6 +260,7 @@ records! {
         source: SourceId => "For which source.",
         number: u64 => "For which request of it.",
         segment: SegmentKind => "What it was.",
+        to: End => "Which end of the connection it went to.",
         reason: DropReason => "Why.",
         packet: u32 => "Of data: which packet of the sender's long messages on this connection, from 0.",
     }
@@ -267,6 +269,7 @@ records! {
         source: SourceId => "For which source.",
         number: u64 => "For which request of it.",
         segment: SegmentKind => "What it is.",
+        to: End => "Which end of the connection it goes to.",
         node: NodeId => "The node it reaches.",
         pod: Option<PodId> => "The pod that gets it, if one does.",
         inside: Ends => "Its ends at the pod's interface, or at the loopback interface.",

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::ends::Ends;
 use super::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, End, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
     TranslationRule,
 };
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
@@ -307,7 +307,7 @@ macro_rules! word_fields {
 
 word_fields! {
     Outcome, ExitReason, PendingReason, DeleteReason, SegmentKind, DropReason, ChoiceRule, TranslationRule, AddressPart,
-    ProbeKind,
+    ProbeKind, End,
 }
 
 impl Field for Client {

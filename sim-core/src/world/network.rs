@@ -9,7 +9,7 @@ use super::node_rules::Choice;
 use super::slab::Slab;
 use super::state::LinkState;
 use super::traffic::{ClientEnd, Connection, Exchange};
-use super::wire_records::wrapped;
+use super::wire_records::{end_of, wrapped};
 use crate::kernel::draws::below;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::ids::{LinkId, NodeId, SourceId, VertexId};
@@ -344,7 +344,8 @@ impl World {
         }
         let record = connection.record;
         let part = if is_part(packet.kind) { self.parts[packet.subject].packet } else { 0 };
-        let dropped = || Body::SegmentDropped { source, number, segment: packet.kind, reason, packet: wrapped(part) };
+        let (segment, to, packet_number) = (packet.kind, end_of(packet), wrapped(part));
+        let dropped = || Body::SegmentDropped { source, number, segment, to, reason, packet: packet_number };
         self.journal.write_segment(self.agenda.now(), record, because, dropped);
         self.take_off(packet);
     }

@@ -11,7 +11,7 @@ use crate::dataplane::translation::{Part, Passages, Way};
 use crate::model::application::Protocol;
 use crate::model::ids::{NodeId, PodId};
 use crate::trace::ends::Ends;
-use crate::trace::words::SegmentKind;
+use crate::trace::words::{End, SegmentKind};
 use crate::trace::{Body, RecordId};
 use crate::transport::segment::{BARE, Train};
 
@@ -73,6 +73,7 @@ impl World {
             source,
             number,
             segment,
+            to: end_of(packet),
             attempt,
             node,
             pod,
@@ -94,6 +95,7 @@ impl World {
             source,
             number,
             segment: packet.kind,
+            to: end_of(packet),
             node,
             pod,
             inside: turned(inside, back),
@@ -189,6 +191,11 @@ impl World {
 /// A number that is not that large in any run that ends.
 pub(super) fn wrapped(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// The end that a packet goes to.
+pub(super) const fn end_of(packet: Packet) -> End {
+    if packet.flags & TO_CLIENT == 0 { End::Server } else { End::Client }
 }
 
 fn turned(ends: Ends, back: bool) -> Ends {
