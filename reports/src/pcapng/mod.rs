@@ -174,10 +174,9 @@ impl<W: Write> Capture<W> {
         if let Some(kind) = unreachable {
             return vec![self.error(stream, sent, sighting, &envelope, kind)];
         }
-        let payload = self.payload(&sent.label, sent.bytes);
+        let payload = self.payload(stream, &sent.label, sent.bytes);
         if stream.datagrams {
-            let payload = &payload[..payload.len().min(LONGEST_DATAGRAM)];
-            return vec![frames::frame(&envelope, &Inner::Udp, payload)];
+            return vec![frames::frame(&envelope, &Inner::Udp, &payload)];
         }
         if payload.is_empty() {
             return vec![frames::frame(&envelope, &Inner::Tcp(sent.tcp), &payload)];
@@ -206,13 +205,10 @@ impl<W: Write> Capture<W> {
             .flatten();
         let from = noticed.unwrap_or(*envelope.ends.source().ip());
         let about = Envelope { ends: envelope.ends.reversed(), ..*envelope };
-        let about = match stream.asked() {
-            Some(asked) if stream.datagrams => {
-                frames::packet(&about, &Inner::Udp, &self.payload(&asked.label, asked.bytes))
-            }
-            Some(asked) => frames::packet(&about, &Inner::Tcp(asked.tcp), &self.payload(&asked.label, asked.bytes)),
-            None => frames::packet(&about, &Inner::Tcp(sent.tcp), &[]),
-        };
+        let (label, bytes, tcp) =
+            stream.asked().map_or((sent.label, 0, sent.tcp), |asked| (asked.label, asked.bytes, asked.tcp));
+        let inner = if stream.datagrams { Inner::Udp } else { Inner::Tcp(tcp) };
+        let about = frames::packet(&about, &inner, &self.payload(stream, &label, bytes));
         frames::error(envelope, from, kind, &about)
     }
 
@@ -222,12 +218,14 @@ impl<W: Write> Capture<W> {
         Envelope { source_mac, destination_mac, ends: passing.ends, identification, time_to_live: passing.time_to_live }
     }
 
-    /// Bytes that say what they stand for; a model has no others.
-    fn payload(&self, label: &Label, bytes: u32) -> Vec<u8> {
-        let mut text =
-            format!("podwire {} of {}/{} ", label.kind.word(), self.names.source(label.source), label.number);
-        text.truncate(bytes as usize);
-        let mut payload = text.into_bytes();
+    /// Bytes that stand for a payload; a model has none. Text that says whose it is, which no dissector takes for a damaged
+    /// message of its own; of a datagram zeros, which a resolver's port takes for an empty question.
+    fn payload(&self, stream: &Stream, label: &Label, bytes: u32) -> Vec<u8> {
+        if stream.datagrams {
+            return vec![0; (bytes as usize).min(LONGEST_DATAGRAM)];
+        }
+        let (kind, source) = (label.kind.word(), self.names.source(label.source));
+        let mut payload = format!("podwire {kind} of {source}/{} ", label.number).into_bytes();
         payload.resize(bytes as usize, b'.');
         payload
     }
