@@ -11,6 +11,7 @@ mod support {
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use serde_json::Value;
 use support::captures::{Packet, packets};
 use support::flow_kinds::{KINDS, scenario};
 use support::process::{Folder, podwire};
@@ -127,4 +128,180 @@ fn what_is_sent_again_has_the_numbers_of_what_was_sent() {
     let packets = packets(&convert(&folder, &trace, "pcapng", &["--interface", "node-3:eth0"]));
     assert_eq!(resent(&packets), again);
     assert!(packets.windows(2).all(|pair| pair[0].time <= pair[1].time), "in the order of time");
+}
+
+/// The lines of a JSONL trace behind its header.
+fn lines(bytes: Vec<u8>) -> Vec<Value> {
+    text(bytes).lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Every record that another one names as its cause or decision is there, too, and earlier; how many records there are.
+fn all_causes_are_there(records: &[Value], what: &str) -> usize {
+    let mut known = BTreeSet::new();
+    for record in records {
+        for link in ["cause", "because"].map(|key| record[key].as_u64()).into_iter().flatten() {
+            assert!(known.contains(&link), "{what}: {record} names {link}");
+        }
+        known.insert(record["id"].as_u64().unwrap());
+    }
+    records.len()
+}
+
+/// Library scenarios that are played in a moment, and among them address models, calls, faults and actions.
+const PLAYED: [&str; 10] = [
+    "docker-restart-ports",
+    "drain",
+    "registry-outage",
+    "statefulset-dead-node",
+    "udp-stale-conntrack",
+    "shop-dead-leaf",
+    "node-reboot",
+    "rollout-under-load",
+    "process-crash-loop",
+    "terminating-pods",
+];
+
+#[test]
+fn every_part_of_a_trace_holds_the_causes_of_what_is_in_it() {
+    for name in PLAYED {
+        let folder = Folder::new();
+        let out = folder.path("out");
+        let file = format!("scenarios/library/{name}.yaml");
+        podwire(&["run", &file, "-q", "--trace", "bin", "-o", &out]);
+        let arm = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir());
+        let trace = arm.unwrap().join("trace.bin").to_str().unwrap().to_owned();
+        let whole = convert(&folder, &trace, "jsonl", &[]);
+        let header: Value = serde_json::from_str(text(whole.clone()).lines().next().unwrap()).unwrap();
+        let whole = lines(whole);
+        let all = all_causes_are_there(&whole, name);
+        let arrived: Vec<&Value> = whole.iter().filter(|record| record["kind"] == "request-arrived").collect();
+        let asked = arrived[arrived.len() / 2];
+        let request = format!("{}/{}", asked["source"].as_str().unwrap(), asked["number"]);
+        let node = header["nodes"].as_array().unwrap().last().unwrap()["name"].as_str().unwrap();
+        for part in [&["--request", &request][..], &["--node", node], &["--from", "20s", "--until", "21s"]] {
+            let what = format!("{name} {part:?}");
+            let records = lines(convert(&folder, &trace, "jsonl", part));
+            let kept = all_causes_are_there(&records, &what);
+            assert!(kept > 0 && kept < all, "{what}: {kept} of {all}");
+            if part[0] == "--request" {
+                let ended = |record: &&Value| record["kind"] == "request-ended" && record["number"] == asked["number"];
+                assert!(records.iter().any(|record| ended(&record)), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_part_of_a_trace_is_a_trace_again_and_the_whole_stays_the_same() {
+    let folder = Folder::new();
+    let trace = trace(&folder, "scenarios/library/node-reboot.yaml", "service", "connection", &[]);
+    let lines = convert(&folder, &trace, "jsonl", &[]);
+    let as_lines = folder.write("whole.jsonl", &text(lines));
+    assert_eq!(convert(&folder, &as_lines, "binary", &[]), std::fs::read(&trace).unwrap());
+    let part = text(convert(&folder, &trace, "jsonl", &["--until", "30s"]));
+    let part = folder.write("part.jsonl", &part);
+    let again = text(convert(&folder, &part, "csv", &["--table", "records"]));
+    assert_eq!(again.lines().count(), std::fs::read_to_string(&part).unwrap().lines().count());
+}
+
+#[test]
+fn tables_hold_the_reports_numbers() {
+    let folder = Folder::new();
+    let trace = trace(&folder, "scenarios/library/node-reboot.yaml", "service", "connection", &[]);
+    let report = std::fs::read_to_string(Path::new(&trace).parent().unwrap().parent().unwrap().join("report.json"));
+    let report: Value = serde_json::from_str(&report.unwrap()).unwrap();
+    let counts = &report["runs"][0]["requests"];
+    let table = text(convert(&folder, &trace, "csv", &[]));
+    let measured: Vec<&str> = table.lines().filter(|row| row.contains(",true,true,")).collect();
+    assert_eq!(measured.len() as u64, counts["total"].as_u64().unwrap());
+    assert_eq!(measured.iter().filter(|row| row.contains(",ok,")).count() as u64, counts["ok"].as_u64().unwrap());
+    let instances = text(convert(&folder, &trace, "csv", &["--table", "instances"]));
+    assert!(instances.lines().count() > 2 && instances.starts_with("pod,workload,node,address,"), "{instances}");
+}
+
+/// The fields of a protocol buffers message with length or number: field, number, bytes.
+fn fields(mut bytes: &[u8]) -> Vec<(u64, u64, &[u8])> {
+    fn varint(bytes: &mut &[u8]) -> u64 {
+        let mut value = 0;
+        for shift in (0..).step_by(7) {
+            let (first, rest) = bytes.split_first().unwrap();
+            *bytes = rest;
+            value |= u64::from(first & 0x7F) << shift;
+            if first & 0x80 == 0 {
+                break;
+            }
+        }
+        value
+    }
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let key = varint(&mut bytes);
+        match key & 7 {
+            0 => found.push((key >> 3, varint(&mut bytes), &[][..])),
+            1 => bytes = &bytes[8..],
+            2 => {
+                let length = usize::try_from(varint(&mut bytes)).unwrap();
+                found.push((key >> 3, 0, &bytes[..length]));
+                bytes = &bytes[length..];
+            }
+            other => panic!("wire type {other}"),
+        }
+    }
+    found
+}
+
+#[test]
+fn a_timeline_has_a_slice_for_every_request_that_ends_when_it_ends() {
+    let folder = Folder::new();
+    let trace = trace(&folder, "scenarios/library/node-reboot.yaml", "service", "connection", &[]);
+    let arrived = lines(convert(&folder, &trace, "jsonl", &[]));
+    let of = |kind: &str| arrived.iter().filter(|record| record["kind"] == kind).count();
+    let bytes = convert(&folder, &trace, "perfetto", &[]);
+    let (mut begun, mut open) = (0, BTreeMap::new());
+    for (_, _, packet) in fields(&bytes) {
+        let Some((_, _, event)) = fields(packet).into_iter().find(|(field, _, _)| *field == 11) else { continue };
+        let event = fields(event);
+        let number = |wanted| event.iter().find(|(field, _, _)| *field == wanted).map_or(0, |(_, number, _)| *number);
+        let category = event.iter().find(|(field, _, _)| *field == 22).map(|(_, _, bytes)| *bytes);
+        let depth = open.entry(number(11)).or_insert(0);
+        match number(9) {
+            1 => {
+                begun += usize::from(category == Some(b"request"));
+                *depth += 1;
+                assert_eq!(*depth, 1, "slices of one track do not overlap");
+            }
+            2 => *depth -= 1,
+            _ => {}
+        }
+    }
+    assert_eq!(begun, of("request-arrived"));
+    let unfinished = of("request-arrived") - of("request-ended") + of("connection-opened") - of("connection-closed");
+    assert_eq!(open.values().sum::<usize>(), unfinished);
+}
+
+#[test]
+fn mistakes_are_told_with_what_to_do() {
+    let folder = Folder::new();
+    let trace = trace(&folder, "scenarios/library/node-reboot.yaml", "service", "connection", &[]);
+    let out = folder.path("never");
+    for (args, code, words) in [
+        (&[&*trace, "--to", "pcapng"][..], 2, "--level segment"),
+        (&[&*trace, "--to", "pcap"], 2, "did you mean `pcapng`"),
+        (&[&*trace, "--to", "csv", "--table", "request"], 2, "requests, records, instances"),
+        (&[&*trace, "--to", "csv", "--node", "node-9"], 2, "no node `node-9`; it has control-plane"),
+        (&[&*trace, "--to", "csv", "--request", "17"], 2, "SOURCE/NUMBER"),
+        (&[&*trace, "--to", "csv", "--from", "2m", "--until", "1m"], 2, "--from lies behind --until"),
+        (&[&*trace, "--to", "csv", "--interface", "node-1:eth0"], 2, "--interface is for captures"),
+        (&["-", "--to", "csv", "--until", "1m"], 2, "name a file"),
+        (&["README.md", "--to", "csv"], 4, "no podwire trace"),
+        (&["no-such-file", "--to", "csv"], 4, "no-such-file"),
+    ] {
+        let mut all = vec!["convert"];
+        all.extend(args);
+        all.extend(["-o", &out]);
+        let ended = podwire(&all);
+        assert_eq!(ended.code, code, "{args:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{args:?}: {}", ended.stderr);
+        assert!(!Path::new(&out).exists(), "{args:?} left a file");
+    }
 }

@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-/// A source, the arm in which it is looked at, and its other end as the server's socket has it; a port is told where a rule
-/// keeps the client's.
+/// A source, the arm in which it is looked at, and its other end as the server's socket has it. Whether the port stays is
+/// told from the first interface on that shows the SYN: what a node's own process sends is masqueraded before that.
 pub(crate) struct FlowKind {
     pub(crate) source: &'static str,
     pub(crate) arm: &'static str,
@@ -22,7 +22,7 @@ pub(crate) const KINDS: &[FlowKind] = &[
     kind("pod-to-pod", "service", "CLIENT", true),
     kind("pod-to-cluster-ip", "service", "CLIENT", true),
     kind("hairpin", "service", "10.244.1.1", false),
-    kind("node-to-cluster-ip", "service", "192.168.0.12", false),
+    kind("node-to-cluster-ip", "service", "192.168.0.12", true),
     kind("outside-to-node-port", "service", "10.244.2.1 or 192.168.0.11", false),
     kind("outside-to-local-node-port", "service", "192.168.0.13", true),
     kind("container-to-other-host", "docker-static", "192.168.0.11", true),

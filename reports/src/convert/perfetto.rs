@@ -113,8 +113,11 @@ impl<W: Write> Timeline<W> {
                 let lane = self.lane(place, "connections")?;
                 self.connections.insert(record.id, lane);
                 let to = format!("{address}:{port}");
-                let annotations = [Annotation::Text("dialled", &to), Annotation::Number("record", record.id)];
-                self.packets.event(record.time, &event(lane.track, Phase::Begin, CONNECTION, &to, record, &annotations))
+                let annotations = [Annotation::Number("record", record.id)];
+                // What chose the backend decides about every connection: an arrow from it to each would hide all others.
+                let begins = Record { because: 0, ..*record };
+                let begins = event(lane.track, Phase::Begin, CONNECTION, &to, &begins, &annotations);
+                self.packets.event(record.time, &begins)
             }
             Body::ConnectionClosed { outcome, .. } => {
                 let Some(lane) = self.connections.remove(&record.cause) else { return Ok(()) };

@@ -80,7 +80,13 @@ impl<W: Write> Capture<W> {
             Body::ConnectionClosed { .. } => self.close(cause, time),
             Body::SegmentSent { source, number, segment, to, attempt, node, pod, inside, wire, packet, bytes } => {
                 let label = Label { kind: segment, source, number, packet, to_client: to == End::Client };
-                let stream = self.streams.entry(cause).or_insert_with(|| Stream::new(cause, segment));
+                let stream = self.streams.entry(cause).or_insert_with(|| {
+                    let stream = Stream::new(cause, segment);
+                    if stream.closed {
+                        self.closing.push_back((time, cause));
+                    }
+                    stream
+                });
                 let sent = stream.send(label, record.id, attempt, bytes, time);
                 let sighting = Sighting { record: record.id, time, node, pod, inside, wire, departs: true };
                 self.show(record, cause, &sent, &sighting)?;

@@ -79,10 +79,11 @@ impl Stream {
             halves: [half(0), half(1)],
             under_way: VecDeque::new(),
             asked: None,
-            datagrams: first == SegmentKind::Request,
+            datagrams: matches!(first, SegmentKind::Request | SegmentKind::Response),
             reset: false,
             last_seen: SimTime::ZERO,
-            closed: false,
+            // What comes behind the end of its connection is followed by no record that ends it.
+            closed: !matches!(first, SegmentKind::Syn | SegmentKind::Request),
         }
     }
 
@@ -126,10 +127,11 @@ impl Stream {
         self.take_off(label);
     }
 
-    /// Whether nothing more can come: both ends have closed, or one has reset, and nothing is under way.
+    /// Whether nothing more can come: both ends have closed, or one has reset or has its answer, and nothing is under way.
     pub(super) fn is_over(&self) -> bool {
         let closed = self.halves.iter().all(|half| half.fin.is_some_and(|fin| half.arrived > fin));
-        self.closed && self.under_way.is_empty() && (closed || self.reset || self.datagrams)
+        let answered = self.datagrams && self.halves[1].next > 0;
+        self.closed && self.under_way.is_empty() && (closed || self.reset || answered)
     }
 
     /// What the client sent last, which an error may be about.
