@@ -40,6 +40,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Compare two traces and show where they part
     Diff(DiffArgs),
+    /// Write a trace in another form: a capture for Wireshark, a timeline for Perfetto, tables
+    Convert(ConvertArgs),
     /// Print the Service that `kubectl expose` would make of a workload
     Expose(ExposeArgs),
     /// Measure balancing algorithms alone, without a network: evenness, disruption, time of a pick, memory
@@ -236,6 +238,40 @@ pub struct DiffArgs {
     pub first: PathBuf,
     /// Another one
     pub second: PathBuf,
+}
+
+/// `podwire convert`.
+#[derive(Debug, ClapArgs)]
+pub struct ConvertArgs {
+    /// A trace (JSONL or binary); `-` is standard input
+    pub trace: PathBuf,
+    /// pcapng, perfetto, csv, parquet, jsonl or binary
+    #[arg(long, value_name = "FORM")]
+    pub to: String,
+    /// Write into this file [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only what this node or a pod on it takes part in, and what caused it
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+    /// Only this request, the calls made for it, and what caused it
+    #[arg(long, value_name = "SOURCE/NUMBER")]
+    pub request: Option<String>,
+    /// Only what happens from this time on, and what caused it
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Only what happens up to this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Of csv and parquet: requests, records or instances
+    #[arg(long, value_name = "TABLE", default_value = "requests")]
+    pub table: String,
+    /// Of pcapng: only this interface, such as `node-1:eth0` or `node-1:POD` (repeatable)
+    #[arg(long = "interface", value_name = "NAME")]
+    pub interfaces: Vec<String>,
+    /// Print no notes
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `podwire expose`.

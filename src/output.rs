@@ -12,7 +12,10 @@ use crate::experiment::Nowhere;
 use crate::failure::Failure;
 
 /// Writes a whole file through `fill`.
-pub(crate) fn write_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Failure> {
+pub(crate) fn write_file(
+    path: &Path,
+    fill: impl FnOnce(&mut (dyn Write + Send)) -> std::io::Result<()>,
+) -> Result<(), Failure> {
     let (mut file, unfinished) = create(path)?;
     let filled = fill(&mut file).and_then(|()| file.flush()).map_err(|error| Failure::io(path, &error));
     put_in_place(filled, &unfinished, path)

@@ -31,6 +31,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/models.md",
     "docs/trace-format.md",
     "docs/performance.md",
+    "docs/captures.md",
     "docs/validation.md",
     CURL,
     OBJECTS,

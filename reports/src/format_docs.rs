@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sim_core::trace::body::KINDS;
 use sim_core::trace::fields::FieldType;
 use sim_core::trace::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, End, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
     TranslationRule,
 };
 
@@ -47,6 +47,7 @@ fn type_name(field_type: FieldType) -> &'static str {
         FieldType::Client => "client",
         FieldType::Address => "address",
         FieldType::Subnet => "subnet",
+        FieldType::Ends => "ends or none",
         FieldType::Suffix => "suffix",
         FieldType::TemplateHash => "template hash",
     }
@@ -56,6 +57,7 @@ fn word_lists() -> Vec<(&'static str, Vec<String>)> {
     let list = |words: Vec<(u8, &str)>| words.into_iter().map(|(code, word)| format!("{code} `{word}`")).collect();
     vec![
         ("Outcome", list(Outcome::ALL.iter().map(|word| (word.code(), word.word())).collect())),
+        ("End", list(End::ALL.iter().map(|word| (word.code(), word.word())).collect())),
         ("ExitReason", list(ExitReason::ALL.iter().map(|word| (word.code(), word.word())).collect())),
         ("PendingReason", list(PendingReason::ALL.iter().map(|word| (word.code(), word.word())).collect())),
         ("DeleteReason", list(DeleteReason::ALL.iter().map(|word| (word.code(), word.word())).collect())),

@@ -5,12 +5,14 @@
 //! Files that people hand in may hold anything, so reading never panics and no identifier indexes a table unchecked.
 
 pub mod balance;
+pub mod convert;
 pub mod curl;
 pub mod diff;
 mod format_docs;
 mod id_map;
 pub mod metrics;
 mod numbers;
+mod pcapng;
 pub mod report;
 pub mod state;
 pub mod timeline;

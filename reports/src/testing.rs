@@ -201,6 +201,9 @@ pub(crate) fn value(field_type: FieldType, variant: u8) -> Value {
         FieldType::Client => Value::Client([Client::Node(NodeId(2)), Client::Pod(PodId(2))][usize::from(variant)]),
         FieldType::Address => Value::Address([ip("10.0.0.1"), ip("fd00::1")][usize::from(variant)]),
         FieldType::Subnet => Value::Subnet(Subnet::v4(10, variant, 0, 0, 24)),
+        FieldType::Ends => {
+            [Value::Nothing, Value::Ends("10.0.0.1:40000>10.96.0.1:80".parse().unwrap())][usize::from(variant)]
+        }
         FieldType::TemplateHash => Value::TemplateHash(TemplateHash::of(["5b56ccd65f", "d9f8"][usize::from(variant)])),
         FieldType::Suffix => Value::Suffix([Suffix::NONE, Suffix(*b"x2kz9")][usize::from(variant)]),
     }
@@ -208,11 +211,12 @@ pub(crate) fn value(field_type: FieldType, variant: u8) -> Value {
 
 fn word(list: &str, variant: u8) -> &'static str {
     use sim_core::trace::words::{
-        AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, PendingReason, ProbeKind, SegmentKind,
+        AddressPart, ChoiceRule, DeleteReason, DropReason, End, ExitReason, PendingReason, ProbeKind, SegmentKind,
         TranslationRule,
     };
     match list {
         "Outcome" => Outcome::from_code(variant).unwrap().word(),
+        "End" => End::from_code(variant).unwrap().word(),
         "ExitReason" => ExitReason::from_code(variant).unwrap().word(),
         "PendingReason" => PendingReason::from_code(variant).unwrap().word(),
         "DeleteReason" => DeleteReason::from_code(variant).unwrap().word(),

@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod compare;
 mod completions;
+mod convert;
 mod curl;
 mod describe;
 mod diff;
@@ -32,6 +33,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Init(args) => init::execute(args),
         Command::Verify(args) => verify::execute(args),
         Command::Diff(args) => diff::execute(args),
+        Command::Convert(args) => convert::execute(args),
         Command::Expose(args) => expose::execute(args),
         Command::Balance(args) => balance::execute(args),
         Command::Bench(args) => bench::execute(args),

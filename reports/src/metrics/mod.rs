@@ -402,7 +402,7 @@ impl Metrics {
 }
 
 /// Requests that arrive in it are measured.
-fn window(header: &TraceHeader) -> std::ops::Range<u64> {
+pub(crate) fn window(header: &TraceHeader) -> std::ops::Range<u64> {
     header.warm_up.as_nanos()..header.duration.saturating_sub(header.drain).as_nanos()
 }
 

@@ -8,7 +8,7 @@ use sim_core::model::ids::PodId;
 use sim_core::model::settings::Subnet;
 use sim_core::trace::fields::{Client, FieldType, Suffix, TemplateHash, Value};
 use sim_core::trace::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, End, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
     TranslationRule,
 };
 use sim_core::trace::{Body, Level, Record, TraceHeader};
@@ -115,7 +115,7 @@ fn parse(line: &Line<'_>, names: &mut Names) -> Result<Record, String> {
 
 fn value(json: &Scalar<'_>, field_type: FieldType, kind: &str, names: &Names) -> Option<Value> {
     match field_type {
-        FieldType::OptionalPod | FieldType::OptionalNode if json.is_null() => Some(Value::Nothing),
+        FieldType::OptionalPod | FieldType::OptionalNode | FieldType::Ends if json.is_null() => Some(Value::Nothing),
         FieldType::U64 | FieldType::U32 | FieldType::U16 | FieldType::U8 => json.number().map(Value::Number),
         FieldType::Word(list) => word(list, json.text()?).map(Value::Word),
         FieldType::Node | FieldType::OptionalNode => names.node_number(json.text()?).map(Value::Node),
@@ -130,6 +130,7 @@ fn value(json: &Scalar<'_>, field_type: FieldType, kind: &str, names: &Names) ->
         FieldType::Client => client(json, names).map(Value::Client),
         FieldType::Address => json.text()?.parse::<IpAddr>().ok().map(Value::Address),
         FieldType::Subnet => subnet(json.text()?).map(Value::Subnet),
+        FieldType::Ends => json.text()?.parse().ok().map(Value::Ends),
         FieldType::Suffix => suffix(json).map(Value::Suffix),
         FieldType::TemplateHash => Some(Value::TemplateHash(TemplateHash::of(json.text()?))),
     }
@@ -138,6 +139,7 @@ fn value(json: &Scalar<'_>, field_type: FieldType, kind: &str, names: &Names) ->
 fn word(list: &str, word: &str) -> Option<&'static str> {
     match list {
         "Outcome" => Outcome::from_word(word).map(Outcome::word),
+        "End" => End::from_word(word).map(End::word),
         "ExitReason" => ExitReason::from_word(word).map(ExitReason::word),
         "PendingReason" => PendingReason::from_word(word).map(PendingReason::word),
         "DeleteReason" => DeleteReason::from_word(word).map(DeleteReason::word),

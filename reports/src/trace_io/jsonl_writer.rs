@@ -155,6 +155,7 @@ fn push_field(out: &mut String, names: &Names, name: &str, value: Value) {
         Value::Client(Client::Node(node)) => push_client(out, names, Value::Node(node), Client::Node(node), "\"node/"),
         Value::Address(address) => push_address(out, address),
         Value::Subnet(subnet) => push_text(out, &subnet.to_string()),
+        Value::Ends(ends) => push_text(out, &ends.to_string()),
         // Letters stand for themselves; any other byte as the character of that number, so nothing is lost.
         Value::TemplateHash(hash) => push_text(out, hash.as_str()),
         Value::Suffix(suffix) => push_text(out, &suffix.0.map(char::from).iter().collect::<String>()),

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
+use super::ends::Ends;
 use super::fields::{Client, Encoder, Field, FieldType, LONGEST, Suffix, TemplateHash, Value};
 pub use super::level::{KindInfo, Level};
 use super::record_macro::records;
 use super::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, End, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
     TranslationRule,
 };
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
@@ -245,22 +246,35 @@ records! {
         source: SourceId => "For which source.",
         number: u64 => "For which request of it.",
         segment: SegmentKind => "What it is.",
+        to: End => "Which end of the connection it goes to.",
         attempt: u8 => "From 0; above 0 for a retransmission.",
         node: NodeId => "The node it leaves.",
+        pod: Option<PodId> => "The pod that sends it, if one does.",
+        inside: Ends => "Its ends at the pod's interface, or at the loopback interface.",
+        wire: Ends => "Its ends at the node's interface, if it leaves the node.",
+        packet: u32 => "Of data: which packet of the sender's long messages on this connection, from 0.",
+        bytes: u32 => "Its payload in bytes.",
     }
     /// A packet goes no further. `because` is the fault or limit that stopped it.
     Segment SegmentDropped = 42 "segment-dropped" {
         source: SourceId => "For which source.",
         number: u64 => "For which request of it.",
         segment: SegmentKind => "What it was.",
+        to: End => "Which end of the connection it went to.",
         reason: DropReason => "Why.",
+        packet: u32 => "Of data: which packet of the sender's long messages on this connection, from 0.",
     }
     /// A segment reaches a node.
     Segment SegmentReceived = 43 "segment-received" {
         source: SourceId => "For which source.",
         number: u64 => "For which request of it.",
         segment: SegmentKind => "What it is.",
+        to: End => "Which end of the connection it goes to.",
         node: NodeId => "The node it reaches.",
+        pod: Option<PodId> => "The pod that gets it, if one does.",
+        inside: Ends => "Its ends at the pod's interface, or at the loopback interface.",
+        wire: Ends => "Its ends at the node's interface, if it comes from another node.",
+        packet: u32 => "Of data: which packet of the sender's long messages on this connection, from 0.",
     }
     /// A limit of the run is reached: a root.
     Request LimitReached = 44 "limit-reached" {
@@ -403,26 +417,18 @@ records! {
         version: u64 => "Number of the change, counted over all Services.",
     }
     /// A machine's processes stand still; its kernel answers as before.
-    Request NodeHung = 80 "node-hung" {
-        node: NodeId => "Which node.",
-    }
+    Request NodeHung = 80 "node-hung" { node: NodeId => "Which node.", }
     /// A machine's processes go on where they were.
-    Request NodeResumed = 81 "node-resumed" {
-        node: NodeId => "Which node.",
-    }
+    Request NodeResumed = 81 "node-resumed" { node: NodeId => "Which node.", }
     /// Service on a node takes longer or shorter from now on.
     Request NodeSpeed = 82 "node-speed" {
         node: NodeId => "Which node.",
         permille: u64 => "What service times are multiplied by, in thousandths.",
     }
     /// The rules of a node stay as they are.
-    Request ProxyStalled = 83 "proxy-stalled" {
-        node: NodeId => "Which node.",
-    }
+    Request ProxyStalled = 83 "proxy-stalled" { node: NodeId => "Which node.", }
     /// The rules of a node follow the endpoints again.
-    Request ProxyResumed = 84 "proxy-resumed" {
-        node: NodeId => "Which node.",
-    }
+    Request ProxyResumed = 84 "proxy-resumed" { node: NodeId => "Which node.", }
     /// A link's chance of losing a packet is another one.
     Request LinkLoss = 85 "link-loss" {
         link: LinkId => "Which link.",
@@ -488,11 +494,7 @@ records! {
         pod: Option<PodId> => "Whose endpoint it led to.",
     }
     /// A pod's processes stand still; their node's kernel and kubelet go on.
-    Request PodHung = 150 "pod-hung" {
-        pod: PodId => "Which pod.",
-    }
+    Request PodHung = 150 "pod-hung" { pod: PodId => "Which pod.", }
     /// A pod's processes go on where they were.
-    Request PodResumed = 151 "pod-resumed" {
-        pod: PodId => "Which pod.",
-    }
+    Request PodResumed = 151 "pod-resumed" { pod: PodId => "Which pod.", }
 }

@@ -99,6 +99,7 @@ mod tests {
             FieldType::TemplateHash => 10,
             FieldType::Address => 17,
             FieldType::Subnet => 18,
+            FieldType::Ends => 12,
         };
         let longest = KINDS.iter().map(|kind| kind.fields.iter().map(|(_, kind)| length(kind)).sum::<usize>()).max();
         assert!(HEAD + longest.unwrap() <= LONGEST);

@@ -4,8 +4,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::ends::Ends;
 use super::words::{
-    AddressPart, ChoiceRule, DeleteReason, DropReason, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
+    AddressPart, ChoiceRule, DeleteReason, DropReason, End, ExitReason, Outcome, PendingReason, ProbeKind, SegmentKind,
     TranslationRule,
 };
 use crate::model::ids::{FaultId, LinkId, NodeId, PodId, ServiceId, ServicePortId, SourceId, WorkloadId};
@@ -84,6 +85,8 @@ pub enum Value {
     Address(IpAddr),
     /// An address block.
     Subnet(Subnet),
+    /// The ends of a packet.
+    Ends(Ends),
     /// The random end of a pod's name.
     Suffix(Suffix),
     /// The hash in a pod's name.
@@ -131,6 +134,8 @@ pub enum FieldType {
     Address,
     /// An address block.
     Subnet,
+    /// The ends of a packet, or none.
+    Ends,
     /// A name's end.
     Suffix,
     /// The hash in a name.
@@ -302,7 +307,7 @@ macro_rules! word_fields {
 
 word_fields! {
     Outcome, ExitReason, PendingReason, DeleteReason, SegmentKind, DropReason, ChoiceRule, TranslationRule, AddressPart,
-    ProbeKind,
+    ProbeKind, End,
 }
 
 impl Field for Client {

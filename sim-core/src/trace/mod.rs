@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod encoding;
+pub mod ends;
 pub mod fields;
 pub mod header;
 pub mod level;

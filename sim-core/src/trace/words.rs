@@ -237,6 +237,14 @@ words! {
         DockerProxy = 5 "docker-proxy",
     }
 
+    /// An end of a connection.
+    End {
+        /// The one that opened it.
+        Client = 0 "client",
+        /// The one that was dialled.
+        Server = 1 "server",
+    }
+
     /// Which address of a packet.
     AddressPart {
         /// Where it comes from.

@@ -18,7 +18,7 @@ use crate::model::Model;
 use crate::model::ids::{NodeId, SourceId};
 use crate::model::settings::AddressModelKind;
 use crate::topology::NodeRole;
-use crate::trace::words::{DropReason, Outcome};
+use crate::trace::words::{DropReason, End, Outcome};
 use crate::trace::{Body, RecordId};
 use crate::transport::syn;
 
@@ -235,7 +235,7 @@ impl World {
         }
         let (source, number, record) = (SourceId(state.source), state.number, state.record);
         let segment = crate::trace::words::SegmentKind::Syn;
-        let body = || Body::SegmentDropped { source, number, segment, reason };
+        let body = || Body::SegmentDropped { source, number, segment, reason, to: End::Server, packet: 0 };
         self.journal.write_segment(self.agenda.now(), record, because, body);
     }
 }

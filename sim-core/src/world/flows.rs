@@ -78,7 +78,7 @@ pub(super) struct Part {
     attempt: u8,
     /// What it puts on the wire.
     pub train: Train,
-    packet: u64,
+    pub packet: u64,
     /// Which packet of its message it is.
     place: u64,
     transmission: u8,
@@ -176,11 +176,10 @@ impl World {
     }
 
     fn send_part(&mut self, kind: SegmentKind, part: Part) {
-        let Part { flow: key, source, number, transmission, .. } = part;
+        let Part { flow: key, transmission, .. } = part;
         let (connection, from_server) = (key.0, key.1 == (kind == SegmentKind::Data));
         let state = &mut self.connections[connection];
         state.in_flight += 1;
-        let record = state.record;
         let (from, flags) = if from_server { (state.server_node, TO_CLIENT) } else { (state.client_node, 0) };
         self.flows.get_mut(&key).expect("a part has a flow").in_flight += 1;
         let packet = Packet { subject: self.parts.insert(part), kind, attempt: transmission, flags };
@@ -188,9 +187,7 @@ impl World {
         if held {
             return self.take_off(packet);
         }
-        let source = SourceId(source);
-        let sent = || Body::SegmentSent { source, number, segment: kind, attempt: transmission, node: from };
-        self.journal.write_segment(self.agenda.now(), record, 0, sent);
+        self.write_sent(from, packet);
         self.forward(VertexId(from.0), connection, packet, Origin::Here);
     }
 

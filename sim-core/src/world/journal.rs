@@ -36,11 +36,23 @@ impl Journal {
         because: RecordId,
         body: impl FnOnce() -> Body,
     ) {
-        if self.level == Level::Segment {
+        if self.keeps_segments() {
             self.keep_segment(time, cause, because, body);
         } else {
-            self.last += 1;
+            self.leave_out();
         }
+    }
+
+    /// Whether records of segments are kept.
+    #[inline]
+    pub(super) fn keeps_segments(&self) -> bool {
+        self.level == Level::Segment
+    }
+
+    /// Numbers a record that is not kept.
+    #[inline]
+    pub(super) fn leave_out(&mut self) {
+        self.last += 1;
     }
 
     /// Apart from the code that every run goes through, which it would crowd.

@@ -75,6 +75,7 @@ mod udp_conntrack;
 mod udp_sockets;
 mod upstreams;
 mod whereabouts;
+mod wire_records;
 mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -120,6 +121,7 @@ use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Reques
 use udp::Udp;
 use upstreams::ProxiedRequests;
 use whereabouts::Whereabouts;
+use wire_records::WireViews;
 
 pub use footprint::{Footprint, Share};
 
@@ -152,6 +154,8 @@ pub struct World {
     /// Stable names of the Service ports' draws.
     port_keys: Vec<EntityKey>,
     wires: Wires,
+    /// How packets look on the way, at the segment level.
+    wire_views: WireViews,
     /// What nodes and pods know of their neighbours: who asks on which node, and for whom.
     neighbours: BTreeMap<(NodeId, IpAddr, IpAddr), Neighbour>,
     /// Tables of connections, if they have a limit.

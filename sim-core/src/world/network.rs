@@ -9,6 +9,7 @@ use super::node_rules::Choice;
 use super::slab::Slab;
 use super::state::LinkState;
 use super::traffic::{ClientEnd, Connection, Exchange};
+use super::wire_records::{end_of, wrapped};
 use crate::kernel::draws::below;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::ids::{LinkId, NodeId, SourceId, VertexId};
@@ -20,7 +21,7 @@ use crate::transport::segment::{BARE, Train};
 /// The packet goes towards the client.
 pub(super) const TO_CLIENT: u8 = 1;
 /// The packet has passed the node that forwards it.
-const FORWARDED: u8 = 2;
+pub(super) const FORWARDED: u8 = 2;
 
 /// Where a train of packets was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,28 +46,26 @@ pub(super) struct Packet {
 impl World {
     /// A node sends a packet of a connection.
     pub(super) fn send(&mut self, from: NodeId, connection: u32, kind: SegmentKind, attempt: u8, flags: u8) {
-        self.note_sent(from, connection, kind, attempt);
+        self.note_sent(from, connection, kind, attempt, flags);
         self.forward(VertexId(from.0), connection, Packet { subject: connection, kind, attempt, flags }, Origin::Here);
     }
 
     /// The client's node sends the first packet of a kind, which does not leave it before it has passed its rules.
     pub(super) fn send_later(&mut self, from: NodeId, connection: u32, kind: SegmentKind, wait: SimDuration) {
-        self.note_sent(from, connection, kind, 0);
+        self.note_sent(from, connection, kind, 0, 0);
         let inside = self.connections[connection].next_stop(0) == from;
         let wait = if inside { wait + self.model.transport.loopback_latency } else { wait };
         self.hold(from, Packet { subject: connection, kind, attempt: 0, flags: 0 }, wait);
     }
 
     #[inline]
-    fn note_sent(&mut self, from: NodeId, connection: u32, kind: SegmentKind, attempt: u8) {
+    fn note_sent(&mut self, from: NodeId, connection: u32, kind: SegmentKind, attempt: u8, flags: u8) {
         debug_assert!(!is_of_exchange(kind));
         let state = &mut self.connections[connection];
         state.in_flight += 1;
         let count = &mut state.transmissions[kind as usize];
         *count = count.saturating_add(1);
-        let (source, number, record) = (SourceId(state.source), state.number, state.record);
-        let sent = || Body::SegmentSent { source, number, segment: kind, attempt, node: from };
-        self.journal.write_segment(self.agenda.now(), record, 0, sent);
+        self.write_sent(from, Packet { subject: connection, kind, attempt, flags });
     }
 
     /// A node sends a request, a response or an acknowledgement of either.
@@ -75,14 +74,12 @@ impl World {
         state.in_flight += 1;
         let count = &mut state.transmissions[exchange_place(kind).expect("a segment of an exchange")];
         *count = count.saturating_add(1);
-        let (source, number) = (SourceId(state.source), state.number);
         let number_of_connection = state.connection.expect("an exchange that sends has a connection");
         let connection = &self.connections[number_of_connection];
         let flags = if matches!(kind, SegmentKind::Request | SegmentKind::ResponseAck) { 0 } else { TO_CLIENT };
         let from = if flags == 0 { connection.client_node } else { connection.server_node };
-        let sent = || Body::SegmentSent { source, number, segment: kind, attempt, node: from };
-        self.journal.write_segment(self.agenda.now(), connection.record, 0, sent);
         let packet = Packet { subject: exchange, kind, attempt, flags };
+        self.write_sent(from, packet);
         self.forward(VertexId(from.0), number_of_connection, packet, Origin::Here);
     }
 
@@ -208,7 +205,7 @@ impl World {
     }
 
     #[inline]
-    fn train_of(&self, packet: Packet) -> Train {
+    pub(super) fn train_of(&self, packet: Packet) -> Train {
         if packet.is_bare() {
             return BARE;
         }
@@ -327,13 +324,7 @@ impl World {
     }
 
     fn deliver(&mut self, node: NodeId, connection: u32, packet: Packet) {
-        let record = self.connections[connection].record;
-        let (connections, exchanges, parts) = (&self.connections, &self.exchanges, &self.parts);
-        let received = || {
-            let (source, number) = request_of(connections, exchanges, parts, packet);
-            Body::SegmentReceived { source, number, segment: packet.kind, node }
-        };
-        self.journal.write_segment(self.agenda.now(), record, 0, received);
+        self.write_received(node, connection, packet);
         self.take_off(packet);
         if packet.flags & TO_CLIENT == 0 {
             self.server_receives(node, packet);
@@ -351,7 +342,9 @@ impl World {
             connection.because = because;
         }
         let record = connection.record;
-        let dropped = || Body::SegmentDropped { source, number, segment: packet.kind, reason };
+        let part = if is_part(packet.kind) { self.parts[packet.subject].packet } else { 0 };
+        let (segment, to, packet_number) = (packet.kind, end_of(packet), wrapped(part));
+        let dropped = || Body::SegmentDropped { source, number, segment, to, reason, packet: packet_number };
         self.journal.write_segment(self.agenda.now(), record, because, dropped);
         self.take_off(packet);
     }
@@ -379,7 +372,7 @@ impl World {
 }
 
 /// Whose request a packet's records name.
-fn request_of(
+pub(super) fn request_of(
     connections: &Slab<Connection>,
     exchanges: &Slab<Exchange>,
     parts: &Slab<Part>,
@@ -403,7 +396,7 @@ pub(super) const fn is_of_exchange(kind: SegmentKind) -> bool {
 }
 
 /// Whether a segment is one packet of a message that goes by the window, or its acknowledgement.
-const fn is_part(kind: SegmentKind) -> bool {
+pub(super) const fn is_part(kind: SegmentKind) -> bool {
     matches!(kind, SegmentKind::Data | SegmentKind::DataAck)
 }
 

@@ -10,7 +10,7 @@ use super::traffic::{Connection, Exchange};
 use crate::dataplane::translation::Way;
 use crate::model::call::Connect;
 use crate::model::ids::{NodeId, SourceId};
-use crate::trace::words::{DropReason, Outcome, SegmentKind};
+use crate::trace::words::{DropReason, End, Outcome, SegmentKind};
 use crate::trace::{Body, RecordId};
 
 impl World {
@@ -124,7 +124,14 @@ impl World {
     fn drop_rejected(&mut self, connection: u32) {
         let Connection { source, number, record, because, .. } = self.connections[connection];
         let (source, segment) = (SourceId(source), SegmentKind::Syn);
-        let body = || Body::SegmentDropped { source, number, segment, reason: DropReason::IcmpLimit };
+        let body = || Body::SegmentDropped {
+            source,
+            number,
+            segment,
+            reason: DropReason::IcmpLimit,
+            to: End::Server,
+            packet: 0,
+        };
         self.journal.write_segment(self.agenda.now(), record, because, body);
     }
 

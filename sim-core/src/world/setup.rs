@@ -25,6 +25,7 @@ use super::traffic::{PathState, SourceState, User};
 use super::udp::Udp;
 use super::upstreams::ProxiedRequests;
 use super::whereabouts::Whereabouts;
+use super::wire_records::WireViews;
 use crate::addressing::flat_pod_ip::FlatPodIp;
 use crate::addressing::port_mapping::DockerHost;
 use crate::control::leases::Lease;
@@ -72,6 +73,7 @@ impl World {
             slowest: model.topology.links().iter().filter_map(|link| link.bandwidth).min_by_key(|least| least.0),
             port_keys: model.service_ports.iter().map(|port| port_key(&model, port)).collect(),
             wires: Wires::new(model.topology.links()),
+            wire_views: WireViews::default(),
             nodes: model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, node)).collect(),
             fronts: model.topology.with_role(NodeRole::Worker).collect(),
             monitor,

@@ -159,7 +159,7 @@ impl World {
     }
 
     /// The addresses of a connection's first SYN on its whole way, as far as it is known where it ends.
-    fn passages(&mut self, connection: u32) -> Passages {
+    pub(super) fn passages(&mut self, connection: u32) -> Passages {
         let drawn = self.drawn_ports(connection);
         let state = &self.connections[connection];
         let client = &self.clients[state.client as usize];
@@ -204,11 +204,13 @@ impl World {
 
     /// The container behind the host port that a connection was sent to.
     fn behind_mapping(&self, state: &Connection) -> SocketAddr {
-        let mapping = self.nodes[state.server_node.index()].docker.mapping(Protocol::Tcp, state.port);
+        let protocol = if state.datagrams { Protocol::Udp } else { Protocol::Tcp };
+        let mapping = self.nodes[state.server_node.index()].docker.mapping(protocol, state.target_port);
         let published = matches!(
             state.way,
             Way::PublishedFromContainer
                 | Way::PublishedFromNode
+                | Way::PublishedBehindBalancer
                 | Way::PublishedOnOwnHost
                 | Way::PublishedHairpin
                 | Way::PublishedHairpinHidden

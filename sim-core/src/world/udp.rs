@@ -16,7 +16,7 @@ use crate::control::versions::Backend;
 use crate::dataplane::translation::Way;
 use crate::model::Model;
 use crate::model::ids::{NodeId, PodId, SourceId};
-use crate::trace::words::{DropReason, Outcome, SegmentKind};
+use crate::trace::words::{DropReason, End, Outcome, SegmentKind};
 use crate::trace::{Body, RecordId};
 
 /// What the world knows of UDP alone.
@@ -101,7 +101,8 @@ impl World {
         }
         let record = state.record;
         let segment = SegmentKind::Request;
-        let body = || Body::SegmentDropped { source: SourceId(source), number, segment, reason };
+        let body =
+            || Body::SegmentDropped { source: SourceId(source), number, segment, reason, to: End::Server, packet: 0 };
         self.journal.write_segment(self.agenda.now(), record, because, body);
     }
 
