@@ -11,6 +11,8 @@ mod expose;
 mod get;
 mod init;
 mod man;
+mod output_form;
+mod report;
 mod run;
 mod schema;
 mod verify;
@@ -29,6 +31,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Init(args) => init::execute(args),
         Command::Verify(args) => verify::execute(args),
         Command::Diff(args) => diff::execute(args),
+        Command::Report(args) => report::execute(args),
         Command::Expose(args) => expose::execute(args),
         Command::Balance(args) => balance::execute(args),
         Command::Bench(args) => bench::execute(args),

@@ -17,7 +17,10 @@ mod units;
 
 pub use differences::{Difference, SettingsDifference};
 pub use expectations::{Expectation, ExpectationResult};
+pub(crate) use sections::{Section, answers, sections, shown_runs};
+pub(crate) use text::headline;
 pub use units::{human_count, human_duration, human_value};
+pub(crate) use units::{instant, percent};
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -26,6 +29,7 @@ use serde::Serialize;
 use sim_core::trace::TraceHeader;
 
 use crate::metrics::RunMetrics;
+use crate::series::Pictures;
 
 /// Version of the JSON report.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -63,6 +67,9 @@ pub struct RunReport {
     /// Its numbers.
     #[serde(flatten)]
     pub metrics: RunMetrics,
+    /// What pictures of it are drawn from, if somebody wants any; not part of the JSON report.
+    #[serde(skip)]
+    pub pictures: Option<Box<Pictures>>,
 }
 
 impl RunReport {
@@ -77,6 +84,7 @@ impl RunReport {
             events: 0,
             records: 0,
             metrics,
+            pictures: None,
         }
     }
 }
@@ -119,6 +127,13 @@ pub struct Report {
     pub settings_differences: Vec<SettingsDifference>,
     /// The scenario's expectations and how they were met.
     pub expectations: Vec<ExpectationResult>,
+}
+
+impl Renderer {
+    /// True when it shows a run's [`pictures`](RunReport::pictures).
+    pub fn is_pictured(&self) -> bool {
+        self.name == "html"
+    }
 }
 
 impl Report {
@@ -182,6 +197,7 @@ pub const RENDERERS: &[Renderer] = &[
     Renderer { name: "json", summary: "everything, for programs", render: json::render },
     Renderer { name: "junit", summary: "expectations as test cases, for CI", render: junit::render },
     Renderer { name: "markdown", summary: "the text report's tables, for a pull request", render: markdown::render },
+    Renderer { name: "html", summary: "one page with pictures, for a browser", render: crate::html::render },
 ];
 
 /// The format with this name.
