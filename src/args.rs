@@ -277,6 +277,9 @@ pub struct ReportArgs {
     /// Write report.txt, report.json and report.html into this folder
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Print no warnings
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `podwire expose`.

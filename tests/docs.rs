@@ -30,6 +30,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/models.md",
     "docs/trace-format.md",
     "docs/performance.md",
+    "docs/reports.md",
     "docs/validation.md",
     CURL,
     BALANCING,

@@ -120,7 +120,6 @@ fn trace_level(level: TraceLevel) -> Level {
 fn report_input(scenario: &Scenario, names: &[&str], runs: Vec<RunReport>) -> ReportInput {
     let chosen: Vec<&Arm> = scenario.arms.iter().filter(|arm| names.contains(&arm.name.as_str())).collect();
     let settings: BTreeMap<_, _> = chosen.iter().map(|arm| (arm.name.clone(), arm.settings.clone())).collect();
-    let levels = |arm: &Arm| std::iter::once(arm.base.clone()).chain(arm.levels.clone()).collect();
     let levels: BTreeMap<_, Vec<String>> = chosen.iter().map(|arm| (arm.name.clone(), levels(arm))).collect();
     ReportInput {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -133,8 +132,13 @@ fn report_input(scenario: &Scenario, names: &[&str], runs: Vec<RunReport>) -> Re
     }
 }
 
+/// An arm's level of every factor: the arm of the file, then the value of each path that varies.
+pub(super) fn levels(arm: &Arm) -> Vec<String> {
+    std::iter::once(arm.base.clone()).chain(arm.levels.clone()).collect()
+}
+
 /// An expectation of an arm holds in all its variants.
-fn expectations(given: &scenarios::Expectation, chosen: &[&Arm]) -> Vec<Expectation> {
+pub(super) fn expectations(given: &scenarios::Expectation, chosen: &[&Arm]) -> Vec<Expectation> {
     let in_arm = |arm: Option<String>| Expectation {
         metric: given.metric.clone(),
         arm,

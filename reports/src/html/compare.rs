@@ -71,11 +71,17 @@ fn row(
     let about = fault.map_or_else(String::new, |fault| format!(" ({fault})"));
     let mut cells = vec![format!("{}{about}", spec.name.replace('_', " "))];
     for (place, value) in values.iter().enumerate() {
-        let mut cell = value.map_or_else(|| "-".to_owned(), |value| shown(value, spec.unit));
+        let mut cell = value.map_or_else(
+            || "-".to_owned(),
+            |value| shown(value, if spec.name.ends_with("_rate") { "rate" } else { spec.unit }),
+        );
         if let Some(run) = place.checked_sub(1).and_then(|place| others.get(place))
             && let Some(difference) = difference(report, spec, fault, [&first.arm, &run.arm])
         {
-            cell = format!("{cell} ({})", signed(difference, spec.unit));
+            cell = format!(
+                "{cell} ({})",
+                signed(difference, if spec.name.ends_with("_rate") { "rate" } else { spec.unit })
+            );
         }
         cells.push(cell);
     }
@@ -92,7 +98,7 @@ fn difference(report: &Report, spec: &MetricSpec, fault: Option<&str>, arms: [&S
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts below 2^53, for display
 fn shown(value: f64, unit: &str) -> String {
     match unit {
-        "ratio" if value <= 1.0 => percent((value * 1e9 + 0.5) as u64, 1_000_000_000),
+        "rate" => percent((value * 1e9 + 0.5) as u64, 1_000_000_000),
         "count" => human_count(value as u64),
         "ns" => human_duration(value as u64),
         _ => human_value(value, unit),
@@ -103,7 +109,7 @@ fn signed(value: f64, unit: &str) -> String {
     let sign = if value > 0.0 { "+" } else { "\u{2212}" };
     let size = value.abs();
     match unit {
-        "ratio" => format!("{sign}{:.2} points", size * 100.0),
+        "rate" => format!("{sign}{:.2} points", size * 100.0),
         _ => format!("{sign}{}", shown(size, unit)),
     }
 }

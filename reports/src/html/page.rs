@@ -51,7 +51,7 @@ fn answer(report: &Report, output: &mut dyn Write) -> std::io::Result<()> {
         let (first, rest) = sentence.split_once("; ").unwrap_or((sentence.as_str(), ""));
         write!(output, "<div><dt><bdi>{}</bdi></dt><dd><strong>{}</strong>", escape(&arm), escape(first))?;
         if !rest.is_empty() {
-            write!(output, " <bdi>{}</bdi>", escape(rest))?;
+            write!(output, "; <bdi>{}</bdi>", escape(rest))?;
         }
         writeln!(output, "</dd></div>")?;
     }

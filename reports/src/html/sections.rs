@@ -115,7 +115,7 @@ fn section_markup(body: &mut String, section: &Section, title: &str, with_headin
     if section.notes.is_empty() {
         return;
     }
-    body.push_str("<ul class=\"notes\">\n");
+    body.push_str(if section.notes.len() > 12 { "<ul class=\"notes long\">\n" } else { "<ul class=\"notes\">\n" });
     for note in &section.notes {
         let class = if note.starts_with(' ') { " class=\"sub\"" } else { "" };
         let _ = writeln!(body, "<li{class}><bdi>{}</bdi></li>", escape(note.trim_start()));

@@ -178,6 +178,6 @@ fn line(canvas: &mut Canvas, edge: &EdgeMetrics, (x, y): (f64, f64), (to_x, to_y
     canvas.close();
     canvas.path("tip", &format!("M{} {}l-7 -4v8z", short(to_x), short(to_y)));
     let words = if ended == 0 { format!("{total} requests") } else { format!("{ok} ok") };
-    canvas.text(if failed > 0 { "num end bad" } else { "num end" }, to_x - 10.0, to_y - 4.0, &words);
-    canvas.text("num end", to_x - 10.0, to_y + 12.0, &format!("p99 {p99}"));
+    canvas.text(if failed > 0 { "num end bad" } else { "num end" }, to_x - 10.0, to_y - 5.0, &words);
+    canvas.text("num end", to_x - 10.0, to_y + 13.0, &format!("p99 {p99}"));
 }

@@ -10,8 +10,8 @@ use super::{LEFT, RIGHT, WIDTH, drawn};
 use crate::report::{Report, RunReport, human_count, human_duration};
 
 /// Where the curves end and the spread begins.
-const MIDDLE: f64 = 560.0;
-const SPREAD: f64 = 640.0;
+const MIDDLE: f64 = 556.0;
+const SPREAD: f64 = 632.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 324.0;
 

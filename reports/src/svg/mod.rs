@@ -32,7 +32,7 @@ pub const MOST_ARMS: usize = 8;
 const WIDTH: f64 = 960.0;
 /// Where axes begin and end, from left to right.
 const LEFT: f64 = 56.0;
-const RIGHT: f64 = 944.0;
+const RIGHT: f64 = 932.0;
 
 /// A kind of drawing.
 #[derive(Clone, Copy)]

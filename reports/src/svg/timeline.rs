@@ -119,7 +119,7 @@ fn areas(
         canvas.text("num end", LEFT - 6.0, y + 4.0, &human_count(line * step));
     }
     canvas.path("line", &lines);
-    canvas.text("soft", 4.0, top - 6.0, "req/s");
+    canvas.text("soft end", LEFT - 6.0, top - 12.0, "req/s");
     let attributes = data(run, series, (axis, top, bottom));
     canvas.open(&attributes);
     let mut tops = totals;

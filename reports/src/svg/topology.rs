@@ -71,7 +71,7 @@ impl<'a> Layout<'a> {
     }
 
     fn node_width(&self) -> f64 {
-        if self.detailed { 222.0 } else { 108.0 }
+        if self.detailed { 214.0 } else { 106.0 }
     }
 
     fn node_height(&self, node: usize) -> f64 {
@@ -154,9 +154,9 @@ impl<'a> Layout<'a> {
     fn pod(&self, canvas: &mut Canvas, pod: &PodStory, node: &NodeStory, (x, y): (f64, f64)) {
         open(canvas, "pod", &pod.states, self.time);
         canvas.told_rect("mark", [x + 8.0, y + 2.0, 10.0, 10.0], &describe_pod(pod, node));
-        canvas.text("", x + 24.0, y + 11.0, &fit(&pod.name, 21));
+        canvas.text("label", x + 24.0, y + 11.0, &fit(&pod.name, 20));
         canvas.text("st end", x + self.node_width() - 7.0, y + 11.0, state_at(&pod.states, self.time).word());
-        canvas.text("num", x + 24.0, y + 24.0, &reached_at(pod, node));
+        canvas.text("num", x + 24.0, y + 24.0, &fit(&reached_at(pod, ""), 29));
         canvas.close();
     }
 }
@@ -187,11 +187,11 @@ fn addresses(node: &NodeStory) -> String {
     fit(&parts.collect::<Vec<_>>().join(", "), 34)
 }
 
-/// Where clients reach a pod: its own address, or the host's port that leads to it.
-fn reached_at(pod: &PodStory, node: &NodeStory) -> String {
+/// Where clients reach a pod: its own address, or the port of its `host` that leads to it.
+fn reached_at(pod: &PodStory, host: &str) -> String {
     match pod.published.as_slice() {
         [] => pod.address.clone(),
-        [.., (host, port)] => fit(&format!("{}:{host} \u{2192} {}:{port}", node.address, pod.address), 33),
+        [.., (host_port, port)] => format!("{host}:{host_port} \u{2192} {}:{port}", pod.address),
     }
 }
 
@@ -204,7 +204,7 @@ fn node_history_word(state: State) -> &'static str {
 }
 
 fn describe_pod(pod: &PodStory, node: &NodeStory) -> String {
-    format!("{} on {}, {}: {}", pod.name, node.name, reached_at(pod, node), history(&pod.states, State::word))
+    format!("{} on {}, {}: {}", pod.name, node.name, reached_at(pod, &node.address), history(&pod.states, State::word))
 }
 
 /// The first few states with their times.
