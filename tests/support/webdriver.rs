@@ -62,6 +62,9 @@ impl Browser {
         }}});
         let made = browser.call("POST", "/session", &wanted);
         browser.session = format!("/session/{}", made["sessionId"].as_str().expect("a session has a number"));
+        // The page that a new window shows is none of ours.
+        browser.post("/url", &json!({"url": "about:blank"}));
+        (browser.messages(), browser.requests());
         Some(browser)
     }
 
