@@ -37,7 +37,7 @@ impl Form {
     /// True when it needs what pictures are drawn from.
     pub(super) fn is_pictured(self) -> bool {
         match self {
-            Self::Report(renderer) => renderer.is_pictured(),
+            Self::Report(renderer) => renderer.pictured,
             Self::Svg(_) => true,
         }
     }

@@ -1,4 +1,4 @@
-//! A browser for tests: chromedriver, spoken to over plain HTTP (the WebDriver protocol), with nothing kept afterwards.
+//! A browser for tests: chromedriver, spoken to over plain HTTP (the `WebDriver` protocol), with nothing kept afterwards.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -64,7 +64,8 @@ impl Browser {
         browser.session = format!("/session/{}", made["sessionId"].as_str().expect("a session has a number"));
         // The page that a new window shows is none of ours.
         browser.post("/url", &json!({"url": "about:blank"}));
-        (browser.messages(), browser.requests());
+        browser.messages();
+        browser.requests();
         Some(browser)
     }
 
@@ -72,7 +73,7 @@ impl Browser {
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
         let body = if method == "POST" { body.to_string() } else { String::new() };
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let length = body.len();
         let head = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n", self.port);
         write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();

@@ -139,11 +139,13 @@ fn row<'a>(rows: &mut String, arm: &str, group: &FailureGroup, request: &'a Fail
     for step in &request.story {
         let _ = write!(rows, "; <span class=\"t\">{}</span> <bdi>{}</bdi>", instant(step.time), escape(&step.words));
     }
-    if request.why.is_empty() {
-        rows.push_str("; nothing of the cluster decided it");
-    } else {
-        let number = causes.number(&request.why);
-        let _ = write!(rows, "; <a href=\"#cause-{number}\">cause {number}</a>");
+    match request.why.first() {
+        None => rows.push_str("; nothing of the cluster decided it"),
+        Some(first) => {
+            let number = causes.number(&request.why);
+            let words = escape(&first.words);
+            let _ = write!(rows, "; because <bdi>{words}</bdi> (<a href=\"#cause-{number}\">cause {number}</a>)");
+        }
     }
     rows.push_str("</td></tr>\n");
 }

@@ -24,38 +24,36 @@ pub(super) fn parts(report: &Report) -> Vec<Part> {
     let mut take = |wanted: &[&str]| -> Vec<Section> {
         tables.extract_if(.., |(name, _)| wanted.contains(name)).map(|(_, section)| section).collect()
     };
+    let compared: Vec<Section> = compare::side_by_side(report).into_iter().chain(take(&["requests"])).collect();
     let mut parts = vec![
-        tables_part(
-            "compare",
-            "Side by side",
-            compare::side_by_side(report).into_iter().chain(take(&["requests"])).collect(),
-        ),
-        tables_part("settings", "Settings that differ", take(&["settings"])),
-        tables_part("expectations", "Expectations", take(&["expectations"])),
-        scrubbed(report, take(&["outages", "unfinished-actions"])),
-        pictured(report, "latency", "Latency", take(&["latency"])),
-        pictured(report, "balance", "Load of instances", take(&["load", "called-load"])),
-        pictured(report, "callgraph", "Call graph", take(&["calls", "critical-path"])),
-        addresses(report, take(&["addressing"])),
+        tables_part("compare", "Side by side", &compared),
+        tables_part("settings", "Settings that differ", &take(&["settings"])),
+        tables_part("expectations", "Expectations", &take(&["expectations"])),
+        scrubbed(report, &take(&["outages", "unfinished-actions"])),
+        pictured(report, "latency", "Latency", &take(&["latency"])),
+        pictured(report, "balance", "Load of instances", &take(&["load", "called-load"])),
+        pictured(report, "callgraph", "Call graph", &take(&["calls", "critical-path"])),
+        addresses(report, &take(&["addressing"])),
         usage(report),
         failures::part(report),
-        tables_part("runs", "Runs and seeds", take(&["arms-over-seeds", "over-seeds", "runs"])),
+        tables_part("runs", "Runs and seeds", &take(&["arms-over-seeds", "over-seeds", "runs"])),
     ];
-    parts.push(tables_part("more", "More", tables.into_iter().map(|(_, section)| section).collect()));
+    let rest: Vec<Section> = tables.into_iter().map(|(_, section)| section).collect();
+    parts.push(tables_part("more", "More", &rest));
     parts.retain(|part| !part.body.is_empty());
     parts
 }
 
-fn tables_part(id: &str, title: &str, sections: Vec<Section>) -> Part {
+fn tables_part(id: &str, title: &str, sections: &[Section]) -> Part {
     let mut body = String::new();
-    for section in &sections {
+    for section in sections {
         section_markup(&mut body, section, title, sections.len() > 1);
     }
     Part { id: id.to_owned(), title: title.to_owned(), body }
 }
 
 /// A drawing, then the tables behind it.
-fn pictured(report: &Report, id: &str, title: &str, sections: Vec<Section>) -> Part {
+fn pictured(report: &Report, id: &str, title: &str, sections: &[Section]) -> Part {
     let mut part = tables_part(id, title, sections);
     if let Some(drawing) = svg::drawing(id).and_then(|drawing| drawing.inline(report)) {
         part.body = format!("{}{}", figure(&drawing), part.body);
@@ -71,7 +69,7 @@ fn figure(drawing: &str) -> String {
 }
 
 /// The timeline and the topology, with the control that chooses a time for both.
-fn scrubbed(report: &Report, sections: Vec<Section>) -> Part {
+fn scrubbed(report: &Report, sections: &[Section]) -> Part {
     let mut body = String::new();
     let inline = |name: &str| svg::drawing(name).and_then(|drawing| drawing.inline(report));
     let pictures: Vec<&Pictures> = drawn(report).into_iter().map(|(_, pictures)| pictures).collect();
@@ -86,12 +84,11 @@ fn scrubbed(report: &Report, sections: Vec<Section>) -> Part {
         let stops: Vec<String> = stops.iter().map(ToString::to_string).collect();
         let _ = write!(
             body,
-            "<div class=\"scrub\" hidden><label for=\"time\">Time</label>\
+            "<div class=\"scrub\" hidden><label for=\"time\">Time</label> <output id=\"clock\" for=\"time\"></output>\
              <button type=\"button\" id=\"play\" aria-pressed=\"false\">Play</button>\
-             <button type=\"button\" id=\"back\">Event before</button>\
-             <input type=\"range\" id=\"time\" min=\"0\" max=\"{end}\" step=\"1\" value=\"{at}\" data-stops=\"{}\">\
-             <button type=\"button\" id=\"on\">Next event</button>\
-             <output id=\"clock\" for=\"time\"></output></div>\n<ul id=\"readout\" class=\"readout\" hidden></ul>\n",
+             <button type=\"button\" id=\"back\" aria-label=\"Event before\">\u{25c0} event</button>\
+             <button type=\"button\" id=\"on\" aria-label=\"Next event\">event \u{25b6}</button>\
+             <input type=\"range\" id=\"time\" min=\"0\" max=\"{end}\" step=\"1\" value=\"{at}\" data-stops=\"{}\"></div>\n<ul id=\"readout\" class=\"readout\" hidden></ul>\n",
             stops.join(" ")
         );
     }
@@ -99,7 +96,7 @@ fn scrubbed(report: &Report, sections: Vec<Section>) -> Part {
         body.push_str("<h3 id=\"topology\">Topology at that time</h3>\n");
         body.push_str(&figure(&topology));
     }
-    for section in &sections {
+    for section in sections {
         section_markup(&mut body, section, "", true);
     }
     Part { id: "timeline".to_owned(), title: "What happened when".to_owned(), body }
@@ -152,7 +149,7 @@ fn table_markup(body: &mut String, table: &Table, caption: &str) {
 const MOST_ADDRESSES: usize = 60;
 
 /// What addressing cost, and under which addresses each pod was reached.
-fn addresses(report: &Report, sections: Vec<Section>) -> Part {
+fn addresses(report: &Report, sections: &[Section]) -> Part {
     let mut part = tables_part("addresses", "Ports and addresses", sections);
     let mut table = Table::new(&["ARM", "POD", "NODE", "POD ADDRESS", "REACHED AT"]);
     let mut left_out = 0;

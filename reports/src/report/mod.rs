@@ -20,7 +20,7 @@ pub use expectations::{Expectation, ExpectationResult};
 pub(crate) use sections::{Section, answers, sections, shown_runs};
 pub(crate) use text::headline;
 pub use units::{human_count, human_duration, human_value};
-pub(crate) use units::{instant, percent};
+pub(crate) use units::{instant, percent, seconds};
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -129,13 +129,6 @@ pub struct Report {
     pub expectations: Vec<ExpectationResult>,
 }
 
-impl Renderer {
-    /// True when it shows a run's [`pictures`](RunReport::pictures).
-    pub fn is_pictured(&self) -> bool {
-        self.name == "html"
-    }
-}
-
 impl Report {
     /// Compares the arms and checks the expectations.
     pub fn new(input: ReportInput) -> Self {
@@ -187,18 +180,25 @@ pub struct Renderer {
     pub name: &'static str,
     /// What it is for.
     pub summary: &'static str,
+    /// True when it shows a run's [`pictures`](RunReport::pictures).
+    pub pictured: bool,
     /// Writes a report in it.
     pub render: RenderFn,
 }
 
 /// All report formats.
 pub const RENDERERS: &[Renderer] = &[
-    Renderer { name: "text", summary: "the arms side by side, for a terminal", render: text::render },
-    Renderer { name: "json", summary: "everything, for programs", render: json::render },
-    Renderer { name: "junit", summary: "expectations as test cases, for CI", render: junit::render },
-    Renderer { name: "markdown", summary: "the text report's tables, for a pull request", render: markdown::render },
-    Renderer { name: "html", summary: "one page with pictures, for a browser", render: crate::html::render },
+    plain("text", "the arms side by side, for a terminal", text::render),
+    plain("json", "everything, for programs", json::render),
+    plain("junit", "expectations as test cases, for CI", junit::render),
+    plain("markdown", "the text report's tables, for a pull request", markdown::render),
+    Renderer { pictured: true, ..plain("html", "one page with pictures, for a browser", crate::html::render) },
 ];
+
+/// A format without pictures.
+const fn plain(name: &'static str, summary: &'static str, render: RenderFn) -> Renderer {
+    Renderer { name, summary, pictured: false, render }
+}
 
 /// The format with this name.
 pub fn renderer(name: &str) -> Option<&'static Renderer> {

@@ -153,8 +153,7 @@ impl PodNow {
     fn state(&self) -> State {
         match self {
             Self { gone: true, .. } => State::Absent,
-            Self { node_down: true, .. } => State::Dead,
-            Self { exited: 1.., started: true, .. } => State::Dead,
+            Self { node_down: true, .. } | Self { exited: 1.., started: true, .. } => State::Dead,
             Self { hung: true, .. } => State::Hung,
             Self { deleted: true, .. } => State::Leaving,
             Self { ready: true, .. } => State::Ready,
@@ -287,7 +286,9 @@ fn chosen<'a>(states: impl Iterator<Item = &'a States>, most: usize) -> Vec<usiz
 /// All nodes and pods of these records, which the `names` know.
 pub(crate) fn cluster(header: &TraceHeader, records: &[Record], names: &Names) -> Cluster {
     let mut follower = Follower::default();
-    records.iter().for_each(|record| follower.take(record, names));
+    for record in records {
+        follower.take(record, names);
+    }
     let all: Vec<NodeStory> = header
         .nodes
         .iter()

@@ -234,8 +234,9 @@ fn tell(failed: &Failed, history: &History, names: &Names) -> FailedRequest {
             || "goes over a connection that was already there".to_owned(),
             |(address, port)| format!("dials {}", std::net::SocketAddr::new(address, port)),
         );
-        let chosen =
-            history.get(dial.because).map_or_else(String::new, |record| format!(", as {}", step(record, names).words));
+        let chosen = history
+            .get(dial.because)
+            .map_or_else(String::new, |record| format!(", decided by: {}", step(record, names).words));
         let again =
             if asked.retries > 0 { format!(" (attempt {})", u32::from(asked.retries) + 1) } else { String::new() };
         story.push(Step { time: dial.time, kind: "connection-opened", words: format!("{to}{again}{chosen}") });

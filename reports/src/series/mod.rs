@@ -109,7 +109,9 @@ impl Gather {
     pub fn finish(&self, failed: usize) -> Pictures {
         let records = self.history.records();
         let mut names = Names::new(&self.header);
-        records.iter().for_each(|record| names.learn(record));
+        for record in records {
+            names.learn(record);
+        }
         let owners = cluster::owners(records);
         let describe = |pod: u32| {
             let (workload, node) = owners.get(pod).copied().unwrap_or_default();

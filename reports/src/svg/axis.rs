@@ -1,5 +1,7 @@
 //! Axes: round steps, places of values on linear and logarithmic scales, and a time axis.
 
+use std::fmt::Write as _;
+
 use super::canvas::{Canvas, short};
 use crate::report::human_duration;
 
@@ -107,7 +109,7 @@ impl TimeAxis {
         let mut lines = String::new();
         while time <= self.0.most {
             let x = self.at(time);
-            lines.push_str(&format!("M{} {}V{}", short(x), short(top), short(bottom)));
+            let _ = write!(lines, "M{} {}V{}", short(x), short(top), short(bottom));
             if with_text {
                 canvas.text("num mid", x, bottom + 14.0, &clock(time));
             }

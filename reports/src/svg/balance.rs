@@ -56,6 +56,7 @@ fn arm(canvas: &mut Canvas, top: f64, axis: TimeAxis, most: f64, (run, pictures)
         canvas.text("num", 8.0, y + 11.0, &format!("{} {}", fit(&row.instance, 30), fit(&row.node, 12)));
         let sum: u64 = row.counts.iter().copied().map(u64::from).sum();
         canvas.text("num end", RIGHT, y + 11.0, &human_count(sum));
+        canvas.rect("q0", [CELLS, y, axis.at(pictures.duration) - CELLS, ROW - 2.0], "");
         cells(canvas, axis, load.width, most, y, row);
     }
     let bottom = rows_top + ROW * length(load.rows.len());
@@ -111,7 +112,7 @@ fn cells(canvas: &mut Canvas, axis: TimeAxis, width: u64, most: f64, y: f64, row
     }
     let sum: u64 = row.counts.iter().copied().map(u64::from).sum();
     let title = format!("{} on {}: {} ok requests", row.instance, row.node, human_count(sum));
-    for (shade, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
+    for (shade, path) in paths.iter().enumerate().skip(1).filter(|(_, path)| !path.is_empty()) {
         canvas.told_path(&format!("q{shade}"), path, &title);
     }
 }

@@ -17,7 +17,9 @@ const SLOT: f64 = 30.0;
 /// Room between boxes of one column.
 const GAP: f64 = 16.0;
 /// Least room from a column to the next.
-const COLUMN: f64 = 280.0;
+const COLUMN: f64 = 320.0;
+/// Before its end an edge runs straight for so long, with its numbers above and below.
+const STRAIGHT: f64 = 84.0;
 
 /// The drawing.
 pub(super) fn draw(report: &Report) -> Option<Canvas> {
@@ -120,12 +122,18 @@ impl<'a> Graph<'a> {
     fn draw(&self, canvas: &mut Canvas, top: f64, step: f64) -> f64 {
         let left = |place: &Place| 12.0 + step * length(place.column);
         let mut slots = vec![0_usize; self.places.len()];
+        let mut ends = Vec::new();
         for (edge, from, to) in &self.edges {
             let (start, end) = (&self.places[*from], &self.places[*to]);
             let from_point = (left(start) + BOX, top + start.top + start.height() / 2.0);
             let to_point = (left(end), top + end.top + SLOT * length(slots[*to]) + SLOT / 2.0 + 2.0);
             slots[*to] += 1;
             line(canvas, edge, from_point, to_point);
+            ends.push((*edge, to_point));
+        }
+        // Above all lines, so that none runs through a number.
+        for (edge, point) in ends {
+            numbers(canvas, edge, point);
         }
         for place in &self.places {
             let (x, y) = (left(place), top + place.top);
@@ -145,7 +153,7 @@ fn short_name(name: &str) -> &str {
     name.strip_prefix("deployment/").unwrap_or(name)
 }
 
-/// An edge with its numbers before its end.
+/// An edge as a line.
 fn line(canvas: &mut Canvas, edge: &EdgeMetrics, (x, y): (f64, f64), (to_x, to_y): (f64, f64)) {
     let (failed, ended) = (edge.requests.failures(), edge.requests.ended());
     let class = match failed {
@@ -153,19 +161,21 @@ fn line(canvas: &mut Canvas, edge: &EdgeMetrics, (x, y): (f64, f64), (to_x, to_y
         _ if failed * 20 < ended => "edge some",
         _ => "edge many",
     };
-    let bend = ((to_x - x) / 2.0).max(40.0);
+    let bent = to_x - STRAIGHT;
+    let bend = ((bent - x) / 2.0).max(30.0);
     let mut path = String::new();
     let _ = write!(
         path,
-        "M{} {}C{} {} {} {} {} {}",
+        "M{} {}C{} {} {} {} {} {}H{}",
         short(x),
         short(y),
         short(x + bend),
         short(y),
-        short(to_x - bend),
+        short(bent - bend),
         short(to_y),
-        short(to_x - 6.0),
-        short(to_y)
+        short(bent),
+        short(to_y),
+        short(to_x - 6.0)
     );
     let p99 = edge.latency.p99.map_or_else(|| "-".to_owned(), human_duration);
     let p50 = edge.latency.p50.map_or_else(|| "-".to_owned(), human_duration);
@@ -176,8 +186,15 @@ fn line(canvas: &mut Canvas, edge: &EdgeMetrics, (x, y): (f64, f64), (to_x, to_y
     canvas.open(&format!("stroke-width=\"{}\"", short(width)));
     canvas.told_path(class, &path, &title);
     canvas.close();
+}
+
+/// The numbers of an edge at its end.
+fn numbers(canvas: &mut Canvas, edge: &EdgeMetrics, (to_x, to_y): (f64, f64)) {
+    let (failed, ended) = (edge.requests.failures(), edge.requests.ended());
+    let p99 = edge.latency.p99.map_or_else(|| "-".to_owned(), human_duration);
+    let (total, ok) = (human_count(edge.requests.total), percent(edge.requests.ok, ended));
     canvas.path("tip", &format!("M{} {}l-7 -4v8z", short(to_x), short(to_y)));
     let words = if ended == 0 { format!("{total} requests") } else { format!("{ok} ok") };
-    canvas.text(if failed > 0 { "num end bad" } else { "num end" }, to_x - 10.0, to_y - 5.0, &words);
-    canvas.text("num end", to_x - 10.0, to_y + 13.0, &format!("p99 {p99}"));
+    canvas.text(if failed > 0 { "num end over bad" } else { "num end over" }, to_x - 10.0, to_y - 5.0, &words);
+    canvas.text("num end over", to_x - 10.0, to_y + 13.0, &format!("p99 {p99}"));
 }

@@ -7,14 +7,14 @@ use crate::report::RunReport;
 use crate::series::{OutcomeSeries, Pictures};
 
 /// Width of a letter of a legend, near enough to break its lines.
-const LETTER: f64 = 6.8;
+const LETTER: f64 = 7.3;
 
 /// Draws samples from `x` on, each a class and a name, in as many lines as they need; gives where the next line would be.
 pub(crate) fn legend(canvas: &mut Canvas, x: f64, y: f64, kind: Sample, entries: &[(String, String)]) -> f64 {
     let (mut left, mut line) = (x, y);
     for (class, name) in entries {
         let name = fit(name, 40);
-        let width = 30.0 + LETTER * length(name.chars().count());
+        let width = 38.0 + LETTER * length(name.chars().count());
         if left > x && left + width > RIGHT {
             (left, line) = (x, line + 18.0);
         }

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::axis::{Linear, TimeAxis, round_step};
+use super::axis::{Linear, TimeAxis, length, round_step};
 use super::canvas::{Canvas, fit, short};
 use super::legend::{Sample, legend, outcome_classes};
 use super::{LEFT, RIGHT, WIDTH, drawn, end_of};
 use crate::metrics::Outage;
-use crate::report::{Report, RunReport, human_count, human_duration};
+use crate::report::{Report, RunReport, human_count, human_duration, seconds};
 use crate::series::{Mark, OutcomeSeries, Pictures};
 
 /// Height of the stacked areas of an arm.
@@ -76,12 +76,12 @@ fn arm(
     let outages: Vec<&Outage> = run.metrics.outages.iter().take(MOST_OUTAGES).collect();
     let marks_at = top + 34.0;
     let lanes_at = marks_at + 8.0;
-    let area_top = lanes_at + LANE * super::axis::length(outages.len()) + 4.0;
+    let area_top = lanes_at + LANE * length(outages.len()) + 4.0;
     let bottom = area_top + AREA;
     axis.draw(canvas, area_top, bottom, true);
     areas(canvas, axis, (run, pictures), classes, (area_top, bottom));
     for (lane, outage) in outages.iter().enumerate() {
-        stages(canvas, axis, outage, lanes_at + LANE * super::axis::length(lane));
+        stages(canvas, axis, outage, lanes_at + LANE * length(lane));
     }
     marks(canvas, axis, pictures, (marks_at, bottom));
     outside(canvas, axis, pictures, (area_top, bottom));
@@ -205,14 +205,20 @@ fn stages(canvas: &mut Canvas, axis: TimeAxis, outage: &Outage, y: f64) {
         let (class, _) = STAGES[4];
         let word = if outage.ended { "" } else { "not ended" };
         let title = format!("{about}: until {}", human_duration(outage.to));
-        bar(canvas, class, (axis.at(from.max(outage.from.min(from))), axis.at(outage.to)), y, &title, word);
+        bar(canvas, class, (axis.at(from), axis.at(outage.to)), y, &title, word);
+        from = outage.to;
+    }
+    let label = format!("{} {}", fit(&about, 34), seconds(outage.to.saturating_sub(outage.from)));
+    let left = axis.at(from) + 6.0;
+    if left + 6.5 * length(label.chars().count()) < RIGHT {
+        canvas.text("soft", left, y + 10.0, &label);
     }
 }
 
 fn bar(canvas: &mut Canvas, class: &str, (left, right): (f64, f64), y: f64, title: &str, word: &str) {
     // Even a stage of no time leaves a mark.
     canvas.told_rect(class, [left, y, (right - left).max(1.0), LANE - 4.0], title);
-    if right - left > 8.0 * super::axis::length(word.len()) + 6.0 {
+    if right - left > 8.0 * length(word.len()) + 6.0 {
         canvas.text("in", left + 4.0, y + 10.0, word);
     }
 }
@@ -227,7 +233,7 @@ fn marks(canvas: &mut Canvas, axis: TimeAxis, pictures: &Pictures, (top, bottom)
         canvas.told_path(class, &format!("M{} {}V{}", short(x), short(top - 4.0), short(bottom)), &title);
         let sign = if mark.is_action { "\u{25c6}" } else { "\u{25bc}" };
         let label = format!("{sign} {}", fit(&mark.name, 28));
-        let width = 7.2 * super::axis::length(label.chars().count());
+        let width = 7.2 * length(label.chars().count());
         let left = x.min(RIGHT - width);
         if left >= taken && place < MOST_NAMES {
             canvas.text(if mark.is_action { "l-action" } else { "l-fault" }, left - 4.0, top - 2.0, &label);

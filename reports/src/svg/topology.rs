@@ -93,10 +93,10 @@ impl<'a> Layout<'a> {
     }
 
     fn draw(&self, canvas: &mut Canvas, top: f64) -> f64 {
-        let most = ((WIDTH - 16.0) / (self.node_width() + GAP)) as usize;
+        let (most, letters) = if self.detailed { (4, 30) } else { (8, 15) };
         let (mut x, mut y, mut high) = (8.0, top, 0.0_f64);
         for (title, nodes) in self.frames() {
-            let across = nodes.len().min(most.max(1));
+            let across = nodes.len().min(most);
             let width = (self.node_width() + GAP) * length(across) + GAP;
             let rows: Vec<&[usize]> = nodes.chunks(across).collect();
             let heights: Vec<f64> = rows.iter().map(|row| self.row_height(row)).collect();
@@ -105,7 +105,7 @@ impl<'a> Layout<'a> {
                 (x, y, high) = (8.0, y + high + GAP, 0.0);
             }
             canvas.rect("frame", [x, y, width, height], " rx=\"6\"");
-            canvas.text("soft", x + GAP, y + 15.0, &fit(&title, (width / 7.0) as usize));
+            canvas.text("soft", x + GAP, y + 15.0, &fit(&title, letters * across));
             let mut row_top = y + 22.0;
             for (row, row_height) in rows.iter().zip(heights) {
                 for (column, node) in row.iter().enumerate() {
