@@ -158,6 +158,9 @@
     unfold();
   }
 
+  // Paper shows what is folded, too.
+  addEventListener("beforeprint", () => all("details").forEach((folded) => { folded.open = true; }));
+
   if (slider && areas.length) scrub();
   if (byId("failed")) filter();
 })();
