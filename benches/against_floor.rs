@@ -32,7 +32,7 @@ impl TraceSink for Requests {
 
 /// Runs the arms that `wanted` takes one after the other; returns the requests made.
 fn run(scenario: &Scenario, wanted: fn(&Arm) -> bool) -> u64 {
-    let settings = Settings { digest: true, level: Level::Connection, share: true, progress: &|_| {} };
+    let settings = Settings { digest: true, level: Level::Connection, pictures: None, share: true, progress: &|_| {} };
     let mut requests = Requests(0);
     for arm in scenario.arms.iter().filter(|arm| wanted(arm)) {
         experiment::run(&Unit { scenario, arm }, &settings, &mut requests);

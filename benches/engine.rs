@@ -15,7 +15,7 @@ fn node_death(criterion: &mut Criterion) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library/nginx-node-death.yaml");
     let overrides = Overrides { set: vec![("duration".to_owned(), "2m".to_owned())], ..Overrides::default() };
     let scenario = podwire::session::load_file(&path, &overrides).unwrap().scenario.unwrap();
-    let settings = Settings { digest: true, level: Level::Connection, share: true, progress: &|_| {} };
+    let settings = Settings { digest: true, level: Level::Connection, pictures: None, share: true, progress: &|_| {} };
     let mut group = criterion.benchmark_group("node death, 2 simulated minutes");
     group.sample_size(10);
     for arm in &scenario.arms {

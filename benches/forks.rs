@@ -32,7 +32,7 @@ fn variants(duration: u64, path: &str, value: impl Fn(u64) -> u64) -> Scenario {
 fn seconds(scenarios: &[Scenario], share: bool, threads: usize) -> f64 {
     let units = scenarios.iter().flat_map(|scenario| scenario.arms.iter().map(move |arm| Unit { scenario, arm }));
     let units: Vec<Unit<'_>> = units.collect();
-    let settings = Settings { digest: true, level: Level::Connection, share, progress: &|_| {} };
+    let settings = Settings { digest: true, level: Level::Connection, pictures: None, share, progress: &|_| {} };
     let start = Instant::now();
     std::hint::black_box(experiment::run_shared(&units, &settings, Some(threads), &Nowhere));
     start.elapsed().as_secs_f64()

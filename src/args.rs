@@ -42,6 +42,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Write a trace in another form: a capture for Wireshark, a timeline for Perfetto, tables
     Convert(ConvertArgs),
+    /// Make the report of saved traces, one run each
+    Report(ReportArgs),
     /// Print the Service that `kubectl expose` would make of a workload
     Expose(ExposeArgs),
     /// Measure balancing algorithms alone, without a network: evenness, disruption, time of a pick, memory
@@ -78,7 +80,7 @@ pub struct ScenarioArgs {
 /// What is written besides the report.
 #[derive(Debug, ClapArgs)]
 pub struct OutputArgs {
-    /// Write report.txt, report.json and the traces into this folder
+    /// Write report.txt, report.json, report.html and the traces into this folder
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Form of the traces written with `-o`
@@ -132,7 +134,7 @@ pub struct RunArgs {
     /// Run this arm instead of the first one
     #[arg(long, value_name = "NAME")]
     pub arm: Option<String>,
-    /// Form of the report: text, json, junit, markdown, or timeline (the story of the run)
+    /// Form of the report: text, json, junit, markdown, html, or timeline (the story of the run)
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: String,
     /// What else is written
@@ -152,9 +154,12 @@ pub struct CompareArgs {
     /// Multiply the arms by these values of a path, e.g. `deployment/web.startup=1s,5s`; several are crossed
     #[arg(long = "variant", value_name = "PATH=VALUE,VALUE", value_parser = path_and_value)]
     pub variants: Vec<(String, String)>,
-    /// Form of the report: text, json, junit or markdown
+    /// Form of the report: text, json, junit, markdown or html
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: String,
+    /// Print one drawing as SVG instead: timeline, latency, balance, callgraph or topology
+    #[arg(long, value_name = "DRAWING", conflicts_with = "format")]
+    pub svg: Option<String>,
     /// What else is written
     #[command(flatten)]
     pub output: OutputArgs,
@@ -270,6 +275,26 @@ pub struct ConvertArgs {
     #[arg(long = "interface", value_name = "NAME")]
     pub interfaces: Vec<String>,
     /// Print no notes
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `podwire report`.
+#[derive(Debug, ClapArgs)]
+pub struct ReportArgs {
+    /// Traces (JSONL or binary), one for each run
+    #[arg(required = true)]
+    pub traces: Vec<PathBuf>,
+    /// Form of the report: text, json, junit, markdown or html
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: String,
+    /// Print one drawing as SVG instead: timeline, latency, balance, callgraph or topology
+    #[arg(long, value_name = "DRAWING", conflicts_with = "format")]
+    pub svg: Option<String>,
+    /// Write report.txt, report.json and report.html into this folder
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Print no warnings
     #[arg(long, short)]
     pub quiet: bool,
 }

@@ -7,6 +7,7 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 use reports::metrics::{Metrics, RequestCounts};
 use reports::report::RunReport;
+use reports::series::Gather;
 use reports::trace_io::{DigestSink, RecordCounter};
 use scenarios::{Arm, Scenario};
 use sim_core::kernel::time::SimTime;
@@ -21,6 +22,8 @@ pub struct Settings<'a> {
     pub digest: bool,
     /// Level of the records that are made; at least [`Level::Connection`], which metrics and digests need.
     pub level: Level,
+    /// Gather what pictures are drawn from, with at most so many failed requests told of each run.
+    pub pictures: Option<usize>,
     /// Let runs share what they have in common; results are the same bytes with it and without.
     pub share: bool,
     /// Is told again and again what has come since the last time.
@@ -53,13 +56,48 @@ impl Unit<'_> {
     }
 }
 
-/// Everything that every run counts.
+/// Everything that is made of a run's records.
 #[derive(Clone)]
-struct Observers<S> {
+pub(crate) struct Observers<S> {
     metrics: Metrics,
     digest: Option<DigestSink>,
+    pictures: Option<(Box<Gather>, usize)>,
     counter: RecordCounter,
     more: S,
+}
+
+impl<S> Observers<S> {
+    /// Before the first record of a run with this header. With `pictures`, so many failed requests are told.
+    pub(crate) fn new(header: &TraceHeader, digest: bool, pictures: Option<usize>, more: S) -> Self {
+        Self {
+            metrics: Metrics::new(header),
+            digest: digest.then(|| DigestSink::new(header)),
+            pictures: pictures.map(|failed| (Box::new(Gather::new(header)), failed)),
+            counter: RecordCounter::new(),
+            more,
+        }
+    }
+
+    /// The same of a run under another header that has made the same records so far.
+    fn under(self, header: &TraceHeader) -> Self {
+        let Self { metrics, digest, pictures, counter, more } = self;
+        Self {
+            metrics: metrics.under(header),
+            digest: digest.map(|digest| digest.under(header)),
+            pictures: pictures.map(|(gather, failed)| (Box::new(gather.under(header)), failed)),
+            counter,
+            more,
+        }
+    }
+
+    /// What the records said, as far as records say it.
+    pub(crate) fn finish(self, header: &TraceHeader) -> (RunReport, S) {
+        let mut report = RunReport::new(header, self.metrics.finish());
+        report.trace_digest = self.digest.map(|digest| digest.finish().hex());
+        report.pictures = self.pictures.map(|(gather, failed)| Box::new(gather.finish(failed)));
+        report.records = self.counter.up_to(Level::Connection);
+        (report, self.more)
+    }
 }
 
 impl<S: TraceSink> TraceSink for Observers<S> {
@@ -67,6 +105,9 @@ impl<S: TraceSink> TraceSink for Observers<S> {
         self.metrics.record(record);
         if let Some(digest) = &mut self.digest {
             digest.record(record);
+        }
+        if let Some((gather, _)) = &mut self.pictures {
+            gather.record(record);
         }
         self.counter.record(record);
         self.more.record(record);
@@ -93,13 +134,7 @@ pub(crate) struct Run<S> {
 impl<S: TraceSink> Run<S> {
     /// A run before its first instant; its records also go to `more`.
     pub(crate) fn new(unit: &Unit<'_>, settings: &Settings<'_>, more: S) -> Self {
-        let header = unit.header();
-        let observers = Observers {
-            metrics: Metrics::new(&header),
-            digest: settings.digest.then(|| DigestSink::new(&header)),
-            counter: RecordCounter::new(),
-            more,
-        };
+        let observers = Observers::new(&unit.header(), settings.digest, settings.pictures, more);
         let world = World::new(Arc::clone(&unit.arm.model), settings.level);
         Self { world, observers, reached: 0, told: 0, told_events: 0, told_requests: RequestCounts::default() }
     }
@@ -144,21 +179,15 @@ impl<S: TraceSink> Run<S> {
     pub(crate) fn fork(self, unit: &Unit<'_>) -> Option<Self> {
         let Self { world, observers, reached, told, told_events, told_requests } = self;
         let world = world.fork(&unit.arm.model)?;
-        let header = unit.header();
-        let Observers { metrics, digest, counter, more } = observers;
-        let (metrics, digest) = (metrics.under(&header), digest.map(|digest| digest.under(&header)));
-        let observers = Observers { metrics, digest, counter, more };
+        let observers = observers.under(&unit.header());
         Some(Self { world, observers, reached, told, told_events, told_requests })
     }
 
     /// What a run that went on to its end has to say.
     pub(crate) fn finish(self, unit: &Unit<'_>, summary: RunSummary) -> (RunReport, S) {
-        let Observers { metrics, digest, counter, more } = self.observers;
-        let mut report = RunReport::new(&unit.header(), metrics.finish());
-        report.trace_digest = digest.map(|digest| digest.finish().hex());
+        let (mut report, more) = self.observers.finish(&unit.header());
         summary.stop.name().clone_into(&mut report.stop);
         report.events = summary.events;
-        report.records = counter.up_to(Level::Connection);
         (report, more)
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn read_disk(path: &Path) -> std::io::Result<String> {
 }
 
 /// The metrics that expectations may name.
-pub(crate) fn metrics() -> Vec<scenarios::Metric<'static>> {
+pub fn metrics() -> Vec<scenarios::Metric<'static>> {
     let unit = |unit: &str| if unit == "ns" { BoundUnit::Nanoseconds } else { BoundUnit::Number };
     METRICS.iter().map(|metric| (metric.name, unit(metric.unit))).collect()
 }

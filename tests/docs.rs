@@ -32,6 +32,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/trace-format.md",
     "docs/performance.md",
     "docs/captures.md",
+    "docs/reports.md",
     "docs/validation.md",
     CURL,
     OBJECTS,

@@ -64,7 +64,7 @@ fn made(scenario: &Scenario, models: &[(String, Arc<Model>)], share: bool, threa
     let progress = |step: &Step| {
         told.fetch_add(step.nanos, Ordering::Relaxed);
     };
-    let settings = Settings { digest: true, level, share, progress: &progress };
+    let settings = Settings { digest: true, level, pictures: None, share, progress: &progress };
     let seen = Seen::new();
     let runs = experiment::run_shared(&units, &settings, Some(threads), &seen);
     let all: u64 = models.iter().map(|(_, model)| model.duration.as_nanos()).sum();
@@ -181,7 +181,7 @@ fn a_shared_run_keeps_the_records_of_a_run_alone() {
         .into();
     scenario.arms = faults;
     let units: Vec<Unit<'_>> = scenario.arms.iter().map(|arm| Unit { scenario: &scenario, arm }).collect();
-    let settings = Settings { digest: true, level: Level::Segment, share: true, progress: &|_| {} };
+    let settings = Settings { digest: true, level: Level::Segment, pictures: None, share: true, progress: &|_| {} };
     let shared = experiment::run_shared(&units, &settings, Some(2), &Vec::<Record>::new());
     for (arm, (report, records)) in shared.into_iter().enumerate() {
         let alone = run(&scenario, arm, Level::Segment);

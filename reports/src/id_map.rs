@@ -42,6 +42,11 @@ impl<T: Default> IdMap<T> {
         dense.chain(self.spill.iter().map(|(id, value)| (*id, value)))
     }
 
+    /// All entries, to change them.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.dense.iter_mut().chain(self.spill.values_mut())
+    }
+
     /// Makes the dense part `length` long and takes in what the tree held below that.
     fn grow(&mut self, length: usize) {
         self.dense.resize_with(length, T::default);

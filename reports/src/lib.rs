@@ -8,13 +8,17 @@ pub mod balance;
 pub mod convert;
 pub mod curl;
 pub mod diff;
+pub mod explain;
 mod format_docs;
+pub mod html;
 mod id_map;
 pub mod metrics;
 mod numbers;
 mod pcapng;
 pub mod report;
+pub mod series;
 pub mod state;
+pub mod svg;
 pub mod timeline;
 pub mod trace_io;
 

@@ -1,6 +1,7 @@
 //! A small world for tests: one header, a builder of record sequences, one record of every kind.
 
 pub(crate) mod calls;
+pub(crate) mod pictured;
 
 use std::net::IpAddr;
 

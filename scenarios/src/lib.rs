@@ -12,6 +12,7 @@ mod checks;
 mod decode;
 pub mod diagnostics;
 mod draft;
+mod effective;
 mod expectations;
 mod expose;
 mod import;
@@ -30,6 +31,7 @@ mod yaml;
 
 pub use algorithms::{ChosenAlgorithm, algorithms, weights};
 pub use diagnostics::{Diagnostic, Severity, Source, render};
+pub use effective::reload;
 pub use expectations::{BoundUnit, Expectation, Metric};
 pub use expose::ExposeRequest;
 pub use load::{Arm, Checked, Files, Loaded, Scenario, check, expose, load};

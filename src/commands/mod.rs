@@ -13,6 +13,8 @@ mod expose;
 mod get;
 mod init;
 mod man;
+mod output_form;
+mod report;
 mod run;
 mod schema;
 mod verify;
@@ -34,6 +36,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Verify(args) => verify::execute(args),
         Command::Diff(args) => diff::execute(args),
         Command::Convert(args) => convert::execute(args),
+        Command::Report(args) => report::execute(args),
         Command::Expose(args) => expose::execute(args),
         Command::Balance(args) => balance::execute(args),
         Command::Bench(args) => bench::execute(args),

@@ -6,7 +6,8 @@ use reports::timeline::Timeline;
 use scenarios::Scenario;
 use sim_core::trace::Level;
 
-use super::compare::{deliver, find_renderer, run_arms};
+use super::compare::run_arms;
+use super::output_form::{Form, deliver};
 use crate::args::RunArgs;
 use crate::experiment::{self, Settings, Unit};
 use crate::failure::Failure;
@@ -16,14 +17,14 @@ use crate::session;
 const STORY: &str = "timeline";
 
 pub(super) fn execute(args: &RunArgs) -> Result<(), Failure> {
-    let renderer = if args.format == STORY { None } else { Some(find_renderer(&args.format, &[STORY])?) };
+    let form = if args.format == STORY { None } else { Some(Form::chosen(&args.format, None, &[STORY])?) };
     let input = session::load(&args.scenario)?;
     let scenario = input.scenario()?;
     let arm = choose_arm(&scenario, args.arm.as_deref())?;
-    match renderer {
-        Some(renderer) => {
-            let report = run_arms(&input, Some(&arm), &args.output, args.scenario.quiet)?;
-            deliver(&report, renderer, args.output.output.as_deref())
+    match form {
+        Some(form) => {
+            let report = run_arms(&input, Some(&arm), &args.output, form, args.scenario.quiet)?;
+            deliver(&report, form, args.output.output.as_deref())
         }
         None => tell_story(&scenario, &arm),
     }
@@ -47,7 +48,7 @@ fn tell_story(scenario: &Scenario, arm: &str) -> Result<(), Failure> {
     let Some(arm) = scenario.arms.iter().find(|candidate| candidate.name == arm) else { return Ok(()) };
     let unit = Unit { scenario, arm };
     let mut timeline = Timeline::new(&unit.header());
-    let settings = Settings { digest: false, level: Level::Connection, share: true, progress: &|_| {} };
+    let settings = Settings { digest: false, level: Level::Connection, pictures: None, share: true, progress: &|_| {} };
     experiment::run(&unit, &settings, &mut timeline);
     let mut text = Vec::new();
     timeline.render(&mut text)?;

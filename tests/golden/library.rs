@@ -55,7 +55,7 @@ pub(crate) fn run(path: &Path) -> All {
     let loaded = podwire::session::load_file(path, &shortened(path)).unwrap();
     let problems = scenarios::render(&loaded.diagnostics, &loaded.sources, false);
     let scenario = loaded.scenario.unwrap_or_else(|| panic!("{problems}"));
-    let settings = Settings { digest: true, level: Level::Connection, share: true, progress: &|_| {} };
+    let settings = Settings { digest: true, level: Level::Connection, pictures: None, share: true, progress: &|_| {} };
     let runs: Vec<Run> = scenario
         .arms
         .iter()

@@ -32,7 +32,10 @@ pub(crate) struct Run {
 pub(crate) fn run(scenario: &Scenario, arm: usize, level: Level) -> Run {
     let unit = Unit { scenario, arm: &scenario.arms[arm] };
     let mut records: Vec<Record> = Vec::new();
-    let report =
-        experiment::run(&unit, &Settings { digest: true, level, share: true, progress: &|_| {} }, &mut records);
+    let report = experiment::run(
+        &unit,
+        &Settings { digest: true, level, pictures: None, share: true, progress: &|_| {} },
+        &mut records,
+    );
     Run { report, records }
 }

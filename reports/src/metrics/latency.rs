@@ -29,6 +29,22 @@ pub struct LatencySummary {
     pub mean: Option<u64>,
 }
 
+/// How latencies are spread, for pictures; empty when no request was ok.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LatencyShape {
+    /// Quantiles: `x` with the quantile 1 - 10^-x, and the latency there, ns. `x` goes up to 5 (99.999 %), as far as there
+    /// are requests beyond it.
+    pub curve: Vec<(f64, u64)>,
+    /// How many requests lie in each of the ranges that part a decade in ten: the range's number, of which the lower bound
+    /// is 10^(number/10) ns, and the count.
+    pub ranges: Vec<(u32, u64)>,
+}
+
+/// Steps of the curve to each ten times rarer request.
+const CURVE_STEPS: u32 = 20;
+/// The rarest requests of the curve are one in 10^5.
+const CURVE_DECADES: u32 = 5;
+
 /// Latencies while a run goes on.
 #[derive(Clone, Debug)]
 pub(crate) struct LatencyTally {
@@ -65,6 +81,33 @@ impl LatencyTally {
         debug_assert!(added.is_ok());
     }
 
+    /// How they are spread.
+    pub(crate) fn shape(&self) -> LatencyShape {
+        let count = self.histogram.len();
+        let mut ranges: Vec<(u32, u64)> = Vec::new();
+        let mut curve = Vec::new();
+        let mut below = 0;
+        let mut step = 0;
+        for entry in self.histogram.iter_recorded() {
+            let value = entry.value_iterated_to().min(self.max);
+            below += entry.count_at_value();
+            while step <= CURVE_STEPS * CURVE_DECADES && (wanted(step, count) <= below || below == count) {
+                let beyond = count - wanted(step, count);
+                // Where no request is beyond, the curve would only repeat the largest.
+                if step == 0 || beyond > 0 || curve.last().is_none_or(|(_, last)| *last < value) {
+                    curve.push((f64::from(step) / f64::from(CURVE_STEPS), value));
+                }
+                step += 1;
+            }
+            let range = range_of(value);
+            match ranges.last_mut() {
+                Some((last, sum)) if *last == range => *sum += entry.count_at_value(),
+                _ => ranges.push((range, entry.count_at_value())),
+            }
+        }
+        LatencyShape { curve, ranges }
+    }
+
     /// What was measured.
     pub(crate) fn summary(&self) -> LatencySummary {
         let count = self.histogram.len();
@@ -80,6 +123,19 @@ impl LatencyTally {
             mean,
         }
     }
+}
+
+/// How many of `count` requests the curve's step takes in, at least one.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a picture's precision
+fn wanted(step: u32, count: u64) -> u64 {
+    let beyond = libm::pow(10.0, -f64::from(step) / f64::from(CURVE_STEPS));
+    count - (((count as f64) * beyond) as u64).min(count.saturating_sub(1))
+}
+
+/// The number of the range that a latency lies in.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // see `wanted`
+fn range_of(value: u64) -> u32 {
+    (libm::log10(value.max(1) as f64) * 10.0) as u32
 }
 
 #[cfg(test)]
@@ -107,6 +163,23 @@ mod tests {
         assert_eq!(summary.mean, Some(1_000_003 * 1_001 / 2));
         even.merge(&odd);
         assert_eq!(even.summary(), summary);
+    }
+
+    #[test]
+    fn a_shape_holds_every_request_once_and_rises() {
+        let mut tally = LatencyTally::default();
+        assert_eq!(tally.shape(), LatencyShape::default());
+        (1..=1_000_u64).for_each(|value| tally.add(value * 1_000_003));
+        let shape = tally.shape();
+        assert_eq!(shape.ranges.iter().map(|(_, count)| count).sum::<u64>(), 1_000);
+        assert!(
+            shape.ranges.is_sorted_by_key(|(range, _)| *range) && shape.curve.is_sorted_by_key(|(_, value)| *value)
+        );
+        // One in a thousand is the last that requests are beyond.
+        assert_eq!(shape.curve.first().map(|(at, _)| *at), Some(0.0));
+        assert!(shape.curve.last().is_some_and(|(at, value)| (2.95..3.1).contains(at) && *value == 1_000_003_000));
+        let median = shape.curve.iter().find(|(at, _)| *at >= 0.3).unwrap().1;
+        assert!(median.abs_diff(500 * 1_000_003) < 5_000_000, "{median}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod facts;
 mod latency;
 mod leaves;
 mod outages;
-mod pending;
+pub(crate) mod pending;
 mod requests;
 pub mod spec;
 #[cfg(test)]
@@ -26,7 +26,7 @@ pub(crate) use balance::ratio;
 pub use balance::{InstanceLoad, ServiceBalance};
 pub use critical_path::{CriticalPath, PathPart};
 pub use edges::EdgeMetrics;
-pub use latency::LatencySummary;
+pub use latency::{LatencyShape, LatencySummary};
 pub use leaves::LeafFailure;
 pub use outages::{Outage, Stages};
 pub use requests::RequestCounts;
@@ -74,6 +74,9 @@ pub struct RunMetrics {
     pub requests: RequestCounts,
     /// Latency over all sources.
     pub latency: LatencySummary,
+    /// How that is spread, for pictures; not part of the JSON report.
+    #[serde(skip)]
+    pub shape: LatencyShape,
     /// Each source.
     pub traffic: Vec<TrafficMetrics>,
     /// Outages by fault and source.
@@ -194,6 +197,7 @@ impl Metrics {
         RunMetrics {
             requests,
             latency: latency.summary(),
+            shape: latency.shape(),
             traffic,
             outages: Judge { header, names, facts, chains, ports, pending, tally }.outages(),
             balance: self.balance.finish(header, facts, names),

@@ -19,22 +19,34 @@ pub(crate) struct Pending {
     pub(crate) measured: bool,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Ring {
+#[derive(Clone, Debug)]
+struct Ring<T> {
     base: u64,
-    slots: VecDeque<Option<Pending>>,
-    spill: BTreeMap<u64, Pending>,
+    slots: VecDeque<Option<T>>,
+    spill: BTreeMap<u64, T>,
 }
 
-/// All pending requests.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PendingTable {
-    rings: IdMap<Ring>,
+impl<T> Default for Ring<T> {
+    fn default() -> Self {
+        Self { base: 0, slots: VecDeque::new(), spill: BTreeMap::new() }
+    }
 }
 
-impl PendingTable {
+/// What is known of all pending requests: a [`Pending`] of each, or something else.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingTable<T = Pending> {
+    rings: IdMap<Ring<T>>,
+}
+
+impl<T> Default for PendingTable<T> {
+    fn default() -> Self {
+        Self { rings: IdMap::default() }
+    }
+}
+
+impl<T: Copy> PendingTable<T> {
     /// A request arrives.
-    pub(crate) fn insert(&mut self, source: u32, number: u64, pending: Pending) {
+    pub(crate) fn insert(&mut self, source: u32, number: u64, pending: T) {
         let ring = self.rings.slot(source);
         if ring.slots.is_empty() {
             ring.base = number;
@@ -48,7 +60,7 @@ impl PendingTable {
     }
 
     /// The pending request, to change it.
-    pub(crate) fn get_mut(&mut self, source: u32, number: u64) -> Option<&mut Pending> {
+    pub(crate) fn get_mut(&mut self, source: u32, number: u64) -> Option<&mut T> {
         let ring = self.rings.slot(source);
         match ring.place(number) {
             Some(place) if ring.slots[place].is_some() => ring.slots[place].as_mut(),
@@ -57,7 +69,7 @@ impl PendingTable {
     }
 
     /// A request ends.
-    pub(crate) fn remove(&mut self, source: u32, number: u64) -> Option<Pending> {
+    pub(crate) fn remove(&mut self, source: u32, number: u64) -> Option<T> {
         let ring = self.rings.slot(source);
         if let Some(place) = ring.place(number)
             && let Some(pending) = ring.slots[place].take()
@@ -69,13 +81,13 @@ impl PendingTable {
     }
 
     /// Requests of a source that have not ended.
-    pub(crate) fn of_source(&self, source: u32) -> impl Iterator<Item = &Pending> {
+    pub(crate) fn of_source(&self, source: u32) -> impl Iterator<Item = &T> {
         let ring = self.rings.get(source).into_iter();
         ring.flat_map(|ring| ring.spill.values().chain(ring.slots.iter().flatten()))
     }
 }
 
-impl Ring {
+impl<T: Copy> Ring<T> {
     fn place(&self, number: u64) -> Option<usize> {
         let place = usize::try_from(number.checked_sub(self.base)?).ok()?;
         (place < self.slots.len()).then_some(place)

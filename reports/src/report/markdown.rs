@@ -12,7 +12,7 @@ pub(super) fn render(report: &Report, output: &mut dyn Write) -> std::io::Result
     for (arm, sentence) in answers(report) {
         writeln!(output, "- **{}**: {}", escape(&arm), escape(&sentence))?;
     }
-    for section in sections(report) {
+    for (_, section) in sections(report) {
         writeln!(output, "\n### {}\n", escape(&section.title))?;
         if !section.table.is_empty() {
             let titles: Vec<(&str, bool)> = section.table.titles().collect();

@@ -18,8 +18,11 @@ mod units;
 
 pub use differences::{Difference, SettingsDifference};
 pub use expectations::{Expectation, ExpectationResult};
+pub(crate) use sections::{Section, answers, sections, shown_runs};
+pub(crate) use text::headline;
 pub use theory::{ClosedForm, Theory};
 pub use units::{human_count, human_duration, human_value};
+pub(crate) use units::{instant, percent, seconds};
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -28,6 +31,7 @@ use serde::Serialize;
 use sim_core::trace::TraceHeader;
 
 use crate::metrics::RunMetrics;
+use crate::series::Pictures;
 
 /// Version of the JSON report.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -65,6 +69,9 @@ pub struct RunReport {
     /// Its numbers.
     #[serde(flatten)]
     pub metrics: RunMetrics,
+    /// What pictures of it are drawn from, if somebody wants any; not part of the JSON report.
+    #[serde(skip)]
+    pub pictures: Option<Box<Pictures>>,
 }
 
 impl RunReport {
@@ -79,6 +86,7 @@ impl RunReport {
             events: 0,
             records: 0,
             metrics,
+            pictures: None,
         }
     }
 }
@@ -179,17 +187,25 @@ pub struct Renderer {
     pub name: &'static str,
     /// What it is for.
     pub summary: &'static str,
+    /// True when it shows a run's [`pictures`](RunReport::pictures).
+    pub pictured: bool,
     /// Writes a report in it.
     pub render: RenderFn,
 }
 
 /// All report formats.
 pub const RENDERERS: &[Renderer] = &[
-    Renderer { name: "text", summary: "the arms side by side, for a terminal", render: text::render },
-    Renderer { name: "json", summary: "everything, for programs", render: json::render },
-    Renderer { name: "junit", summary: "expectations as test cases, for CI", render: junit::render },
-    Renderer { name: "markdown", summary: "the text report's tables, for a pull request", render: markdown::render },
+    plain("text", "the arms side by side, for a terminal", text::render),
+    plain("json", "everything, for programs", json::render),
+    plain("junit", "expectations as test cases, for CI", junit::render),
+    plain("markdown", "the text report's tables, for a pull request", markdown::render),
+    Renderer { pictured: true, ..plain("html", "one page with pictures, for a browser", crate::html::render) },
 ];
+
+/// A format without pictures.
+const fn plain(name: &'static str, summary: &'static str, render: RenderFn) -> Renderer {
+    Renderer { name, summary, pictured: false, render }
+}
 
 /// The format with this name.
 pub fn renderer(name: &str) -> Option<&'static Renderer> {

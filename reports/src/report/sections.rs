@@ -13,24 +13,24 @@ const SHOWN: usize = 16;
 
 /// One part of a report.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Section {
+pub(crate) struct Section {
     /// Its heading.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// Its table, possibly empty.
-    pub(super) table: Table,
+    pub(crate) table: Table,
     /// Lines after the table.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Section {
     /// A part without notes.
-    pub(super) fn new(title: &str, table: Table) -> Self {
+    pub(crate) fn new(title: &str, table: Table) -> Self {
         Self { title: title.to_owned(), table, notes: Vec::new() }
     }
 }
 
 /// One sentence per arm: what came of it, and how long each fault hurt.
-pub(super) fn answers(report: &Report) -> Vec<(String, String)> {
+pub(crate) fn answers(report: &Report) -> Vec<(String, String)> {
     let shown = shown_runs(report);
     let arms = report.arms().into_iter().zip(shown);
     arms.map(|(arm, run)| {
@@ -79,7 +79,7 @@ fn outage_words(outage: &Outage, name_source: bool) -> String {
 }
 
 /// The run of each arm whose numbers the tables show: the one with the first seed.
-pub(super) fn shown_runs(report: &Report) -> Vec<&RunReport> {
+pub(crate) fn shown_runs(report: &Report) -> Vec<&RunReport> {
     let arms = report.arms();
     arms.iter().filter_map(|arm| report.runs.iter().find(|run| run.arm == *arm)).collect()
 }
@@ -90,27 +90,27 @@ pub(super) fn seeds(report: &Report) -> usize {
     seeds.len()
 }
 
-/// All parts in order; those with nothing to say are left out.
-pub(super) fn sections(report: &Report) -> Vec<Section> {
+/// All parts in order, each with a name for programs; those with nothing to say are left out.
+pub(crate) fn sections(report: &Report) -> Vec<(&'static str, Section)> {
     let runs = shown_runs(report);
     let mut sections = vec![
-        requests(&runs),
-        latency(&runs),
-        calls::edges(&runs),
-        calls::critical_path(&runs),
-        outages(&runs),
-        closed_forms(report),
-        unfinished_actions(&runs),
-        load(&runs),
-        calls::load(&runs),
-        addressing(&runs),
-        arms_over_seeds(report),
-        over_seeds(report),
-        settings(report),
-        expectations(report),
-        digests(report),
+        ("requests", requests(&runs)),
+        ("latency", latency(&runs)),
+        ("calls", calls::edges(&runs)),
+        ("critical-path", calls::critical_path(&runs)),
+        ("outages", outages(&runs)),
+        ("closed-forms", closed_forms(report)),
+        ("unfinished-actions", unfinished_actions(&runs)),
+        ("load", load(&runs)),
+        ("called-load", calls::load(&runs)),
+        ("addressing", addressing(&runs)),
+        ("arms-over-seeds", arms_over_seeds(report)),
+        ("over-seeds", over_seeds(report)),
+        ("settings", settings(report)),
+        ("expectations", expectations(report)),
+        ("runs", digests(report)),
     ];
-    sections.retain(|section| !section.table.is_empty() || !section.notes.is_empty());
+    sections.retain(|(_, section)| !section.table.is_empty() || !section.notes.is_empty());
     sections
 }
 
@@ -397,8 +397,9 @@ fn digests(report: &Report) -> Section {
         section.table.row(vec![
             run.arm.clone(),
             run.seed.to_string(),
-            run.stop.clone(),
-            human_count(run.events),
+            if run.stop.is_empty() { "-".to_owned() } else { run.stop.clone() },
+            // A saved trace does not tell of events, and no run that was made has none.
+            if run.events == 0 { "-".to_owned() } else { human_count(run.events) },
             human_count(run.records),
             digest.to_owned(),
         ]);

@@ -7,14 +7,14 @@ pub(crate) const WIDTH: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     /// Column titles; a title that starts with `>` is of a column of numbers.
-    header: Vec<&'static str>,
+    header: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table without rows.
-    pub(crate) fn new(header: &[&'static str]) -> Self {
-        Self { header: header.to_vec(), rows: Vec::new() }
+    pub(crate) fn new(header: &[&str]) -> Self {
+        Self { header: header.iter().map(|title| (*title).to_owned()).collect(), rows: Vec::new() }
     }
 
     /// Adds a row.
@@ -28,8 +28,8 @@ impl Table {
     }
 
     /// Column titles and whether each is of numbers.
-    pub(crate) fn titles(&self) -> impl Iterator<Item = (&'static str, bool)> {
-        self.header.iter().map(|title| title.strip_prefix('>').map_or((*title, false), |title| (title, true)))
+    pub(crate) fn titles(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.header.iter().map(|title| title.strip_prefix('>').map_or((title.as_str(), false), |title| (title, true)))
     }
 
     /// The rows.

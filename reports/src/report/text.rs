@@ -17,7 +17,7 @@ pub(super) fn render(report: &Report, output: &mut dyn Write) -> std::io::Result
         let fill = " ".repeat(widest.saturating_sub(arm.chars().count()));
         wrap(output, &format!("{arm}{fill}  {sentence}"), widest + 2)?;
     }
-    for section in sections(report) {
+    for (_, section) in sections(report) {
         writeln!(output, "\n{}", section.title)?;
         if !section.table.is_empty() {
             for line in section.table.lines() {
@@ -32,7 +32,7 @@ pub(super) fn render(report: &Report, output: &mut dyn Write) -> std::io::Result
 }
 
 /// What was run, by whom, under which seed.
-pub(super) fn headline(report: &Report) -> String {
+pub(crate) fn headline(report: &Report) -> String {
     let digest = report.scenario.digest.get(..12).unwrap_or(&report.scenario.digest);
     let mut line = format!("podwire {}, scenario {}", report.podwire, report.scenario.name);
     if !digest.is_empty() {

@@ -12,6 +12,7 @@ use sim_core::model::ids::{PodId, ServicePortId, SourceId};
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Record, RecordId, TraceHeader, TraceSink};
 
+use crate::explain::history::is_remembered;
 use crate::trace_io::Names;
 use words::seconds;
 
@@ -266,26 +267,7 @@ impl TraceSink for Timeline {
     fn record(&mut self, record: &Record) {
         match record.body {
             Body::RequestEnded { source, outcome, .. } => self.ended(record, source, outcome),
-            Body::RequestArrived { .. }
-            | Body::RequestRetried { .. }
-            | Body::RequestHedged { .. }
-            | Body::NameResolved { .. }
-            | Body::ConnectionOpened { .. }
-            | Body::ConnectionReused { .. }
-            | Body::ConnectionAccepted { .. }
-            | Body::ResponseSent { .. }
-            | Body::ConnectionClosed { .. }
-            | Body::SegmentSent { .. }
-            | Body::SegmentDropped { .. }
-            | Body::SegmentReceived { .. }
-            | Body::SocketOpened { .. }
-            | Body::BackendOffered { .. }
-            | Body::BackendChosen { .. }
-            | Body::AddressTranslated { .. }
-            | Body::ConntrackEntered { .. }
-            | Body::ConntrackPeak { .. }
-            | Body::FlowOpened { .. }
-            | Body::ConntrackDeleted { .. } => {}
+            _ if !is_remembered(&record.body) => {}
             _ => {
                 self.names.learn(record);
                 self.known.insert(record.id, (record.body.kind(), record.time.as_nanos()));

@@ -61,7 +61,7 @@ impl Network {
     fn run(&self, digest: Digest) -> u64 {
         let Self(scenario) = self;
         let arm = &scenario.arms[0];
-        let settings = Settings { digest: digest == Digest::On, level: Level::Connection, share: true, progress: &|_| {} };
+        let settings = Settings { digest: digest == Digest::On, level: Level::Connection, pictures: None, share: true, progress: &|_| {} };
         let mut requests = Requests(0);
         let run = experiment::run(&Unit { scenario, arm }, &settings, &mut requests);
         let report = Report::new(ReportInput {
