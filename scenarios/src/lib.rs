@@ -9,6 +9,7 @@ mod algorithms;
 pub mod arms;
 mod canonical;
 mod checks;
+mod clocks;
 mod decode;
 pub mod diagnostics;
 mod draft;
@@ -28,6 +29,7 @@ mod variants;
 mod yaml;
 
 pub use algorithms::{ChosenAlgorithm, algorithms, weights};
+pub use clocks::{Clock, clocks};
 pub use diagnostics::{Diagnostic, Severity, Source, render};
 pub use expectations::{BoundUnit, Expectation, Metric};
 pub use expose::ExposeRequest;

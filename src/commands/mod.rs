@@ -7,6 +7,7 @@ mod compare;
 mod completions;
 mod curl;
 mod diff;
+mod explain;
 mod expose;
 mod get;
 mod init;
@@ -31,6 +32,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Init(args) => init::execute(args),
         Command::Verify(args) => verify::execute(args),
         Command::Diff(args) => diff::execute(args),
+        Command::Explain(args) => explain::execute(args),
         Command::Report(args) => report::execute(args),
         Command::Expose(args) => expose::execute(args),
         Command::Balance(args) => balance::execute(args),
