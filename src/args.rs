@@ -42,6 +42,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Write a trace in another form: a capture for Wireshark, a timeline for Perfetto, tables
     Convert(ConvertArgs),
+    /// Tell why a request ended as it did: the causes back to a root, and the clock that would have helped
+    Explain(ExplainArgs),
     /// Make the report of saved traces, one run each
     Report(ReportArgs),
     /// Print the Service that `kubectl expose` would make of a workload
@@ -277,6 +279,34 @@ pub struct ConvertArgs {
     /// Print no notes
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `podwire explain`.
+#[derive(Debug, ClapArgs)]
+pub struct ExplainArgs {
+    /// The scenario, or a trace (JSONL or binary) in its place
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Its number, or SOURCE/NUMBER as in `curl/812` [default: the first request that fails]
+    pub request: Option<String>,
+    /// Explain the first request that fails
+    #[arg(long, conflicts_with = "request")]
+    pub first_failure: bool,
+    /// Explain so many requests that took longest
+    #[arg(long, value_name = "N", conflicts_with_all = ["request", "first_failure"], value_parser = clap::value_parser!(u16).range(1..))]
+    pub worst: Option<u16>,
+    /// In this arm instead of the first one
+    #[arg(long, value_name = "NAME")]
+    pub arm: Option<String>,
+    /// Shorten each clock in a run of its own, and print what that saves of each outage
+    #[arg(long, conflicts_with_all = ["request", "first_failure", "worst"])]
+    pub blame: bool,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+    /// Threads for the runs with other clocks; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
 }
 
 /// `podwire report`.

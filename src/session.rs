@@ -83,6 +83,13 @@ impl Input {
         self.load().scenario.ok_or(Failure::Invalid)
     }
 
+    /// The scenario with further values changed, if there can be such a one; nothing is told of what is wrong with it.
+    pub(crate) fn changed(&self, set: &[(String, String)]) -> Option<Scenario> {
+        let set = self.overrides.set.iter().chain(set).cloned().collect();
+        let overrides = Overrides { set, ..self.overrides.clone() };
+        Self { source: self.source.clone(), base: self.base.clone(), overrides }.load().scenario
+    }
+
     /// The scenario under another seed.
     pub(crate) fn under_seed(&self, seed: u64) -> Result<Scenario, Failure> {
         let overrides = Overrides { seed: Some(seed), ..self.overrides.clone() };

@@ -5,6 +5,7 @@
 //! Files that people hand in may hold anything, so reading never panics and no identifier indexes a table unchecked.
 
 pub mod balance;
+pub mod blame;
 pub mod convert;
 pub mod curl;
 pub mod diff;

@@ -9,6 +9,7 @@ mod algorithms;
 pub mod arms;
 mod canonical;
 mod checks;
+mod clocks;
 mod decode;
 pub mod diagnostics;
 mod draft;
@@ -30,6 +31,7 @@ mod variants;
 mod yaml;
 
 pub use algorithms::{ChosenAlgorithm, algorithms, weights};
+pub use clocks::{Clock, clocks};
 pub use diagnostics::{Diagnostic, Severity, Source, render};
 pub use effective::reload;
 pub use expectations::{BoundUnit, Expectation, Metric};

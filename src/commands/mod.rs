@@ -9,6 +9,7 @@ mod convert;
 mod curl;
 mod describe;
 mod diff;
+mod explain;
 mod expose;
 mod get;
 mod init;
@@ -36,6 +37,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Command::Verify(args) => verify::execute(args),
         Command::Diff(args) => diff::execute(args),
         Command::Convert(args) => convert::execute(args),
+        Command::Explain(args) => explain::execute(args),
         Command::Report(args) => report::execute(args),
         Command::Expose(args) => expose::execute(args),
         Command::Balance(args) => balance::execute(args),

@@ -1,7 +1,7 @@
 //! Every library scenario, as people run it: one snapshot each, made by one glob, so that a new scenario file is a new
 //! test without code. A snapshot holds, per arm, the whole readable trace up to 300 records, else its digest, its
 //! records by kind and the first and last 50 of them; and the text report. What the figures must be is computed by
-//! hand in `by_hand`, outside the snapshots.
+//! hand in `by_hand`, outside the snapshots. A second snapshot explains the first request that fails in each arm.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,6 +23,7 @@ mod library;
 
 use std::fmt::Write as _;
 
+use reports::explain::{Explainer, Wanted};
 use reports::trace_io::{DigestSink, JsonlLine, RecordCounter};
 use sim_core::trace::TraceSink;
 
@@ -59,6 +60,17 @@ fn summary(run: &library::Run) -> String {
     format!("digest {}\n{} records: {}\n", digest.finish().hex(), run.records.len(), kinds.join(", "))
 }
 
+/// The first failed request of each arm that has one, explained; no chain ends anywhere but at a root.
+fn explained(run: &library::Run) -> Option<String> {
+    let mut explainer = Explainer::new(&run.header, Wanted::FirstFailure);
+    run.records.iter().for_each(|record| explainer.record(record));
+    let explanation = explainer.finish().pop()?;
+    assert!(explanation.rooted, "{}: {explanation:?}", run.header.arm);
+    let mut text = Vec::new();
+    explanation.render(&mut text).unwrap();
+    Some(String::from_utf8(text).unwrap())
+}
+
 #[test]
 fn library_scenarios() {
     insta::glob!("../../scenarios/library", "*.yaml", |path| {
@@ -72,5 +84,11 @@ fn library_scenarios() {
         text.push_str("=== report\n");
         text.push_str(&all.report);
         insta::assert_snapshot!(text);
+        let mut explanations = String::new();
+        for run in &all.runs {
+            let told = explained(run).unwrap_or_else(|| "no request failed\n".to_owned());
+            writeln!(explanations, "=== arm {}\n{told}", run.header.arm).unwrap();
+        }
+        insta::assert_snapshot!("first_failures", explanations);
     });
 }

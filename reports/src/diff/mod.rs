@@ -5,9 +5,11 @@ use std::io::Write;
 
 use sim_core::trace::{Record, TraceHeader, TraceSink};
 
+use crate::explain::{History, Step};
 use crate::metrics::{METRICS, Metrics, RunMetrics, spec::Selector};
 use crate::report::human_value;
-use crate::trace_io::{JsonlLine, TraceError};
+use crate::timeline::words::seconds;
+use crate::trace_io::{JsonlLine, Names, TraceError};
 
 /// So many records before the first differing one are shown.
 const CONTEXT: usize = 3;
@@ -21,6 +23,8 @@ pub struct Divergence {
     pub before: Vec<String>,
     /// The record of each trace as a JSON line; `None` where one has ended.
     pub records: [Option<String>; 2],
+    /// Why each of them is there: what decided it, or else triggered it, back to a root, as far as that is no request.
+    pub chains: [Vec<Step>; 2],
 }
 
 /// A metric that differs.
@@ -67,6 +71,11 @@ impl TraceDiff {
             for (sign, record) in ["-", "+"].iter().zip(&divergence.records) {
                 writeln!(output, "{sign} {}", record.as_deref().unwrap_or("(the trace has ended)"))?;
             }
+            for (sign, chain) in ["-", "+"].iter().zip(&divergence.chains) {
+                for step in chain {
+                    writeln!(output, "{sign}   because {} (+{})", step.words, seconds(step.time))?;
+                }
+            }
         }
         for difference in &self.metrics {
             let [mine, theirs] = difference.values.map(|value| match value {
@@ -84,12 +93,15 @@ struct Side<I> {
     records: I,
     metrics: Metrics,
     lines: JsonlLine,
+    names: Names,
+    history: History,
     count: u64,
 }
 
 impl<I: Iterator<Item = Result<Record, TraceError>>> Side<I> {
     fn new(header: &TraceHeader, records: I) -> Self {
-        Self { records, metrics: Metrics::new(header), lines: JsonlLine::new(header), count: 0 }
+        let (metrics, lines) = (Metrics::new(header), JsonlLine::new(header));
+        Self { records, metrics, lines, names: Names::new(header), history: History::default(), count: 0 }
     }
 
     fn next(&mut self) -> Result<Option<Record>, TraceError> {
@@ -97,9 +109,22 @@ impl<I: Iterator<Item = Result<Record, TraceError>>> Side<I> {
         if let Some(record) = &record {
             self.metrics.record(record);
             self.lines.learn(record);
+            self.names.learn(record);
+            self.history.learn(record);
             self.count += 1;
         }
         Ok(record)
+    }
+
+    fn line(&self, record: Option<&Record>) -> Option<String> {
+        record.map(|record| self.lines.line(record))
+    }
+
+    /// What a record was decided or triggered by, in words.
+    fn chain(&self, record: Option<&Record>) -> Vec<Step> {
+        let Some(record) = record else { return Vec::new() };
+        let known = [record.because, record.cause].into_iter().find(|id| self.history.get(*id).is_some());
+        known.map_or_else(Vec::new, |id| self.history.tell(id, &self.names))
     }
 }
 
@@ -121,10 +146,8 @@ pub fn compare(
             divergence = Some(Divergence {
                 place: mine.count.max(theirs.count),
                 before: before.iter().map(|record| mine.lines.line(record)).collect(),
-                records: [
-                    left.as_ref().map(|record| mine.lines.line(record)),
-                    right.as_ref().map(|record| theirs.lines.line(record)),
-                ],
+                records: [mine.line(left.as_ref()), theirs.line(right.as_ref())],
+                chains: [mine.chain(left.as_ref()), theirs.chain(right.as_ref())],
             });
         }
         if let Some(record) = left {
@@ -183,6 +206,8 @@ fn compare_metrics(first: &RunMetrics, second: &RunMetrics) -> Vec<MetricDiffere
 mod tests {
     use super::*;
     use crate::testing::{Builder, MS, S, header, sample_records};
+    use sim_core::model::ids::{FaultId, NodeId};
+    use sim_core::trace::Body;
     use sim_core::trace::words::Outcome;
 
     fn diff(first: &[Record], second: &[Record]) -> TraceDiff {
@@ -217,6 +242,20 @@ first difference at record 27 (of 32 and 32):
 latency_p50: 3.00 ms | 4.00 ms
 latency_mean: 6.00 ms | 6.50 ms
 "#);
+    }
+
+    #[test]
+    fn the_first_difference_comes_with_its_causes() {
+        let run = |silence: u64| {
+            let mut run = Builder::cluster();
+            let fault = run.at(60 * S).add(0, 0, Body::FaultStarted { fault: FaultId(0) });
+            let down = run.add(fault, 0, Body::NodeDown { node: NodeId(2) });
+            run.at(60 * S + silence).add(down, 0, Body::NodeNotReady { node: NodeId(2) });
+            run
+        };
+        let chains = diff(&run(45 * S).records, &run(20 * S).records).divergence.unwrap().chains;
+        let words = chains.map(|chain| chain.into_iter().map(|step| step.words).collect::<Vec<_>>());
+        assert_eq!(words, [["node-2 stops", "lost-node begins"], ["node-2 stops", "lost-node begins"]]);
     }
 
     #[test]

@@ -26,6 +26,13 @@ impl History {
         }
     }
 
+    /// Remembers a record of any kind, which may have come before others that are remembered.
+    pub(crate) fn insert(&mut self, record: Record) {
+        if let Err(place) = self.records.binary_search_by_key(&record.id, |known| known.id) {
+            self.records.insert(place, record);
+        }
+    }
+
     /// The records that are remembered, in order.
     pub fn records(&self) -> &[Record] {
         &self.records

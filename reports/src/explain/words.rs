@@ -31,12 +31,41 @@ pub fn sentence(body: &Body, names: &Names) -> String {
             let pod = pod.map_or_else(|| "nobody".to_owned(), |pod| names.pod(pod));
             format!("it goes over a connection to {pod} that was already there")
         }
+        Body::ConnectionAccepted { pod, .. } => format!("{} accepts the connection", names.pod(pod)),
+        Body::ResponseSent { pod, .. } => format!("{} has written the response", names.pod(pod)),
+        Body::ConnectionClosed { .. } => "the client is done with the connection".to_owned(),
+        Body::NameResolved { addresses, .. } => format!("the name has {addresses} addresses"),
         Body::ConntrackPeak { node, entries } => format!("{} tracks {entries} entries", names.node(node)),
-        _ => {
+        _ => of_cluster(body, names).unwrap_or_else(|| {
             let words = what(body, names);
             if words.is_empty() { body.kind().to_owned() } else { words }
-        }
+        }),
     }
+}
+
+/// What the story of a run says by the kind of its line, and by a name alone.
+#[allow(clippy::wildcard_enum_match_arm)] // `sentence` has words for all other kinds
+fn of_cluster(body: &Body, names: &Names) -> Option<String> {
+    Some(match *body {
+        Body::PodReady { pod } => format!("{} counts as ready", names.pod(pod)),
+        Body::PodNotReady { pod } => format!("{} counts as not ready", names.pod(pod)),
+        Body::PodGone { pod } => format!("{} is gone", names.pod(pod)),
+        Body::PodCreated { pod, workload, .. } => {
+            format!("{} is made for {}", names.pod(pod), names.workload(workload))
+        }
+        Body::PodScheduled { pod, node } => format!("{} is placed on {}", names.pod(pod), names.node(node)),
+        Body::ContainerStarted { pod, .. } => format!("{} listens", names.pod(pod)),
+        Body::StopSignal { pod } => format!("{} is asked to stop (SIGTERM)", names.pod(pod)),
+        Body::LinkDown { link } => format!("link {} is down", names.link(link)),
+        Body::LinkUp { link } => format!("link {} is up", names.link(link)),
+        Body::ServiceDeleted { service } => format!("Service {} is deleted", names.service(service)),
+        Body::ServiceCreated { service, cluster_ip } => format!("Service {} has {cluster_ip}", names.service(service)),
+        Body::NodeTainted { node } => format!("{} gets the taint unreachable:NoExecute", names.node(node)),
+        Body::ConntrackFull { node, entries } => {
+            format!("{} has its conntrack table full with {entries} entries", names.node(node))
+        }
+        _ => return None,
+    })
 }
 
 /// How a request ended, for somebody who has not met the word.

@@ -7,7 +7,7 @@ use super::impairments;
 use crate::trace_io::Names;
 
 /// Seconds with three places: `105.901s`.
-pub(super) fn seconds(ns: u64) -> String {
+pub(crate) fn seconds(ns: u64) -> String {
     let ms = (u128::from(ns) + 500_000) / 1_000_000;
     format!("{}.{:03}s", ms / 1_000, ms % 1_000)
 }
