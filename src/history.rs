@@ -3,10 +3,10 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use reports::trace_io::{TraceError, TraceReader};
+use reports::trace_io::TraceReader;
 use scenarios::{Arm, Scenario};
 use sim_core::kernel::time::SimTime;
 use sim_core::model::Model;
@@ -20,6 +20,7 @@ use crate::experiment::Unit;
 use crate::failure::Failure;
 use crate::output::trace_failure;
 use crate::session;
+use crate::traces;
 
 /// A run, to be made or made before.
 pub(crate) struct History {
@@ -37,8 +38,8 @@ enum Records {
 impl History {
     /// Opens a saved trace, or loads a scenario and takes one of its arms.
     pub(crate) fn open(args: &ScenarioArgs, arm: Option<&str>) -> Result<Self, Failure> {
-        if let Some(reader) = saved(&args.file)? {
-            refuse_changes(args, arm, reader.header())?;
+        if let Some(reader) = traces::saved(&args.file)? {
+            traces::refuse_changes(args, arm, reader.header())?;
             let header = reader.header().clone();
             return Ok(Self { header, records: Records::Saved(Box::new(reader), args.file.clone()) });
         }
@@ -82,34 +83,6 @@ impl History {
             }
         }
         Ok(())
-    }
-}
-
-/// The trace in a file; `None` when it is none, so that it may be a scenario.
-fn saved(path: &Path) -> Result<Option<TraceReader<BufReader<File>>>, Failure> {
-    if path == Path::new("-") {
-        return Ok(None);
-    }
-    let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
-    let is_named_so = path.extension().is_some_and(|ending| ending == "jsonl" || ending == "bin");
-    match TraceReader::open(BufReader::new(file)) {
-        Ok(reader) => Ok(Some(reader)),
-        Err(error @ TraceError::OtherFormat { .. }) => Err(trace_failure(path, &error)),
-        Err(error) if is_named_so => Err(trace_failure(path, &error)),
-        Err(_) => Ok(None),
-    }
-}
-
-/// A trace is of one run, which is over: nothing can be set any more.
-fn refuse_changes(args: &ScenarioArgs, arm: Option<&str>, header: &TraceHeader) -> Result<(), Failure> {
-    let refused = [("--seed", args.seed.is_some()), ("--set", !args.set.is_empty())];
-    if let Some((option, _)) = refused.iter().find(|(_, given)| *given) {
-        let message = format!("{option} changes a scenario, but {} is a saved trace", args.file.display());
-        return Err(Failure::Usage(message));
-    }
-    match arm.filter(|arm| *arm != header.arm) {
-        Some(arm) => Err(Failure::Usage(format!("the trace is of arm `{}`, not of `{arm}`", header.arm))),
-        None => Ok(()),
     }
 }
 

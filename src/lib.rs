@@ -11,6 +11,7 @@ mod prefixes;
 mod progress;
 pub mod session;
 mod theory;
+mod traces;
 
 /// The page's code is compiled and run, so that it stays true.
 #[cfg(doctest)]

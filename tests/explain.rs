@@ -51,7 +51,7 @@ fn a_saved_trace_is_explained_as_its_run_was() {
     assert!(from_trace.stdout.len() > 300 && from_run.stdout.starts_with(&from_trace.stdout), "{}", from_trace.stdout);
     let refused = podwire(&["explain", &trace, "--blame"]);
     assert_eq!(refused.code, 2);
-    assert!(refused.stderr.contains("need the scenario"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("is a saved trace"), "{}", refused.stderr);
 }
 
 #[test]

@@ -1,14 +1,12 @@
 //! `podwire diff`: two traces, where they part, and what that did to the metrics.
 
-use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-
-use reports::trace_io::TraceReader;
 
 use crate::args::DiffArgs;
 use crate::failure::Failure;
 use crate::output::trace_failure;
+use crate::traces::open;
 
 pub(super) fn execute(args: &DiffArgs) -> Result<(), Failure> {
     let (first, second) = (open(&args.first)?, open(&args.second)?);
@@ -20,9 +18,4 @@ pub(super) fn execute(args: &DiffArgs) -> Result<(), Failure> {
     difference.render(&mut text)?;
     std::io::stdout().write_all(&text)?;
     if difference.is_same() { Ok(()) } else { Err(Failure::NotReproducible(format!("{both} differ"))) }
-}
-
-fn open(path: &Path) -> Result<TraceReader<BufReader<File>>, Failure> {
-    let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
-    TraceReader::open(BufReader::new(file)).map_err(|error| trace_failure(path, &error))
 }

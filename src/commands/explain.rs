@@ -1,8 +1,7 @@
 //! `podwire explain`: why a request ended as it did, and which clock would have helped; or which clock an outage belongs to.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::io::{BufReader, Write};
 
 use reports::blame::{Blamed, Shortened, blame};
 use reports::explain::{BadRequest, Explainer, Explanation, Otherwise, Wanted};
@@ -17,33 +16,22 @@ use crate::experiment::{self, Nowhere, Settings, Unit};
 use crate::failure::Failure;
 use crate::output::trace_failure;
 use crate::session::{self, Input};
+use crate::traces;
 
 pub(super) fn execute(args: &ExplainArgs) -> Result<(), Failure> {
-    match open_trace(&args.scenario.file)? {
+    match traces::saved(&args.scenario.file)? {
         Some(reader) => explain_trace(args, reader),
         None if args.blame => blame_clocks(args),
         None => explain_scenario(args),
     }
 }
 
-/// The file as a trace, if it is one.
-fn open_trace(path: &Path) -> Result<Option<TraceReader<BufReader<File>>>, Failure> {
-    if path == Path::new("-") {
-        return Ok(None);
-    }
-    let mut input = BufReader::new(File::open(path).map_err(|error| Failure::io(path, &error))?);
-    let begin = input.fill_buf().map_err(|error| Failure::io(path, &error))?;
-    if !reports::trace_io::is_trace(begin) {
-        return Ok(None);
-    }
-    TraceReader::open(input).map(Some).map_err(|error| trace_failure(path, &error))
-}
-
 fn explain_trace(args: &ExplainArgs, reader: TraceReader<BufReader<File>>) -> Result<(), Failure> {
     let path = &args.scenario.file;
-    if args.blame || args.arm.is_some() || args.scenario.seed.is_some() || !args.scenario.set.is_empty() {
-        let what = "a trace is one run as it was: --blame, --arm, --seed and --set need the scenario";
-        return Err(Failure::Usage(format!("{}: {what}", path.display())));
+    traces::refuse_changes(&args.scenario, args.arm.as_deref(), reader.header())?;
+    if args.blame {
+        let what = "--blame runs the scenario again and again, but";
+        return Err(Failure::Usage(format!("{what} {} is a saved trace", path.display())));
     }
     let mut explainer = Explainer::new(reader.header(), wanted(args, reader.header())?);
     for record in reader {

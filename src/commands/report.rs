@@ -2,12 +2,10 @@
 //! expectations are known too; what no trace tells is how many events its run took and why it stopped.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::Write;
 use std::path::Path;
 
 use reports::report::{Report, ReportInput, RunReport};
-use reports::trace_io::TraceReader;
 use scenarios::{Arm, Scenario};
 use sim_core::trace::{Level, TraceHeader, TraceSink};
 
@@ -18,6 +16,7 @@ use crate::experiment::{Nowhere, Observers};
 use crate::failure::Failure;
 use crate::output::trace_failure;
 use crate::session;
+use crate::traces;
 
 pub(super) fn execute(args: &ReportArgs) -> Result<(), Failure> {
     let form = Form::chosen(&args.format, args.svg.as_deref(), &[])?;
@@ -48,9 +47,7 @@ pub(super) fn execute(args: &ReportArgs) -> Result<(), Failure> {
 
 /// Reads a trace record by record, so that memory does not grow with its requests.
 fn read_run(path: &Path, pictures: Option<usize>) -> Result<(TraceHeader, RunReport), Failure> {
-    let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
-    let reader = TraceReader::open(BufReader::with_capacity(1 << 18, file));
-    let reader = reader.map_err(|error| trace_failure(path, &error))?;
+    let reader = traces::open(path)?;
     let (header, level) = (reader.header().clone(), reader.level());
     // A digest is over the connection level, which a trace of requests alone does not have.
     let mut observers = Observers::new(&header, level >= Level::Connection, pictures, Nowhere);

@@ -18,7 +18,7 @@ const LONGEST_RECORD: usize = 512;
 const LONGEST_HEADER: usize = 1 << 28;
 
 /// The first bytes of every trace.
-pub(super) const MAGIC: &[u8] = b"podwire\0";
+const MAGIC: &[u8] = b"podwire\0";
 
 /// Writes the records up to a level in canonical form.
 pub struct BinaryWriter<W: Write> {

@@ -72,11 +72,6 @@ impl<R: BufRead> Iterator for TraceReader<R> {
     }
 }
 
-/// Whether a file that begins so is a trace, of either form.
-pub fn is_trace(begin: &[u8]) -> bool {
-    begin.starts_with(binary::MAGIC) || begin.starts_with(br#"{"format":"#)
-}
-
 /// The level with this name.
 pub fn level_from_name(name: &str) -> Option<Level> {
     [Level::Request, Level::Connection, Level::Segment].into_iter().find(|level| level.name() == name)

@@ -272,11 +272,11 @@ fn ports(model: &Model, source: &Source) -> Option<PortLimit> {
 
 impl PortLimit {
     fn form(&self, source: &Source) -> ClosedForm {
-        let mut assumes =
-            format!("{} local ports, TIME_WAIT {}; asked for {:.1}/s", self.ports, self.time_wait, self.asked);
-        if self.asked > self.most {
-            assumes.push_str(&format!(", so they run out after {:.0} s", f64::from(self.ports) / self.asked));
-        }
+        let exhausted = f64::from(self.ports) / self.asked;
+        let end =
+            if self.asked > self.most { format!(", so they run out after {exhausted:.0} s") } else { String::new() };
+        let assumes =
+            format!("{} local ports, TIME_WAIT {}; asked for {:.1}/s{end}", self.ports, self.time_wait, self.asked);
         ClosedForm {
             form: "ports / TIME_WAIT".to_owned(),
             about: About::Traffic(source.name.clone()),
