@@ -116,7 +116,7 @@ impl<I: Iterator<Item = Result<Record, TraceError>>> Side<I> {
         Ok(record)
     }
 
-    fn line(&self, record: Option<&Record>) -> Option<String> {
+    fn line(&mut self, record: Option<&Record>) -> Option<String> {
         record.map(|record| self.lines.line(record))
     }
 

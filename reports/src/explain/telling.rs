@@ -138,6 +138,7 @@ fn last_dial(story: &Story) -> Option<(&Record, &Story)> {
 }
 
 /// How the address that a failed request was sent to left the lists, once it had been dialled.
+#[allow(clippy::wildcard_enum_match_arm)] // two kinds tell
 fn afterwards(story: &Story, chain: &[&Record], history: &History, names: &Names) -> Vec<Step> {
     let failed = story.outcome().is_some_and(|outcome| outcome != Outcome::Ok);
     let Some((dial, story)) = last_dial(story).filter(|_| failed) else { return Vec::new() };
@@ -178,6 +179,7 @@ fn client_of(story: &Story) -> Option<Client> {
     }
 }
 
+#[allow(clippy::wildcard_enum_match_arm)] // one kind tells
 fn node_of_client(story: &Story, history: &History) -> Option<NodeId> {
     match client_of(story)? {
         Client::None => None,
