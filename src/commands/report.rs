@@ -104,6 +104,7 @@ fn input(headers: &[TraceHeader], scenarios: &Scenarios<'_>, mut runs: Vec<RunRe
         settings: headers.iter().map(|header| (header.arm.clone(), settings(header, scenarios.arm(header)))).collect(),
         levels: chosen.iter().map(|arm| (arm.name.clone(), levels(arm))).collect(),
         expectations: given.flat_map(|given| expectations(given, &chosen)).collect(),
+        theory: chosen.iter().flat_map(|arm| crate::theory::of_arm(arm)).collect(),
     }
 }
 

@@ -72,8 +72,7 @@ pub(crate) fn run(path: &Path) -> All {
         scenario_digest: String::new(),
         runs: runs.iter().map(|run| run.report.clone()).collect(),
         settings: scenario.arms.iter().map(|arm| (arm.name.clone(), arm.settings.clone())).collect(),
-        levels: std::collections::BTreeMap::new(),
-        expectations: Vec::new(),
+        ..ReportInput::default()
     };
     let mut text = Vec::new();
     (renderer("text").unwrap().render)(&Report::new(input), &mut text).unwrap();

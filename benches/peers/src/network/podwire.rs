@@ -70,8 +70,7 @@ impl Network {
             scenario_digest: String::new(),
             runs: vec![run],
             settings: BTreeMap::from([(arm.name.clone(), arm.settings.clone())]),
-            levels: BTreeMap::new(),
-            expectations: Vec::new(),
+            ..ReportInput::default()
         });
         let mut text = Vec::new();
         let as_text = renderer("text").expect("there is a text report");
