@@ -74,6 +74,7 @@ pub(crate) fn run(path: &Path) -> All {
         settings: scenario.arms.iter().map(|arm| (arm.name.clone(), arm.settings.clone())).collect(),
         levels: std::collections::BTreeMap::new(),
         expectations: Vec::new(),
+        theory: Vec::new(),
     };
     let mut text = Vec::new();
     (renderer("text").unwrap().render)(&Report::new(input), &mut text).unwrap();

@@ -72,6 +72,7 @@ impl Network {
             settings: BTreeMap::from([(arm.name.clone(), arm.settings.clone())]),
             levels: BTreeMap::new(),
             expectations: Vec::new(),
+            theory: Vec::new(),
         });
         let mut text = Vec::new();
         let as_text = renderer("text").expect("there is a text report");
