@@ -1,6 +1,7 @@
 //! What a long run is doing, on standard error: a bar with a line below it on a terminal, a plain line now and then
 //! elsewhere. The wall clock is read here alone; it changes no result.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -43,7 +44,7 @@ impl Progress {
         let terminal = std::io::stderr().is_terminal();
         let bar = (!quiet && terminal).then(|| {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-            let style = ProgressStyle::with_template("{wide_bar} {percent:>3}% {eta:>4}\n{msg}");
+            let style = ProgressStyle::with_template("{wide_bar} {percent:>3}% {eta:>4}\n{wide_msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
@@ -116,7 +117,8 @@ impl SoFar {
         let mut failed: Vec<_> = self.requests.failed.iter().collect();
         failed.sort_by_key(|(word, count)| (std::cmp::Reverse(**count), **word));
         for (word, count) in failed.iter().take(NAMED_FAILURES) {
-            words.push_str(&format!(", {word} {}", human_count(**count)));
+            // Writing into a String cannot fail.
+            let _ = write!(words, ", {word} {}", human_count(**count));
         }
         if failed.len() > NAMED_FAILURES {
             words.push_str(", ...");

@@ -135,7 +135,8 @@ mod tests {
     use super::*;
 
     fn run(lengths: &[(&str, u64)]) -> RunReport {
-        let mut run = RunReport::new(&crate::testing::header(), crate::metrics::Metrics::new(&crate::testing::header()).finish());
+        let mut run =
+            RunReport::new(&crate::testing::header(), crate::metrics::Metrics::new(&crate::testing::header()).finish());
         let outage = |(fault, length): &(&str, u64)| Outage {
             fault: (*fault).to_owned(),
             traffic: "curl".to_owned(),

@@ -68,28 +68,38 @@ fn describe(text: &mut String, path: &Path, checked: &Checked, args: &CheckArgs)
     Ok(())
 }
 
-/// A line for each figure that theory gives, arms of the same figures together.
+/// What theory gives: a line for each form, arms of the same figures together.
 fn theory_of(scenario: &Scenario) -> String {
-    let mut told: Vec<(Vec<&str>, Vec<String>)> = Vec::new();
+    let mut told: Vec<(Vec<&str>, Vec<Theory>)> = Vec::new();
     for arm in &scenario.arms {
-        let lines: Vec<String> = theory::of_arm(arm).iter().map(theory_line).collect();
-        match told.iter_mut().find(|(_, known)| *known == lines) {
+        let figures = theory::of_arm(arm);
+        let same = |known: &[Theory]| known.iter().map(figure).eq(figures.iter().map(figure));
+        match told.iter_mut().find(|(_, known)| same(known)) {
             Some((arms, _)) => arms.push(&arm.name),
-            None => told.push((vec![&arm.name], lines)),
+            None => told.push((vec![&arm.name], figures)),
         }
     }
     let mut text = String::new();
-    for (arms, lines) in told.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+    for (arms, figures) in told.into_iter().filter(|(_, figures)| !figures.is_empty()) {
         let _ = writeln!(text, "  theory for {}:", arms.join(", "));
-        text.extend(lines);
+        for form in figures.chunk_by(|one, other| head(one) == head(other)) {
+            let values: Vec<String> =
+                form.iter().map(|given| format!("{} {}", given.quantity, given.value())).collect();
+            let _ = writeln!(text, "    {}: {}", head(&form[0]), values.join(", "));
+        }
     }
     text
 }
 
-fn theory_line(given: &Theory) -> String {
+/// What a line of figures begins with.
+fn head(given: &Theory) -> String {
     let about = given.traffic.as_deref().or(given.fault.as_deref()).unwrap_or_default();
-    let Theory { form, quantity, assumes, .. } = given;
-    format!("    {about}: {quantity} {} by {form} ({assumes})\n", given.value())
+    format!("{about}, {} ({})", given.form, given.assumes)
+}
+
+/// Everything that is said of a figure but its arm.
+fn figure(given: &Theory) -> (String, String, String) {
+    (head(given), given.quantity.clone(), given.value())
 }
 
 fn one_line(item: &Diagnostic, sources: &[Source]) -> String {
@@ -132,7 +142,7 @@ fn theory_as_json(scenario: &Scenario) -> Vec<Value> {
             "fault": given.fault,
             "quantity": given.quantity,
             "low": given.low,
-            "high": given.high.is_finite().then_some(given.high),
+            "high": given.high,
             "unit": given.unit,
             "assumes": given.assumes,
         })

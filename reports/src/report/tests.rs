@@ -56,6 +56,7 @@ fn report(seeds: u64) -> Report {
                 ..Expectation::default()
             },
         ],
+        theory: Vec::new(),
     })
 }
 
@@ -94,7 +95,8 @@ fn json_has_the_documented_keys_in_order() {
         criticalPath[] leafFailures[]}] \
         differences[{metric arms[] value unit traffic fault seeds interval}] \
         settingsDifferences[{arms[] path values[]}] \
-        expectations[{metric arm traffic fault edge min max unit pass value}]}";
+        expectations[{metric arm traffic fault edge min max unit pass value}] \
+        closedForms[]}";
     assert_eq!(shape(&value), expected);
 }
 

@@ -1,6 +1,6 @@
 //! What theory gives for an arm, beside what its runs measured. Knows no formula: the caller hands the figures in.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::RunReport;
 use super::units::human_value;
@@ -21,8 +21,8 @@ pub struct Theory {
     pub quantity: String,
     /// The value, or its lower bound.
     pub low: f64,
-    /// The value, or its upper bound; infinite when there is none.
-    pub high: f64,
+    /// The value, or its upper bound; `None` when there is none.
+    pub high: Option<f64>,
     /// `ns`, `ratio`, `count` or `/s`.
     pub unit: &'static str,
     /// The metric that measures it, if one does.
@@ -47,19 +47,14 @@ pub struct ClosedForm {
     pub quantity: String,
     /// The value, or its lower bound.
     pub low: f64,
-    /// The value, or its upper bound; `null` when there is none.
-    #[serde(serialize_with = "finite")]
-    pub high: f64,
+    /// The value, or its upper bound; `None` when there is none.
+    pub high: Option<f64>,
     /// `ns`, `ratio`, `count` or `/s`.
     pub unit: &'static str,
     /// The mean over the arm's runs, where a metric measures it.
     pub measured: Option<f64>,
     /// What must hold.
     pub assumes: String,
-}
-
-fn finite<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    value.is_finite().then_some(*value).serialize(serializer)
 }
 
 /// Puts the runs' means beside the figures.
@@ -97,15 +92,57 @@ impl ClosedForm {
     }
 }
 
-fn bounds(low: f64, high: f64, unit: &str) -> String {
+fn bounds(low: f64, high: Option<f64>, unit: &str) -> String {
     let shown = |value: f64| match unit {
         "/s" => format!("{value:.2} /s"),
         _ if unit == "count" => format!("{value:.0}"),
         _ => human_value(value, unit),
     };
-    if high.is_infinite() {
-        return format!("at least {}", shown(low));
-    }
+    let Some(high) = high else { return format!("at least {}", shown(low)) };
     let (from, to) = (shown(low), shown(high));
     if from == to { from } else { format!("{from} .. {to}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use sim_core::trace::words::Outcome;
+
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::testing::{Builder, MS, S, header};
+
+    /// Two requests of 2 and 4 ms.
+    fn run() -> RunReport {
+        let mut run = Builder::cluster();
+        for number in 0..2 {
+            let from = (1 + number) * S;
+            run.request(number, from, Some(0), Some((from + 2 * (1 + number) * MS, Outcome::Ok, 0)));
+        }
+        RunReport::new(&header(), run.feed(Metrics::new(&header())).finish())
+    }
+
+    fn latency(high: Option<f64>) -> Theory {
+        Theory {
+            arm: "service".into(),
+            form: "M/M/1".into(),
+            traffic: Some("curl".into()),
+            fault: None,
+            quantity: "mean latency".into(),
+            low: 2.5e6,
+            high,
+            unit: "ns",
+            metric: Some("latency_mean".into()),
+            assumes: "one pod".into(),
+        }
+    }
+
+    #[test]
+    fn a_figure_stands_beside_what_was_measured() {
+        let elsewhere = Theory { arm: "docker-static".into(), ..latency(None) };
+        let found = beside(vec![latency(Some(3.5e6)), elsewhere], &[run()]);
+        assert_eq!((found[0].measured, found[1].measured), (Some(3e6), None), "only runs of its arm");
+        assert_eq!((found[0].value(), found[1].value()), ("2.50 ms .. 3.50 ms".into(), "at least 2.50 ms".into()));
+        assert_eq!(latency(Some(2.5e6)).value(), "2.50 ms");
+        assert_eq!(found[0].about(), "curl");
+    }
 }

@@ -62,7 +62,11 @@ pub(super) fn fields(pairs: &[(&str, Vec<String>)]) -> String {
 
 /// Rows below a line, indented by two.
 pub(super) fn indented(rows: Vec<Vec<String>>) -> String {
-    Columns::default().lines(rows).lines().map(|line| format!("  {line}\n")).collect()
+    let mut out = String::new();
+    for line in Columns::default().lines(rows).lines() {
+        let _ = writeln!(out, "  {line}");
+    }
+    out
 }
 
 /// What was told of an object, as the last part of its description.
@@ -118,13 +122,17 @@ fn of_pod(state: &ClusterState, pod: &Pod, name: &str, owner: &WorkloadName) -> 
     let mut out = fields(&pairs);
     out.push_str("Containers:\n");
     out.push_str(&containers(state, pod));
-    out.push_str("Conditions:\n");
-    let truth = |holds: bool| if holds { "True" } else { "False" }.to_owned();
-    let scheduled = vec!["PodScheduled".to_owned(), truth(pod.node.is_some())];
-    let titles = vec!["Type".to_owned(), "Status".to_owned()];
-    out.push_str(&indented(vec![titles, vec!["Ready".to_owned(), truth(pod.condition)], scheduled]));
+    if !state.is_docker() {
+        out.push_str(&conditions(pod));
+    }
     out.push_str(&events_of(state, &["pod", "container"], &owner.namespace, name));
     out
+}
+
+fn conditions(pod: &Pod) -> String {
+    let truth = |holds: bool| if holds { "True" } else { "False" };
+    let rows = [["Type", "Status"], ["Ready", truth(pod.condition)], ["PodScheduled", truth(pod.node.is_some())]];
+    format!("Conditions:\n{}", indented(rows.map(|row| row.map(str::to_owned).to_vec()).to_vec()))
 }
 
 fn containers(state: &ClusterState, pod: &Pod) -> String {

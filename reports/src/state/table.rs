@@ -89,6 +89,7 @@ impl Columns {
                     out.push_str(&" ".repeat(self.0[column] - cell.chars().count() + 3));
                 }
             }
+            out.truncate(out.trim_end_matches(' ').len());
             out.push('\n');
         }
         out

@@ -134,7 +134,16 @@ fn events_of_the_whole_story() {
     let state = run().feed(ClusterState::new(&header(), SimTime::from_nanos(413 * S)).with_events());
     let events = state.table(Resource::Events, &Query::default()).unwrap();
     let late: Vec<&str> = events.lines().filter(|line| !line.starts_with("6m53s")).collect();
-    insta::assert_snapshot!(late.join("\n"), @"");
+    insta::assert_snapshot!(late.join("\n"), @r"
+LAST SEEN   TYPE      REASON                 OBJECT                           MESSAGE
+5m8s        Normal    NodeNotReady           node/node-2                      Node node-2 status is now: NodeNotReady
+5m8s        Warning   NodeNotReady           pod/my-nginx-5b56ccd65f-abcdf    Node is not ready
+3s          Normal    TaintManagerEviction   pod/my-nginx-5b56ccd65f-abcdf    Marking for deletion Pod default/my-nginx-5b56ccd65f-abcdf
+3s          Normal    SuccessfulCreate       replicaset/my-nginx-5b56ccd65f   Created pod: my-nginx-5b56ccd65f-x2kz9
+2s          Normal    Scheduled              pod/my-nginx-5b56ccd65f-x2kz9    Successfully assigned default/my-nginx-5b56ccd65f-x2kz9 to node-1
+1s          Normal    Started                pod/my-nginx-5b56ccd65f-x2kz9    Started container
+1s          Warning   BackOff                pod/my-nginx-5b56ccd65f-x2kz9    Back-off restarting failed container
+");
     let elsewhere = Query { namespace: "team-a".into(), ..Query::default() };
     assert_eq!(state.table(Resource::Events, &elsewhere), None);
     let hours = state.log.as_ref().unwrap().at(SimTime::from_nanos(413 * S + 3_600 * S));
@@ -153,7 +162,21 @@ fn a_watch_tells_of_what_changes_and_of_what_goes() {
         run.clone().feed(watch).finish().unwrap();
         String::from_utf8(out).unwrap()
     };
-    insta::assert_snapshot!(watched(Resource::Pods, 400, 430), @"");
-    insta::assert_snapshot!(watched(Resource::Endpoints, 100, 430), @"");
+    insta::assert_snapshot!(watched(Resource::Pods, 400, 430), @r"
+NAME                        READY   STATUS    RESTARTS   AGE
+curl-5b56ccd65f-abcdg       1/1     Running   0          6m40s
+my-nginx-5b56ccd65f-abcde   1/1     Running   0          6m40s
+my-nginx-5b56ccd65f-abcdf   1/1     Running   0          6m40s
+my-nginx-5b56ccd65f-abcdf   1/1     Terminating   0          6m50s
+my-nginx-5b56ccd65f-x2kz9   0/1     Pending       0          0s
+my-nginx-5b56ccd65f-x2kz9   0/1     ContainerCreating   0          1s
+my-nginx-5b56ccd65f-x2kz9   0/1     CrashLoopBackOff    1 (0s ago)   2s
+my-nginx-5b56ccd65f-abcdf   1/1     Terminating         0            7m
+");
+    insta::assert_snapshot!(watched(Resource::Endpoints, 100, 430), @r"
+NAME       ENDPOINTS                     AGE
+my-nginx   10.244.1.2:80,10.244.2.2:80   100s
+my-nginx   10.244.1.2:80                 105s
+");
     assert_eq!(watched(Resource::Nodes, 60, 104), table(60, "nodes", &Query::default()), "105 s is not reached");
 }

@@ -39,6 +39,6 @@ mod tests {
         let found = detection(&ClusterSettings::default());
         let near = |value: f64, seconds: f64| (value - seconds * 1e9).abs() < 1e6;
         assert!(near(found.least, 39.62) && near(found.most, 55.022), "{found:?}");
-        assert!(near(found.mean, 50.02 + 2.501 - 5.102), "{found:?}");
+        assert!(near(found.mean, 50.02 + 2.501 - 5.100_65), "{found:?}");
     }
 }

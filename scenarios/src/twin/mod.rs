@@ -39,8 +39,8 @@ pub struct ClosedForm {
     pub quantity: &'static str,
     /// The value or its lower bound, in `unit`.
     pub low: f64,
-    /// The value or its upper bound.
-    pub high: f64,
+    /// The value or its upper bound; `None` when there is none.
+    pub high: Option<f64>,
     /// `ns`, `ratio`, `count` or `/s`.
     pub unit: &'static str,
     /// The metric that measures it in a run, if one does.
@@ -76,7 +76,7 @@ fn detections(model: &Model) -> Vec<ClosedForm> {
         about: About::Fault(fault.name.clone()),
         quantity: "time to NotReady",
         low: found.least,
-        high: found.most,
+        high: Some(found.most),
         unit: "ns",
         metric: Some("detection_time"),
         assumes: format!(

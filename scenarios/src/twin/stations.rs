@@ -1,10 +1,13 @@
 //! Workloads as queueing stations: who asks them, under which assumptions, and what theory says then.
 
+use std::fmt::Write as _;
+
 use sim_core::model::Model;
 use sim_core::model::application::{Behaviour, Origin, Source, Target};
 use sim_core::model::balancing_choice::algorithm_of;
-use sim_core::model::ids::{SourceId, WorkloadId};
+use sim_core::model::ids::{NodeId, SourceId, WorkloadId};
 use sim_core::model::settings::{Discovery, Measured};
+use sim_core::topology::NodeRole;
 use sim_core::workload::arrivals::Law;
 use sim_core::workload::distribution::Distribution;
 
@@ -19,8 +22,8 @@ const NEVER: f64 = 14.0;
 const LONG: f64 = 100.0;
 /// Messages up to so many bytes leave in one go: `initcwnd` of 10 segments.
 const ONE_WINDOW: u64 = 14_600;
-/// A limit of ports is told from this share of it on.
-const NOTABLE: f64 = 0.1;
+/// A limit of ports is told from half of it on.
+const NOTABLE: f64 = 0.5;
 /// Algorithms whose picks are independent and uniform.
 const RANDOM: [&str; 3] = ["iptables-random", "nftables-random", "random"];
 
@@ -134,12 +137,19 @@ fn window(model: &Model) -> f64 {
 /// Four ways: SYN, SYN-ACK, request, response. `None` where they are not certain.
 fn network(model: &Model, source: &Source) -> Option<OneWay> {
     let bytes = source.call.request_bytes.max(source.call.response_bytes);
-    let inside = matches!(source.from, Origin::Workload(_) | Origin::Workloads { .. } | Origin::Pod { .. });
-    if !inside || bytes > ONE_WINDOW || model.cluster.first_packet_cost != Measured::None {
+    let (Origin::Workload(caller) | Origin::Pod { workload: caller, .. }) = source.from else { return None };
+    if bytes > ONE_WINDOW || model.cluster.first_packet_cost != Measured::None {
         return None;
     }
-    let (least, most) = (one_way(model, 0)?.least, one_way(model, bytes)?.most);
+    let ends = [nodes_of(model, caller), nodes_of(model, only_target(model, source.call.to)?)];
+    let (least, most) = (one_way(model, &ends, 0)?.least, one_way(model, &ends, bytes)?.most);
     Some(OneWay { least: 4.0 * least, most: 4.0 * most })
+}
+
+/// Where a workload's pods may be at first: the nodes it is placed on, or all workers.
+fn nodes_of(model: &Model, workload: WorkloadId) -> Vec<NodeId> {
+    let placed = &model.workload(workload).placement;
+    if placed.is_empty() { model.topology.with_role(NodeRole::Worker).collect() } else { placed.clone() }
 }
 
 /// M/M/c: each pod by itself when picks are random, else all of them as one station, which is as good as it can get.
@@ -169,7 +179,7 @@ fn open(model: &Model, source: &Source, station: &Station) -> Vec<ClosedForm> {
             format!("{pods} pods as one station: perfect balancing, which {} falls short of", station.algorithm)
         }
     };
-    let bound = |low: f64, high: f64| if station.random { (low, high) } else { (low, f64::INFINITY) };
+    let bound = |low: f64, high: f64| (low, station.random.then_some(high));
     let figure = |quantity, (low, high), unit, metric| ClosedForm {
         form: form.clone(),
         about: About::Traffic(source.name.clone()),
@@ -181,7 +191,7 @@ fn open(model: &Model, source: &Source, station: &Station) -> Vec<ClosedForm> {
         assumes: assumes.clone(),
     };
     let mut forms = vec![
-        figure("utilisation", (utilisation, utilisation), "ratio", None),
+        figure("utilisation", (utilisation, Some(utilisation)), "ratio", None),
         figure("mean wait for a worker", bound(wait, wait), "ns", None),
     ];
     let response = wait + station.service;
@@ -220,7 +230,7 @@ fn closed(model: &Model, source: &Source, station: &Station, users: u32, think: 
         about: About::Traffic(source.name.clone()),
         quantity,
         low,
-        high,
+        high: Some(high),
         unit,
         metric: Some(metric),
         assumes: format!(
@@ -272,17 +282,20 @@ fn ports(model: &Model, source: &Source) -> Option<PortLimit> {
 
 impl PortLimit {
     fn form(&self, source: &Source) -> ClosedForm {
-        let exhausted = f64::from(self.ports) / self.asked;
-        let end =
-            if self.asked > self.most { format!(", so they run out after {exhausted:.0} s") } else { String::new() };
-        let assumes =
-            format!("{} local ports, TIME_WAIT {}; asked for {:.1}/s{end}", self.ports, self.time_wait, self.asked);
+        let mut assumes = format!(
+            "of one client to one destination: {} local ports, TIME_WAIT {}; asked for {:.1}/s",
+            self.ports, self.time_wait, self.asked
+        );
+        if self.asked > self.most {
+            // Writing into a String cannot fail.
+            let _ = write!(assumes, ", so they run out after {:.0} s", f64::from(self.ports) / self.asked);
+        }
         ClosedForm {
             form: "ports / TIME_WAIT".to_owned(),
             about: About::Traffic(source.name.clone()),
-            quantity: "most connections of a client to a destination",
+            quantity: "most connections",
             low: self.most,
-            high: self.most,
+            high: Some(self.most),
             unit: "/s",
             metric: None,
             assumes,

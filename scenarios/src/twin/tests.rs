@@ -69,26 +69,27 @@ fn one_pod_with_one_worker_is_mm1() {
     assert!((wait.low - 40e6).abs() < 1.0 && wait.form == "M/M/1", "{wait:?}");
     let latency = of(&forms, "mean latency");
     // Two links of 50 us each way, four ways; the same node is nearer.
-    assert!((latency.low - 50e6 - 4.0 * 15e3).abs() < 1.0 && (latency.high - 50e6 - 4.0 * 100e3).abs() < 1.0);
+    assert!((latency.low - 50e6 - 4.0 * 15e3).abs() < 1.0 && (latency.high.unwrap() - 50e6 - 4.0 * 100e3).abs() < 1.0);
 }
 
 #[test]
 fn several_pods_are_each_mm1_with_random_picks_and_one_station_at_best_with_others() {
     let two = forms(2, SERVER, "arrivals: {kind: poisson, rate: 160/s}", "");
     assert!((of(&two, "mean wait for a worker").low - 40e6).abs() < 1.0, "{two:?}");
-    let balanced = "  services: {service/server: {balancing: {algorithm: lc}}}";
+    let balanced = "  services: {server: {algorithm: round-robin}}";
     let two = forms(2, SERVER, "arrivals: {kind: poisson, rate: 160/s}", balanced);
     let wait = of(&two, "mean wait for a worker");
     // M/M/2 at 0.8: C = 2 rho^2 / (1 + rho), wait C s / (2 - 1.6).
-    assert!((wait.low - 2.0 * 0.64 / 1.8 * 10e6 / 0.4).abs() < 1.0 && wait.high.is_infinite(), "{wait:?}");
+    assert!((wait.low - 2.0 * 0.64 / 1.8 * 10e6 / 0.4).abs() < 1.0 && wait.high.is_none(), "{wait:?}");
     assert_eq!(wait.form, "M/M/2");
 }
 
 #[test]
 fn users_that_think_are_a_closed_network() {
-    let forms = forms(2, SERVER, "arrivals: {kind: closed-loop, users: 20, think: 100ms}", "");
+    let forms =
+        forms(2, SERVER, "arrivals: {kind: closed-loop, users: 20, think: {kind: exponential, mean: 100ms}}", "");
     let ok = of(&forms, "ok requests");
-    assert!(ok.low > 0.9 * 200.0 * 20.0 / 0.12 / 2.0 && ok.high < 200.0 * 200.0, "{ok:?}");
+    assert!(ok.low > 0.9 * 200.0 * 20.0 / 0.12 / 2.0 && ok.high.unwrap() < 200.0 * 200.0, "{ok:?}");
     assert_eq!(ok.form, "MVA");
 }
 
@@ -131,7 +132,7 @@ fn a_death_has_its_bounds_when_it_lasts_and_the_control_plane_is_well() {
 fn ports_are_told_when_they_matter() {
     let server = "serviceTime: {kind: constant, value: 1ms}";
     let asked = |rate: u32| forms(1, server, &format!("arrivals: {{kind: constant, rate: {rate}/s}}"), "");
-    assert_eq!(asked(60), []);
+    assert_eq!(asked(600), [], "200/s from each are far from it");
     // Three clients: 500/s each, of 28 232 ports in 60 s.
     let found = asked(1_500);
     assert!(
