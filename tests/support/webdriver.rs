@@ -142,11 +142,9 @@ impl Browser {
         found
     }
 
-    /// A picture of the page's part that begins at `top`, as PNG in base64.
-    pub(crate) fn picture(&self, top: u32, width: u32, height: u32) -> String {
-        let clip = json!({"x": 0, "y": top, "width": width, "height": height, "scale": 1});
-        let options = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
-        self.command("Page.captureScreenshot", &options)["data"].as_str().unwrap().to_owned()
+    /// What the screen shows, as PNG in base64.
+    pub(crate) fn picture(&self) -> String {
+        self.command("Page.captureScreenshot", &json!({"format": "png"}))["data"].as_str().unwrap().to_owned()
     }
 }
 
