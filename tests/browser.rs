@@ -108,18 +108,17 @@ fn filters(browser: &Browser, path: &str) {
     assert_eq!(browser.run(visible), all, "{path}");
 }
 
-/// With `UPDATE_SAMPLES` set, pictures of the page for people go to `reports/samples`.
-fn keep_sample(browser: &Browser, name: &str, selector: &str, (width, height): (u32, u32)) {
+/// With `UPDATE_SAMPLES` set, a picture of the page from this element on goes to `reports/samples`, for people.
+fn keep_sample(browser: &Browser, name: &str, selector: &str, (width, height, scheme): (u32, u32, &str)) {
     if std::env::var_os("UPDATE_SAMPLES").is_none() {
         return;
     }
-    let script = format!(
-        "return Math.max(0, Math.round(document.querySelector({selector:?}).getBoundingClientRect().top + scrollY - 16))"
-    );
-    let top = u32::try_from(browser.run(&script).as_u64().unwrap()).unwrap();
+    browser.set_screen(width, height, scheme);
+    browser
+        .run(&format!("scrollTo(0, document.querySelector({selector:?}).getBoundingClientRect().top + scrollY - 16)"));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/samples");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join(format!("{name}.png")), decoded(&browser.picture(top, width, height))).unwrap();
+    std::fs::write(folder.join(format!("{name}.png")), decoded(&browser.picture())).unwrap();
 }
 
 /// Bytes of a base64 text.
@@ -158,10 +157,10 @@ fn pages_work_in_a_browser() {
             is_quiet(&browser, &path);
             if name == "nginx-node-death" {
                 let kind = if width < 500 { "phone".to_owned() } else { scheme.to_owned() };
-                keep_sample(&browser, &format!("{kind}-answer"), "h1", (width, 900));
-                keep_sample(&browser, &format!("{kind}-timeline"), "#timeline", (width, 1_500));
+                keep_sample(&browser, &format!("{kind}-answer"), "h1", (width, 900, scheme));
+                keep_sample(&browser, &format!("{kind}-timeline"), "#timeline", (width, 1_500, scheme));
             } else if name == "shop-dead-leaf" && width > 500 && scheme == "light" {
-                keep_sample(&browser, "light-callgraph", "#callgraph", (width, 900));
+                keep_sample(&browser, "light-callgraph", "#callgraph", (width, 900, scheme));
             }
         }
         scrubs(&browser, &path);

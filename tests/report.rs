@@ -116,6 +116,19 @@ fn what_cannot_be_reported_is_told() {
 }
 
 #[test]
+fn what_a_trace_of_requests_lacks_is_told() {
+    let folder = Folder::new();
+    let out = folder.path("out");
+    let scenario = "scenarios/library/nginx-tutorial.yaml";
+    podwire(&["run", scenario, "-q", "-o", &out, "--level", "request", "--set", "duration=2s"]).ok();
+    let trace = format!("{out}/docker-static/trace.jsonl");
+    let ended = podwire(&["report", &trace]);
+    assert!(ended.stderr.contains("requests alone"), "{}", ended.stderr);
+    assert!(ended.ok().contains("100.0 % ok"));
+    assert_eq!(podwire(&["report", "-q", &trace]).stderr, "");
+}
+
+#[test]
 fn an_effective_scenario_loads_as_the_scenario_it_was_made_of() {
     let mut loaded = 0;
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library")).unwrap() {

@@ -23,7 +23,11 @@ pub(super) fn execute(args: &ReportArgs) -> Result<(), Failure> {
     let pictures = (form.is_pictured() || args.output.is_some()).then(|| failed_per_arm(args.traces.len()));
     let (mut headers, mut runs) = (Vec::new(), Vec::<RunReport>::new());
     for path in &args.traces {
-        let (header, run) = read_run(path, pictures)?;
+        let (header, level, run) = read_run(path, pictures)?;
+        if level < Level::Connection && !args.quiet {
+            let what = "a trace of requests alone: connections, translations and conntrack are not told";
+            writeln!(std::io::stderr(), "warning: {} is {what}", path.display())?;
+        }
         if let Some(place) = runs.iter().position(|known| (&known.arm, known.seed) == (&run.arm, run.seed)) {
             let other = args.traces.get(place).map_or_else(String::new, |other| other.display().to_string());
             let (arm, seed) = (&run.arm, run.seed);
@@ -46,7 +50,7 @@ pub(super) fn execute(args: &ReportArgs) -> Result<(), Failure> {
 }
 
 /// Reads a trace record by record, so that memory does not grow with its requests.
-fn read_run(path: &Path, pictures: Option<usize>) -> Result<(TraceHeader, RunReport), Failure> {
+fn read_run(path: &Path, pictures: Option<usize>) -> Result<(TraceHeader, Level, RunReport), Failure> {
     let reader = traces::open(path)?;
     let (header, level) = (reader.header().clone(), reader.level());
     // A digest is over the connection level, which a trace of requests alone does not have.
@@ -55,7 +59,7 @@ fn read_run(path: &Path, pictures: Option<usize>) -> Result<(TraceHeader, RunRep
         observers.record(&record.map_err(|error| trace_failure(path, &error))?);
     }
     let (run, _) = observers.finish(&header);
-    Ok((header, run))
+    Ok((header, level, run))
 }
 
 /// The scenarios of the traces, each loaded once.

@@ -69,31 +69,36 @@ impl Browser {
         Some(browser)
     }
 
-    /// One request of the protocol; its `value`.
+    /// One request of the protocol that must go well; its `value`.
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let value = self.exchange(method, path, body).unwrap();
+        assert!(value["error"].is_null(), "{method} {path}: {value}");
+        value
+    }
+
+    /// One request of the protocol; the `value` of its answer.
+    fn exchange(&self, method: &str, path: &str, body: &Value) -> std::io::Result<Value> {
         let body = if method == "POST" { body.to_string() } else { String::new() };
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let length = body.len();
         let head = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n", self.port);
-        write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")?;
         let mut answer = Vec::new();
         let mut reader = BufReader::new(stream);
         let mut wanted = None;
         loop {
             let mut line = String::new();
-            reader.read_line(&mut line).unwrap();
+            reader.read_line(&mut line)?;
             if line.trim().is_empty() {
                 break;
             }
             let value = line.to_ascii_lowercase();
             wanted = value.strip_prefix("content-length:").map_or(wanted, |value| value.trim().parse().ok());
         }
-        reader.take(wanted.expect("an answer has a length")).read_to_end(&mut answer).unwrap();
-        let mut answer: Value = serde_json::from_slice(&answer).unwrap();
-        let value = answer["value"].take();
-        assert!(value["error"].is_null(), "{method} {path}: {value}");
-        value
+        reader.take(wanted.unwrap_or(0)).read_to_end(&mut answer)?;
+        let mut answer: Value = serde_json::from_slice(&answer)?;
+        Ok(answer["value"].take())
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
@@ -142,18 +147,17 @@ impl Browser {
         found
     }
 
-    /// A picture of the page's part that begins at `top`, as PNG in base64.
-    pub(crate) fn picture(&self, top: u32, width: u32, height: u32) -> String {
-        let clip = json!({"x": 0, "y": top, "width": width, "height": height, "scale": 1});
-        let options = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
-        self.command("Page.captureScreenshot", &options)["data"].as_str().unwrap().to_owned()
+    /// What the screen shows, as PNG in base64.
+    pub(crate) fn picture(&self) -> String {
+        self.command("Page.captureScreenshot", &json!({"format": "png"}))["data"].as_str().unwrap().to_owned()
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if !self.session.is_empty() && !std::thread::panicking() {
-            self.call("DELETE", &self.session, &Value::Null);
+        // The browser ends with its session, also when the test has failed.
+        if !self.session.is_empty() {
+            let _ = self.exchange("DELETE", &self.session, &Value::Null);
         }
         // It may have ended with its session.
         let _ = self.driver.kill();

@@ -22,9 +22,8 @@ pub(crate) fn render(report: &Report, output: &mut dyn Write) -> std::io::Result
     for part in &parts {
         write_part(part, output)?;
     }
-    writeln!(output, "</main>\n<footer class=\"soft\">Made by podwire {}. This page loads nothing.</footer>", {
-        escape(&report.podwire)
-    })?;
+    let version = escape(&report.podwire);
+    writeln!(output, "</main>\n<footer class=\"soft\">Made by podwire {version}. This page loads nothing.</footer>")?;
     writeln!(output, "<script>{SCRIPT}</script>\n</body>\n</html>")
 }
 

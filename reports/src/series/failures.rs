@@ -13,7 +13,7 @@ use crate::explain::words::after;
 use crate::explain::{History, Step};
 use crate::trace_io::Names;
 
-/// Requests that stand for one group besides the first, the last and the slowest; one more when there are twice as many.
+/// Of a large group so many requests at least, and at most twice as many, are kept as an even sample.
 const SAMPLE: usize = 64;
 /// Groups that are told apart; requests of any further one count as left out.
 const MOST_GROUPS: usize = 200;

@@ -77,7 +77,7 @@ impl Canvas {
         self.body.push_str("</g>\n");
     }
 
-    /// A rectangle; `more` are further attributes or, after a `>`, nothing else.
+    /// A rectangle; `more` are further attributes of the drawing's own, each with a space before it.
     pub(crate) fn rect(&mut self, class: &str, [x, y, width, height]: [f64; 4], more: &str) {
         let [x, y, width, height] = [x, y, width, height].map(short);
         let _ = write!(
