@@ -180,7 +180,7 @@ fn print_blame(args: &ExplainArgs, outages: &[Blamed]) -> Result<(), Failure> {
     match args.format {
         CheckFormat::Json => writeln!(output, "{:#}", serde_json::json!({ "outages": outages }))?,
         CheckFormat::Text if outages.is_empty() => {
-            writeln!(output, "no fault made a request fail: there is nothing to blame")?
+            writeln!(output, "no fault made a request fail: there is nothing to blame")?;
         }
         CheckFormat::Text => {
             for (place, outage) in outages.iter().enumerate() {
