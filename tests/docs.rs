@@ -32,6 +32,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/trace-format.md",
     "docs/performance.md",
     "docs/captures.md",
+    "docs/explain.md",
     "docs/reports.md",
     "docs/validation.md",
     CURL,
@@ -456,7 +457,7 @@ fn with_fresh_outputs(readme: &str) -> (String, usize) {
 
 #[test]
 fn documents_show_what_the_program_prints() {
-    for (name, outputs) in [("README.md", 2), (CURL, 3), (OBJECTS, 3)] {
+    for (name, outputs) in [("README.md", 3), (CURL, 3), (OBJECTS, 3)] {
         let before = text(name);
         let (after, count) = with_fresh_outputs(&before);
         assert_eq!(count, outputs, "{name}");

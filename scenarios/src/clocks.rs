@@ -96,4 +96,14 @@ mod tests {
         ];
         assert_eq!(found, wanted.map(|(path, half)| (path.to_owned(), half.to_owned())));
     }
+
+    #[test]
+    fn every_clock_is_a_path_that_a_scenario_has() {
+        let paths = crate::schema::paths::Paths::new();
+        for (pattern, _) in CLOCKS {
+            let mut tree = serde_json::json!({"spec": {"traffic": [{"name": "curl"}]}});
+            let path = pattern.replace('*', "curl");
+            assert!(crate::overrides::set(&mut tree, &path, "1s".into(), &paths).is_ok(), "{path}");
+        }
+    }
 }
