@@ -283,7 +283,7 @@ fn an_output_folder_gets_both_reports_and_the_traces_of_all_arms() {
         let folder = Folder::new();
         let out = folder.path("new/out");
         podwire(&["compare", TUTORIAL, "-o", &out, "--trace", form]).ok();
-        let mut expected = vec!["report.json".to_owned(), "report.txt".to_owned()];
+        let mut expected = ["report.html", "report.json", "report.txt"].map(str::to_owned).to_vec();
         expected.extend(trace.iter().flat_map(|trace| ARMS.map(|arm| format!("{arm}/{trace}"))));
         expected.sort();
         assert_eq!(files_below(&out), expected, "--trace {form}");

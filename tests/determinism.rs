@@ -137,7 +137,8 @@ fn the_number_of_threads_changes_no_byte_of_report_and_traces() {
         let out = folder.path(threads);
         let args = ["compare", NODE_DEATH, "--format", "json", "--seeds", "1..2", "--threads", threads, "-o", &out];
         let ended = podwire(&[&args, &SHORT_ARGS[..]].concat());
-        let files = ["report.txt", "report.json", "docker-registry/trace-1.jsonl", "service/trace-2.jsonl"];
+        let files =
+            ["report.txt", "report.json", "report.html", "docker-registry/trace-1.jsonl", "service/trace-2.jsonl"];
         (ended.stdout, files.map(|file| std::fs::read(format!("{out}/{file}")).unwrap()))
     };
     let one = outcome("1");
