@@ -100,7 +100,7 @@ fn a_saved_trace_shows_what_its_run_does() {
 #[test]
 fn what_was_mistyped_is_told_with_what_there_is() {
     assert!(refused(&["get", "pdos"]).contains("did you mean `pods`?"));
-    assert!(refused(&["describe", "nod", "node-1"]).contains("did you mean `nodes`?"));
+    assert!(refused(&["describe", "nod", "node-1"]).contains("did you mean `node`?"));
     assert!(refused(&["describe", "node", "nod-1x"]).contains("did you mean `node-1`?"));
     assert!(
         refused(&["get", "pods", "-w", "--at", "60s", "--until", "50s"]).contains("--until 50s is before --at 60s")

@@ -86,7 +86,8 @@ fn several_pods_are_each_mm1_with_random_picks_and_one_station_at_best_with_othe
 
 #[test]
 fn users_that_think_are_a_closed_network() {
-    let forms = forms(2, SERVER, "arrivals: {kind: closed-loop, users: 20, think: {kind: exponential, mean: 100ms}}", "");
+    let forms =
+        forms(2, SERVER, "arrivals: {kind: closed-loop, users: 20, think: {kind: exponential, mean: 100ms}}", "");
     let ok = of(&forms, "ok requests");
     assert!(ok.low > 0.9 * 200.0 * 20.0 / 0.12 / 2.0 && ok.high.unwrap() < 200.0 * 200.0, "{ok:?}");
     assert_eq!(ok.form, "MVA");
