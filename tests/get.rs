@@ -78,11 +78,12 @@ fn describe_tells_of_pods_nodes_services_and_endpoints() {
 fn a_saved_trace_shows_what_its_run_does() {
     let folder = Folder::new();
     let out = folder.path("out");
-    podwire(&["run", NODE_DEATH, "--set", "duration=130s", "--arm", "service", "-q", "-o", &out, "--trace", "bin"])
-        .ok();
-    let jsonl = folder.path("lines");
-    podwire(&["run", NODE_DEATH, "--set", "duration=130s", "--arm", "service", "-q", "-o", &jsonl]).ok();
-    for trace in [format!("{out}/service/trace.bin"), format!("{jsonl}/service/trace.jsonl")] {
+    let lines = folder.path("lines");
+    let run = ["run", NODE_DEATH, "--set", "duration=130s", "--arm", "service", "-q"];
+    for more in [&["-o", &out, "--trace", "bin"][..], &["-o", &lines]] {
+        assert_eq!(podwire(&[&run, more].concat()).code, 99, "in so short a time too many requests fail");
+    }
+    for trace in [format!("{out}/service/trace.bin"), format!("{lines}/service/trace.jsonl")] {
         for args in [&["get", "pods", "-o", "wide"][..], &["get", "events"], &["describe", "node", "node-2"]] {
             let at = ["--at", "120s"];
             assert_eq!(podwire(&[args, &at, &[&trace]].concat()).ok(), shown(&[args, &at].concat()), "{args:?}");
@@ -100,7 +101,7 @@ fn a_saved_trace_shows_what_its_run_does() {
 #[test]
 fn what_was_mistyped_is_told_with_what_there_is() {
     assert!(refused(&["get", "pdos"]).contains("did you mean `pods`?"));
-    assert!(refused(&["describe", "nod", "node-1"]).contains("did you mean `node`?"));
+    assert!(refused(&["describe", "nodee", "node-1"]).contains("did you mean `node`?"));
     assert!(refused(&["describe", "node", "nod-1x"]).contains("did you mean `node-1`?"));
     assert!(
         refused(&["get", "pods", "-w", "--at", "60s", "--until", "50s"]).contains("--until 50s is before --at 60s")
