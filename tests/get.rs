@@ -1,11 +1,13 @@
 //! `podwire get` and `podwire describe` as a user of kubectl types them.
 
-#[allow(dead_code)] // shared by tests that each use a part
-#[path = "support/process.rs"]
-mod process;
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up must fail")]
 
-use process::{Folder, podwire};
+mod support {
+    pub(crate) mod process;
+}
+
 use serde_json::Value;
+use support::process::{Folder, podwire};
 
 const NODE_DEATH: &str = "scenarios/library/nginx-node-death.yaml";
 /// A shorter life of the same story.

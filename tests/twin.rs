@@ -1,11 +1,13 @@
 //! The analytic twin as people meet it: in `podwire check`, in the reports, and as a warning before a run.
 
-#[allow(dead_code)] // shared by tests that each use a part
-#[path = "support/process.rs"]
-mod process;
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up must fail")]
 
-use process::{Folder, podwire};
+mod support {
+    pub(crate) mod process;
+}
+
 use serde_json::Value;
+use support::process::{Ended, Folder, podwire};
 
 const NODE_DEATH: &str = "scenarios/library/nginx-node-death.yaml";
 /// A server with one worker and 1 ms of exponential service, and how often it is asked.
@@ -14,7 +16,7 @@ const STATION: [&str; 2] = [
     "traffic.curl.arrivals={kind: poisson, rate: 400/s}",
 ];
 
-fn station(command: &[&str]) -> process::Ended {
+fn station(command: &[&str]) -> Ended {
     let set = STATION.iter().flat_map(|value| ["--set", value]);
     podwire(&command.iter().copied().chain(set).collect::<Vec<_>>())
 }
@@ -56,6 +58,7 @@ fn overload_is_told_before_the_run_with_its_place() {
     assert_eq!(ended.code, 0, "a warning is no error: {}", ended.stderr);
     assert!(ended.stderr.contains("W0207") && ended.stderr.contains("utilisation 1.25"), "{}", ended.stderr);
     assert!(ended.stderr.contains(&format!("heavy.yaml:{line}:7")), "{}", ended.stderr);
+    assert_eq!(podwire(&["check", &folder.path("absent.yaml")]).code, 4);
     let calm = folder.write("calm.yaml", &text.replace("2500/s", "1900/s"));
     assert!(!podwire(&["check", &calm]).stderr.contains("W0207"));
 }
