@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up must fail")]
 
-#[allow(dead_code)] // shared by tests that each use a part
-#[path = "support/process.rs"]
-mod process;
+mod support {
+    pub(crate) mod process;
+}
 
-use process::{Folder, podwire};
 use serde_json::Value;
+use support::process::{Folder, podwire};
 
 const NODE_DEATH: &str = "scenarios/library/nginx-node-death.yaml";
 /// A shorter life of the same story.
@@ -36,7 +36,7 @@ fn json_and_yaml_hold_the_same_objects() {
         let args = |form| ["get", resource, "--at", "110s", "-o", form];
         let json: Value = serde_json::from_str(&shown(&args("json"))).unwrap();
         let yaml = scenarios::read_yaml(&shown(&args("yaml"))).unwrap();
-        assert_eq!(yaml, std::slice::from_ref(&json), "{resource}");
+        assert_eq!(yaml, [json.clone()], "{resource}");
         let items = json["items"].as_array().unwrap();
         assert!(!items.is_empty() && items.iter().all(|item| item["metadata"]["name"].is_string()), "{resource}");
         let names = shown(&args("name"));
@@ -80,11 +80,12 @@ fn describe_tells_of_pods_nodes_services_and_endpoints() {
 fn a_saved_trace_shows_what_its_run_does() {
     let folder = Folder::new();
     let out = folder.path("out");
-    podwire(&["run", NODE_DEATH, "--set", "duration=130s", "--arm", "service", "-q", "-o", &out, "--trace", "bin"])
-        .ok();
-    let jsonl = folder.path("lines");
-    podwire(&["run", NODE_DEATH, "--set", "duration=130s", "--arm", "service", "-q", "-o", &jsonl]).ok();
-    for trace in [format!("{out}/service/trace.bin"), format!("{jsonl}/service/trace.jsonl")] {
+    let lines = folder.path("lines");
+    let run = ["run", NODE_DEATH, "--set", "duration=130s", "--arm", "service", "-q"];
+    for more in [&["-o", &out, "--trace", "bin"][..], &["-o", &lines]] {
+        assert_eq!(podwire(&[&run, more].concat()).code, 99, "in so short a time too many requests fail");
+    }
+    for trace in [format!("{out}/service/trace.bin"), format!("{lines}/service/trace.jsonl")] {
         for args in [&["get", "pods", "-o", "wide"][..], &["get", "events"], &["describe", "node", "node-2"]] {
             let at = ["--at", "120s"];
             assert_eq!(podwire(&[args, &at, &[&trace]].concat()).ok(), shown(&[args, &at].concat()), "{args:?}");
@@ -102,7 +103,7 @@ fn a_saved_trace_shows_what_its_run_does() {
 #[test]
 fn what_was_mistyped_is_told_with_what_there_is() {
     assert!(refused(&["get", "pdos"]).contains("did you mean `pods`?"));
-    assert!(refused(&["describe", "nod", "node-1"]).contains("did you mean `nodes`?"));
+    assert!(refused(&["describe", "nodee", "node-1"]).contains("did you mean `node`?"));
     assert!(refused(&["describe", "node", "nod-1x"]).contains("did you mean `node-1`?"));
     assert!(
         refused(&["get", "pods", "-w", "--at", "60s", "--until", "50s"]).contains("--until 50s is before --at 60s")

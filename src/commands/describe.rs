@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::history::History;
 
 pub(super) fn execute(args: &DescribeArgs) -> Result<(), Failure> {
-    let resource = resource(&args.resource)?;
+    let resource = resource(&args.resource, |kind| kind.singular)?;
     let history = History::open(&args.scenario, args.arm.as_deref())?;
     let at = history.time("--at", &args.at)?;
     let mut state = ClusterState::new(history.header(), at).with_events();

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use reports::state::{ClusterState, KINDS, Query, Resource, Watch};
+use reports::state::{ClusterState, KINDS, Kind, Query, Resource, Watch};
 use scenarios::did_you_mean;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::history::History;
 
 pub(super) fn execute(args: &GetArgs) -> Result<(), Failure> {
-    let resource = resource(&args.resource)?;
+    let resource = resource(&args.resource, |kind| kind.plural)?;
     if args.watch && matches!(args.output, Some(GetFormat::Yaml | GetFormat::Json)) {
         return Err(Failure::Usage("--watch prints rows; it goes with `-o wide`, not with yaml or json".to_owned()));
     }
@@ -46,10 +46,10 @@ pub(super) fn execute(args: &GetArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The resource of a typed name.
-pub(super) fn resource(typed: &str) -> Result<Resource, Failure> {
+/// The resource of a typed name; `shown` is the name of a kind that somebody who mistyped it is told.
+pub(super) fn resource(typed: &str, shown: fn(&Kind) -> &'static str) -> Result<Resource, Failure> {
     Resource::from_name(typed).ok_or_else(|| {
-        let known = KINDS.iter().map(|kind| kind.plural);
+        let known = KINDS.iter().map(shown);
         Failure::Usage(format!("unknown resource `{typed}`; {}", did_you_mean(typed, known)))
     })
 }

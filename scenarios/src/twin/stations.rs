@@ -234,7 +234,7 @@ fn closed(model: &Model, source: &Source, station: &Station, users: u32, think: 
         unit,
         metric: Some(metric),
         assumes: format!(
-            "{users} users, {} pods of {} workers with random picks, exponential service",
+            "{users} users, {} pods that serve {} at once each, random picks, exponential service",
             station.pods, station.workers
         ),
     };
