@@ -1,5 +1,5 @@
 //! Drawings of a report as SVG: one file each, the same in a page and as a file of its own. Drawn from the report's numbers
-//! and its [`Pictures`](crate::series::Pictures); readable on light and on dark pages; the same bytes for the same report.
+//! and its [`Pictures`]; readable on light and on dark pages; the same bytes for the same report.
 
 mod axis;
 mod balance;
