@@ -18,6 +18,7 @@ use std::process::Command;
 
 use reports::trace_io::TraceReader;
 use sim_core::trace::Body;
+use support::flow_kinds::{FlowKind, KINDS};
 use support::process::{Folder, podwire};
 
 const NODE_DEATH: &str = "scenarios/library/nginx-node-death.yaml";
@@ -158,13 +159,30 @@ fn tshark_reads_the_death_of_a_node() {
 fn tshark_reads_all_ways_of_addressing_and_docker_proxy() {
     let folder = Folder::new();
     let file = folder.write("flows.yaml", &support::flow_kinds::scenario());
-    assert!(support::flow_kinds::KINDS.len() > 8);
     for arm in ["service", "docker-static", "hairpin"] {
         let (trace, _) = run(&folder, &file, arm, &[]);
         if tshark_agrees(&folder, &trace).is_none() {
             return;
         }
+        let capture = folder.path("all.pcapng");
+        podwire(&["convert", &trace, "--to", "pcapng", "-q", "-o", &capture]).ok();
+        for kind in KINDS.iter().filter(|kind| kind.arm == arm) {
+            first_syn_comes_from(&capture, kind);
+        }
     }
+}
+
+/// The first interface that a source's first SYN passes is the client's, the last one the server's.
+fn first_syn_comes_from(capture: &str, kind: &FlowKind) {
+    let FlowKind { source, seen, port_is_kept, .. } = kind;
+    let filter = format!("frame.comment matches \"SYN of {source}/0\" && tcp.flags.ack == 0");
+    let fields = ["-e", "frame.interface_name", "-e", "ip.src", "-e", "tcp.srcport"];
+    let syns = ask("tshark", &[&["-r", capture, "-Y", &filter, "-T", "fields"][..], &fields].concat()).unwrap();
+    let syns: Vec<Vec<&str>> = syns.lines().map(|line| line.split('\t').collect()).collect();
+    let [first, last] = [syns.first(), syns.last()].map(|syn| syn.unwrap_or_else(|| panic!("{source} has no SYN")));
+    assert!(last[0].contains(":near-") || last[0].contains(":far-"), "{source}: {last:?}");
+    assert!(seen.replace("CLIENT", first[1]).split(" or ").any(|one| one == last[1]), "{source}: {last:?}");
+    assert_eq!(first[0] == last[0] || *port_is_kept, first[2] == last[2], "{source}: {first:?} {last:?}");
 }
 
 #[test]

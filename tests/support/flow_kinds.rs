@@ -17,16 +17,16 @@ const fn kind(source: &'static str, arm: &'static str, seen: &'static str, port_
 }
 
 /// `client` (10.244.1.x, 172.17.0.x) and `near` on node-1 (192.168.0.11), `far` on node-2 (192.168.0.12), outside
-/// 192.168.0.13.
+/// 203.0.113.10.
 pub(crate) const KINDS: &[FlowKind] = &[
     kind("pod-to-pod", "service", "CLIENT", true),
     kind("pod-to-cluster-ip", "service", "CLIENT", true),
     kind("hairpin", "service", "10.244.1.1", false),
     kind("node-to-cluster-ip", "service", "192.168.0.12", true),
     kind("outside-to-node-port", "service", "10.244.2.1 or 192.168.0.11", false),
-    kind("outside-to-local-node-port", "service", "192.168.0.13", true),
+    kind("outside-to-local-node-port", "service", "203.0.113.10", true),
     kind("container-to-other-host", "docker-static", "192.168.0.11", true),
-    kind("outside-to-host", "docker-static", "192.168.0.13", true),
+    kind("outside-to-host", "docker-static", "203.0.113.10", true),
     kind("container-to-own-host", "docker-static", "172.17.0.1", false),
     kind("node-to-own-host", "docker-static", "192.168.0.11", true),
     kind("container-to-own-host", "hairpin", "CLIENT", true),

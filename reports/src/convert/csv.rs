@@ -1,7 +1,5 @@
 //! A table as comma-separated values (RFC 4180, lines ended by a newline). Knows no table.
 
-use std::io;
-
 use sim_core::trace::Record;
 
 use super::error::ConvertError;
@@ -17,14 +15,14 @@ pub(super) const FORMAT: Format = Format {
     text: true,
     begin: |out, header, _, wish| {
         let info = find(&wish.table)?;
-        let mut lines = csv::Writer::from_writer(out);
-        lines.write_record(info.columns.iter().map(|column| column.name)).map_err(output)?;
-        Ok(Box::new(Lines { lines, table: info.begin(header), rows: Vec::new() }))
+        let mut writer = csv::Writer::from_writer(out);
+        writer.write_record(info.columns.iter().map(|column| column.name)).map_err(output)?;
+        Ok(Box::new(Lines { writer, table: info.begin(header), rows: Vec::new() }))
     },
 };
 
 struct Lines<'a> {
-    lines: csv::Writer<Output<'a>>,
+    writer: csv::Writer<Output<'a>>,
     table: Box<dyn Table>,
     rows: Vec<Row>,
 }
@@ -32,7 +30,7 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn write(&mut self) -> Result<(), ConvertError> {
         for row in self.rows.drain(..) {
-            self.lines.write_record(row.iter().map(text)).map_err(output)?;
+            self.writer.write_record(row.iter().map(text)).map_err(output)?;
         }
         Ok(())
     }
@@ -47,12 +45,12 @@ fn text(cell: &Cell) -> String {
     }
 }
 
-/// Rows have as many cells as there are columns, so that nothing but the output can fail.
+/// Rows have as many cells as there are columns, so nothing but the output fails.
 fn output(error: csv::Error) -> ConvertError {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => ConvertError::Output(error),
-        other => ConvertError::Output(io::Error::other(format!("{other:?}"))),
-    }
+    let csv::ErrorKind::Io(error) = error.into_kind() else {
+        return ConvertError::Form("a row has another number of cells than there are columns".to_owned());
+    };
+    ConvertError::Output(error)
 }
 
 impl Converter for Lines<'_> {
@@ -64,7 +62,7 @@ impl Converter for Lines<'_> {
     fn finish(mut self: Box<Self>) -> Result<Vec<String>, ConvertError> {
         self.table.finish(&mut self.rows);
         self.write()?;
-        self.lines.flush()?;
+        self.writer.flush()?;
         Ok(Vec::new())
     }
 }

@@ -57,6 +57,9 @@ pub enum Filtering {
     Within,
 }
 
+/// A form that has begun.
+type Begun<'a> = Result<Box<dyn Converter + 'a>, ConvertError>;
+
 /// A form that a trace can be written in.
 pub struct Format {
     /// What it is called.
@@ -69,7 +72,7 @@ pub struct Format {
     pub filtering: Filtering,
     /// It is text, which a terminal can show.
     pub text: bool,
-    begin: for<'a> fn(Output<'a>, &TraceHeader, Level, &Wish) -> Result<Box<dyn Converter + 'a>, ConvertError>,
+    begin: for<'a> fn(Output<'a>, &TraceHeader, Level, &Wish) -> Begun<'a>,
 }
 
 /// All forms, in the order in which they are listed.

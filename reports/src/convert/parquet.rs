@@ -102,12 +102,10 @@ fn write_column<'c>(
 /// The output fails, or a table breaks the promise of its columns.
 impl From<ParquetError> for ConvertError {
     fn from(error: ParquetError) -> Self {
-        match error {
-            ParquetError::External(cause) => match cause.downcast::<std::io::Error>() {
-                Ok(output) => Self::Output(*output),
-                Err(other) => Self::Form(other.to_string()),
-            },
-            other => Self::Form(other.to_string()),
+        let ParquetError::External(cause) = error else { return Self::Form(error.to_string()) };
+        match cause.downcast::<std::io::Error>() {
+            Ok(output) => Self::Output(*output),
+            Err(other) => Self::Form(other.to_string()),
         }
     }
 }

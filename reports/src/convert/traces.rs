@@ -58,8 +58,5 @@ impl Converter for Canonical<'_> {
 
 /// Here it is the output that fails, not the trace that is read.
 fn output(error: TraceError) -> ConvertError {
-    match error {
-        TraceError::Io(error) => ConvertError::Output(error),
-        other => ConvertError::Trace(other),
-    }
+    if let TraceError::Io(error) = error { ConvertError::Output(error) } else { ConvertError::Trace(error) }
 }

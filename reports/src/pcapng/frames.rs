@@ -18,14 +18,25 @@ const SYN_WINDOW: u16 = 64_240;
 /// An MTU of 1500 less the headers without options.
 const ANNOUNCED_MSS: u16 = 1_460;
 
-/// Flags of a TCP segment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Flags {
-    pub syn: bool,
-    pub ack: bool,
-    pub fin: bool,
-    pub rst: bool,
-    pub psh: bool,
+/// Flags of a TCP segment, by their bits in its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Flags(u8);
+
+impl Flags {
+    pub(super) const FIN: Self = Self(1);
+    pub(super) const SYN: Self = Self(1 << 1);
+    pub(super) const RST: Self = Self(1 << 2);
+    pub(super) const PSH: Self = Self(1 << 3);
+    pub(super) const ACK: Self = Self(1 << 4);
+
+    /// These flags and those.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    const fn has(self, flag: Self) -> bool {
+        self.0 & flag.0 != 0
+    }
 }
 
 /// A TCP segment without its ends.
@@ -108,7 +119,8 @@ fn ipv4(envelope: &Envelope, from: Ipv4Addr, protocol: IpNumber, body: &[u8]) ->
 }
 
 fn tcp_header(tcp: &Tcp, source: SocketAddrV4, destination: SocketAddrV4, payload: &[u8]) -> Vec<u8> {
-    let Flags { syn, ack, fin, rst, psh } = tcp.flags;
+    let [fin, syn, rst, psh, ack] =
+        [Flags::FIN, Flags::SYN, Flags::RST, Flags::PSH, Flags::ACK].map(|flag| tcp.flags.has(flag));
     let window = match (rst, syn) {
         (true, _) => 0,
         (false, true) => SYN_WINDOW,
@@ -126,10 +138,10 @@ fn tcp_header(tcp: &Tcp, source: SocketAddrV4, destination: SocketAddrV4, payloa
 fn options(tcp: &Tcp) -> Vec<TcpOptionElement> {
     use TcpOptionElement::{MaximumSegmentSize, Noop, SelectiveAcknowledgementPermitted, Timestamp, WindowScale};
     let stamps = Timestamp(tcp.stamps.0, tcp.stamps.1);
-    if tcp.flags.rst {
+    if tcp.flags.has(Flags::RST) {
         return Vec::new();
     }
-    if tcp.flags.syn {
+    if tcp.flags.has(Flags::SYN) {
         let [size, allowed] = [MaximumSegmentSize(ANNOUNCED_MSS), SelectiveAcknowledgementPermitted];
         return vec![size, allowed, stamps, Noop, WindowScale(WINDOW_SCALE)];
     }
@@ -166,8 +178,7 @@ mod tests {
 
     #[test]
     fn checksums_of_all_headers_are_right() {
-        let flags = Flags { syn: true, ..Flags::default() };
-        let tcp = Inner::Tcp(Tcp { flags, sequence: 5, acknowledgement: 0, stamps: (3, 0) });
+        let tcp = Inner::Tcp(Tcp { flags: Flags::SYN, sequence: 5, acknowledgement: 0, stamps: (3, 0) });
         for (inner, payload) in [(tcp, &b""[..]), (Inner::Udp, b"abc")] {
             let frame = frame(&envelope(), &inner, payload);
             let (ip, body) = frame[14..].split_at(20);

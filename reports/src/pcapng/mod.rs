@@ -171,11 +171,11 @@ impl<W: Write> Capture<W> {
     }
 
     fn frames(&self, stream: &Stream, sent: &Sent, sighting: &Sighting, passing: &Passing) -> Vec<Vec<u8>> {
-        let envelope = self.envelope(sent.record, passing);
-        let unreachable = match sent.label.kind {
-            SegmentKind::PortUnreachable => Some(DestUnreachableHeader::Port),
-            SegmentKind::HostUnreachable => Some(DestUnreachableHeader::Host),
-            _ => None,
+        let envelope = envelope(sent.record, passing);
+        let unreachable = if sent.label.kind == SegmentKind::PortUnreachable {
+            Some(DestUnreachableHeader::Port)
+        } else {
+            (sent.label.kind == SegmentKind::HostUnreachable).then_some(DestUnreachableHeader::Host)
         };
         if let Some(kind) = unreachable {
             return vec![self.error(stream, sent, sighting, &envelope, kind)];
@@ -218,12 +218,6 @@ impl<W: Write> Capture<W> {
         frames::error(envelope, from, kind, &about)
     }
 
-    fn envelope(&self, sent: RecordId, passing: &Passing) -> Envelope {
-        let (source_mac, destination_mac) = passing.macs();
-        let identification = u16::try_from(sent & u64::from(u16::MAX)).expect("it was masked");
-        Envelope { source_mac, destination_mac, ends: passing.ends, identification, time_to_live: passing.time_to_live }
-    }
-
     /// Bytes that stand for a payload; a model has none. Text that says whose it is, which no dissector takes for a damaged
     /// message of its own; of a datagram zeros, which a resolver's port takes for an empty question.
     fn payload(&self, stream: &Stream, label: &Label, bytes: u32) -> Vec<u8> {
@@ -235,6 +229,12 @@ impl<W: Write> Capture<W> {
         payload.resize(bytes as usize, b'.');
         payload
     }
+}
+
+fn envelope(sent: RecordId, passing: &Passing) -> Envelope {
+    let (source_mac, destination_mac) = passing.macs();
+    let identification = u16::try_from(sent & u64::from(u16::MAX)).expect("it was masked");
+    Envelope { source_mac, destination_mac, ends: passing.ends, identification, time_to_live: passing.time_to_live }
 }
 
 impl<W: Write> Converter for Capture<W> {

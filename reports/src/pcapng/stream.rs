@@ -239,13 +239,13 @@ impl Half {
 }
 
 fn flags_of(kind: SegmentKind, acknowledges: bool) -> Flags {
-    let ack = Flags { ack: true, ..Flags::default() };
     match kind {
-        SegmentKind::Syn => Flags { syn: true, ..Flags::default() },
-        SegmentKind::SynAck => Flags { syn: true, ..ack },
-        SegmentKind::Request | SegmentKind::Response | SegmentKind::Data => Flags { psh: true, ..ack },
-        SegmentKind::ClientFin | SegmentKind::ServerFin | SegmentKind::EarlyFin => Flags { fin: true, ..ack },
-        SegmentKind::Reset => Flags { rst: true, ack: acknowledges, ..Flags::default() },
+        SegmentKind::Syn => Flags::SYN,
+        SegmentKind::SynAck => Flags::SYN.and(Flags::ACK),
+        SegmentKind::Request | SegmentKind::Response | SegmentKind::Data => Flags::PSH.and(Flags::ACK),
+        SegmentKind::ClientFin | SegmentKind::ServerFin | SegmentKind::EarlyFin => Flags::FIN.and(Flags::ACK),
+        SegmentKind::Reset if acknowledges => Flags::RST.and(Flags::ACK),
+        SegmentKind::Reset => Flags::RST,
         SegmentKind::HandshakeAck
         | SegmentKind::RequestAck
         | SegmentKind::FinalAck
@@ -254,7 +254,7 @@ fn flags_of(kind: SegmentKind, acknowledges: bool) -> Flags {
         | SegmentKind::ResponseAck
         | SegmentKind::Keepalive
         | SegmentKind::KeepaliveAck
-        | SegmentKind::DataAck => ack,
+        | SegmentKind::DataAck => Flags::ACK,
     }
 }
 
@@ -270,7 +270,7 @@ fn clock(end: usize, time: SimTime) -> u32 {
     u32::try_from(milliseconds & u64::from(u32::MAX)).expect("it was masked")
 }
 
-/// A number that looks random and depends on nothing but the connection's record (the finaliser of SplitMix64).
+/// A number that looks random and depends on nothing but the connection's record (the finaliser of `SplitMix64`).
 fn initial_number(opened: RecordId, direction: u64) -> u32 {
     let mut mixed = (opened * 2 + direction).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -77,11 +77,11 @@ impl Field for Ends {
         if self == Self::NONE { Value::Nothing } else { Value::Ends(self) }
     }
     fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Ends(ends) => Some(ends),
-            Value::Nothing => Some(Self::NONE),
-            _ => None,
+        if value == Value::Nothing {
+            return Some(Self::NONE);
         }
+        let Value::Ends(ends) = value else { return None };
+        Some(ends)
     }
 }
 

@@ -109,7 +109,8 @@ impl World {
     fn interfaces(&mut self, connection: u32, packet: Packet, at_client: bool) -> Interfaces {
         let views = self.views(connection, packet.kind);
         let Connection { client, client_node, server_node, via, way, pod, .. } = self.connections[connection];
-        let pod = pod.or(views.pod);
+        // docker-proxy passes nothing on to a container that does not listen.
+        let pod = if way == Way::PublishedOnOwnHost { views.pod } else { pod.or(views.pod) };
         let own = self.clients[client as usize].pod;
         let first_stop = via.unwrap_or(server_node);
         if at_client {
@@ -162,20 +163,21 @@ impl World {
         (way == Way::PublishedBehindBalancer).then(|| SocketAddr::new(target, target_port))
     }
 
-    /// The container that DNAT leads to, whether it listens or not.
+    /// The container that DNAT leads to, whether it listens or not, or that docker-proxy relays to, if it does.
     fn pod_behind_mapping(&self, connection: u32) -> Option<PodId> {
         let Connection { way, server_node, target_port, datagrams, .. } = self.connections[connection];
-        let rewritten = matches!(
+        let published = matches!(
             way,
             Way::PublishedFromContainer
                 | Way::PublishedFromNode
                 | Way::PublishedBehindBalancer
+                | Way::PublishedOnOwnHost
                 | Way::PublishedHairpin
                 | Way::PublishedHairpinHidden
         );
         let protocol = if datagrams { Protocol::Udp } else { Protocol::Tcp };
-        let mapping = self.nodes[server_node.index()].docker.mapping(protocol, target_port).filter(|_| rewritten)?;
-        Some(mapping.pod)
+        let mapping = self.nodes[server_node.index()].docker.mapping(protocol, target_port).filter(|_| published)?;
+        (way != Way::PublishedOnOwnHost || self.is_running(mapping.pod)).then_some(mapping.pod)
     }
 
     fn part_of(&self, packet: Packet) -> u32 {
