@@ -130,8 +130,9 @@ impl Stream {
     /// Whether nothing more can come: both ends have closed, or one has reset or has its answer, and nothing is under way.
     pub(super) fn is_over(&self) -> bool {
         let closed = self.halves.iter().all(|half| half.fin.is_some_and(|fin| half.arrived > fin));
-        let answered = self.datagrams && self.halves[1].next > 0;
-        self.closed && self.under_way.is_empty() && (closed || self.reset || answered)
+        // A server that never answered knows nothing of the connection; one that gets a datagram answers whenever it likes.
+        let settled = if self.datagrams { self.halves[1].next > 0 } else { !self.halves[1].opened };
+        self.closed && self.under_way.is_empty() && (closed || self.reset || settled)
     }
 
     /// What the client sent last, which an error may be about.
@@ -276,4 +277,71 @@ fn initial_number(opened: RecordId, direction: u64) -> u32 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     u32::try_from(mixed >> 32).expect("half of it is left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label(kind: SegmentKind, packet: u32, to_client: bool) -> Label {
+        Label { kind, source: SourceId(0), number: 0, packet, to_client }
+    }
+
+    /// Sends a segment that arrives at once.
+    fn pass(stream: &mut Stream, label: Label, bytes: u32) -> Tcp {
+        let sent = stream.send(label, 1, 0, bytes, SimTime::ZERO);
+        assert_eq!(stream.receive(label, SimTime::ZERO), Some(sent));
+        sent.tcp
+    }
+
+    fn open() -> (Stream, u32, u32) {
+        let mut stream = Stream::new(7, SegmentKind::Syn);
+        let syn = pass(&mut stream, label(SegmentKind::Syn, 0, false), 0);
+        let answer = pass(&mut stream, label(SegmentKind::SynAck, 0, true), 0);
+        assert_eq!(answer.acknowledgement, syn.sequence.wrapping_add(1));
+        (stream, syn.sequence, answer.sequence)
+    }
+
+    #[test]
+    fn every_byte_and_each_syn_and_fin_takes_a_number() {
+        let (mut stream, client, server) = open();
+        let ack = pass(&mut stream, label(SegmentKind::HandshakeAck, 0, false), 0);
+        assert_eq!((ack.sequence, ack.acknowledgement), (client.wrapping_add(1), server.wrapping_add(1)));
+        pass(&mut stream, label(SegmentKind::Request, 0, false), 200);
+        let response = pass(&mut stream, label(SegmentKind::Response, 0, true), 4_096);
+        assert_eq!((response.sequence, response.acknowledgement), (server.wrapping_add(1), client.wrapping_add(201)));
+        let fin = pass(&mut stream, label(SegmentKind::ClientFin, 0, false), 0);
+        assert_eq!((fin.sequence, fin.acknowledgement), (client.wrapping_add(201), server.wrapping_add(4_097)));
+        let fin = pass(&mut stream, label(SegmentKind::ServerFin, 0, true), 0);
+        assert_eq!((fin.sequence, fin.acknowledgement), (server.wrapping_add(4_097), client.wrapping_add(202)));
+        assert!(!stream.is_over(), "its client has not closed");
+        stream.closed = true;
+        assert!(stream.is_over());
+    }
+
+    #[test]
+    fn what_is_sent_again_has_its_number_and_a_gap_holds_acknowledgements_back() {
+        let (mut stream, _, server) = open();
+        let data = |packet| label(SegmentKind::Data, packet, true);
+        let first = stream.send(data(0), 1, 0, 1_448, SimTime::ZERO).tcp;
+        pass(&mut stream, data(1), 1_448);
+        pass(&mut stream, data(2), 100);
+        let ack = pass(&mut stream, label(SegmentKind::DataAck, 0, false), 0);
+        assert_eq!(ack.acknowledgement, first.sequence, "the first packet is missing");
+        stream.lose(data(0));
+        let again = stream.send(data(0), 1, 1, 1_448, SimTime::ZERO).tcp;
+        assert_eq!((again.sequence, first.sequence), (first.sequence, server.wrapping_add(1)));
+        stream.receive(data(0), SimTime::ZERO);
+        let ack = pass(&mut stream, label(SegmentKind::DataAck, 0, false), 0);
+        assert_eq!(ack.acknowledgement, server.wrapping_add(1 + 2 * 1_448 + 100));
+    }
+
+    #[test]
+    fn a_refusal_acknowledges_the_syn_alone() {
+        let mut stream = Stream::new(7, SegmentKind::Syn);
+        let syn = pass(&mut stream, label(SegmentKind::Syn, 0, false), 0);
+        let reset = pass(&mut stream, label(SegmentKind::Reset, 0, true), 0);
+        assert_eq!((reset.sequence, reset.acknowledgement), (0, syn.sequence.wrapping_add(1)));
+        assert_eq!(reset.flags, Flags::RST.and(Flags::ACK));
+    }
 }

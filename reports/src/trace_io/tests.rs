@@ -56,7 +56,7 @@ fn random_value(field_type: FieldType, bits: u64) -> Value {
 
 fn any_record() -> impl Strategy<Value = Record> {
     let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
-    (0..KINDS.len(), numbers, proptest::collection::vec(any::<u64>(), 10)).prop_map(|(kind, numbers, bits)| {
+    (0..KINDS.len(), numbers, proptest::collection::vec(any::<u64>(), 16)).prop_map(|(kind, numbers, bits)| {
         let (id, time, cause, because) = numbers;
         let mut bits = bits.into_iter();
         let body =
