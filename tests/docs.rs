@@ -13,11 +13,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
 use podwire::args::Args;
+use reports::convert::{Column, FORMATS, Kind, TABLES};
 use reports::metrics::METRICS;
 use reports::metrics::spec::Scope;
 use scenarios::{Loaded, Overrides, Source};
 
 const FORMAT: &str = "docs/scenario-format.md";
+const CAPTURES: &str = "docs/captures.md";
 const CURL: &str = "docs/one-connection.md";
 const BALANCING: &str = "docs/balancing.md";
 const PICTURES: &str = "docs/balancing";
@@ -30,7 +32,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/models.md",
     "docs/trace-format.md",
     "docs/performance.md",
-    "docs/captures.md",
+    CAPTURES,
     "docs/validation.md",
     CURL,
     BALANCING,
@@ -458,5 +460,34 @@ fn documents_show_what_the_program_prints() {
         let (after, count) = with_fresh_outputs(&before);
         assert_eq!(count, outputs, "{name}");
         keep_fresh(name, &after);
+    }
+}
+
+/// The columns of every table that a trace can be written as.
+fn columns() -> (String, String) {
+    let mut out = "| table | column | holds | what it says |\n| --- | --- | --- | --- |\n".to_owned();
+    for table in TABLES {
+        for Column { name, kind, doc } in table.columns {
+            let kind = match kind {
+                Kind::Text => "text",
+                Kind::Number => "number",
+                Kind::Flag => "true or false",
+            };
+            let _ = writeln!(out, "| `{}` | `{name}` | {kind} | {doc} |", table.name);
+        }
+    }
+    ("columns of tables".to_owned(), out)
+}
+
+#[test]
+fn the_page_of_captures_names_every_form_and_table() {
+    keep_parts_fresh(CAPTURES, &[columns()]);
+    let page = text(CAPTURES);
+    for name in FORMATS.iter().map(|format| format.name).chain(["parquet"]) {
+        assert!(page.contains(&format!("`{name}`")), "{CAPTURES} does not name the form {name}");
+    }
+    for table in TABLES {
+        let row = format!("| `{}` | {} |", table.name, table.doc);
+        assert!(page.contains(&row), "{CAPTURES} has no row {row}");
     }
 }
