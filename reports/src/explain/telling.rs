@@ -10,6 +10,7 @@ use super::history::step;
 use super::story::Story;
 use super::words::{outcome_words, sentence};
 use super::{History, Step};
+use crate::report::human_duration;
 use crate::trace_io::Names;
 
 /// A chain of more links is cut, as in `History`.
@@ -37,9 +38,9 @@ pub struct Explanation {
     pub lasted: u64,
     /// What happened to it and to its calls, in order.
     pub happened: Vec<Happening>,
-    /// Why it ended so: each link is what decided the one before it, or else triggered it; the last one is the root.
+    /// Why it failed: each link is what decided the one before it, or else triggered it; the last one is the root.
     pub chain: Vec<Step>,
-    /// True when the chain ends at a root: a fault, an action, the plan, a limit, or the arrival of a request.
+    /// True when it failed and its chain ends at a root: a fault, an action, the plan, a limit, or an arrival of a request.
     pub rooted: bool,
     /// What became of the cause after that, in order: how the address was found dead and left the rules.
     pub afterwards: Vec<Step>,
@@ -64,7 +65,9 @@ pub(crate) fn tell(story: &Story, history: &History, names: &Names) -> Explanati
     let mut happened = Vec::new();
     happenings(story, 0, history, names, &mut happened);
     happened.sort_by_key(|happening| happening.time);
-    let chain = chain(story, history);
+    // An answer needs no reason.
+    let failed = story.outcome().is_some_and(|outcome| outcome != Outcome::Ok);
+    let chain = if failed { chain(story, history) } else { Vec::new() };
     let rooted = chain.last().is_some_and(|last| last.cause == 0 && last.because == 0);
     // A chain that is nothing but the request's own arrival explains nothing.
     let told =
@@ -81,7 +84,7 @@ pub(crate) fn tell(story: &Story, history: &History, names: &Names) -> Explanati
         happened,
         chain: told.map(|record| step(record, names)).collect(),
         rooted,
-        afterwards: afterwards(story, &chain, history, names),
+        afterwards: if failed { afterwards(story, &chain, history, names) } else { Vec::new() },
     }
 }
 
@@ -96,18 +99,51 @@ fn who(story: &Story, names: &Names) -> (String, u64, String) {
 }
 
 fn happenings(story: &Story, depth: usize, history: &History, names: &Names, into: &mut Vec<Happening>) {
-    for record in &story.records {
+    // That the client is done with its connection is no news beside the end.
+    let told = |record: &&Record| !matches!(record.body, Body::ConnectionClosed { .. });
+    for record in story.records.iter().filter(told) {
         let decided = history.get(record.because).filter(|_| is_choice(&record.body));
         into.push(Happening {
             time: record.time.as_nanos(),
             depth,
-            words: sentence(&record.body, names),
+            words: if depth == 0 { sentence(&record.body, names) } else { of_call(&record.body, names) },
             because: decided.map(|decided| step(decided, names)),
         });
     }
     for call in &story.calls {
-        happenings(call, depth + 1, history, names, into);
+        if call.outcome() == Some(Outcome::Ok) {
+            into.push(answered(call, depth + 1, names));
+        } else {
+            happenings(call, depth + 1, history, names, into);
+        }
     }
+}
+
+/// A call that was answered takes one line.
+fn answered(call: &Story, depth: usize, names: &Names) -> Happening {
+    let ((path, _, client), lasted) = (who(call, names), human_duration(call.lasted()));
+    let words = format!("{client} calls {}, which answers after {lasted}", edge(&path));
+    let time = call.arrival().map_or(0, |arrival| arrival.time.as_nanos());
+    Happening { time, depth, words, because: None }
+}
+
+/// What a record says of a call, which stands below the request that it was made for.
+#[allow(clippy::wildcard_enum_match_arm)] // all other kinds read the same for a call
+fn of_call(body: &Body, names: &Names) -> String {
+    match *body {
+        Body::RequestArrived { source, client, .. } => {
+            format!("{} calls {}", names.client(client), edge(&names.source(source)))
+        }
+        Body::RequestEnded { source, outcome, .. } => {
+            format!("{}: {}", edge(&names.source(source)), outcome_words(outcome))
+        }
+        _ => sentence(body, names),
+    }
+}
+
+/// The last edge of a path through the call graph.
+fn edge(path: &str) -> &str {
+    path.rsplit(" / ").next().unwrap_or(path)
 }
 
 /// Whether something chose what a record tells of; why a request ended is the chain's to tell.
@@ -140,8 +176,7 @@ fn last_dial(story: &Story) -> Option<(&Record, &Story)> {
 /// How the address that a failed request was sent to left the lists, once it had been dialled.
 #[allow(clippy::wildcard_enum_match_arm)] // two kinds tell
 fn afterwards(story: &Story, chain: &[&Record], history: &History, names: &Names) -> Vec<Step> {
-    let failed = story.outcome().is_some_and(|outcome| outcome != Outcome::Ok);
-    let Some((dial, story)) = last_dial(story).filter(|_| failed) else { return Vec::new() };
+    let Some((dial, story)) = last_dial(story) else { return Vec::new() };
     let Body::ConnectionOpened { pod: Some(pod), via, .. } = dial.body else { return Vec::new() };
     let later = history.records().iter().skip_while(|record| record.id < dial.id);
     let Some((removal, version)) = later.clone().find_map(|record| Some((record, leaves(&record.body, pod)?))) else {

@@ -23,13 +23,17 @@ pub fn sentence(body: &Body, names: &Names) -> String {
         }
         Body::RequestHedged { .. } => "a second attempt starts beside the first one".to_owned(),
         Body::ConnectionOpened { client_port, address, port, pod, via, .. } => {
-            let pod = pod.map_or_else(|| "nobody".to_owned(), |pod| names.pod(pod));
-            let via = via.map_or_else(String::new, |node| format!(" through {}", names.node(node)));
-            format!("port {client_port} dials {address}:{port}, behind which is {pod}{via}")
+            let behind = match (pod, via) {
+                (Some(pod), None) => format!("behind which is {}", names.pod(pod)),
+                (Some(pod), Some(node)) => format!("behind which is {} through {}", names.pod(pod), names.node(node)),
+                (None, Some(node)) => format!("and {} chooses who stands behind it", names.node(node)),
+                (None, None) => "and whoever has that address leads it on".to_owned(),
+            };
+            format!("port {client_port} dials {address}:{port}, {behind}")
         }
         Body::ConnectionReused { pod, .. } => {
-            let pod = pod.map_or_else(|| "nobody".to_owned(), |pod| names.pod(pod));
-            format!("it goes over a connection to {pod} that was already there")
+            let pod = pod.map_or_else(String::new, |pod| format!(" to {}", names.pod(pod)));
+            format!("it goes over a connection{pod} that was already there")
         }
         Body::ConnectionAccepted { pod, .. } => format!("{} accepts the connection", names.pod(pod)),
         Body::ResponseSent { pod, .. } => format!("{} has written the response", names.pod(pod)),
