@@ -23,6 +23,8 @@ const CAPTURES: &str = "docs/captures.md";
 const CURL: &str = "docs/one-connection.md";
 const OBJECTS: &str = "docs/objects.md";
 const BALANCING: &str = "docs/balancing.md";
+const LAB: &str = "docs/lab/README.md";
+const LAB_ZH: &str = "docs/lab/README.zh.md";
 const PICTURES: &str = "docs/balancing";
 const DOCUMENTS: &[&str] = &[
     "README.md",
@@ -41,6 +43,8 @@ const DOCUMENTS: &[&str] = &[
     OBJECTS,
     BALANCING,
     "docs/your-own-balancer.md",
+    LAB,
+    LAB_ZH,
 ];
 /// Folders whose paths a document may name.
 const ROOTS: &[&str] = &["src/", "sim-core/", "scenarios/", "reports/", "benches/", "tests/", "docs/", ".ci/"];
@@ -459,7 +463,7 @@ fn with_fresh_outputs(readme: &str) -> (String, usize) {
 
 #[test]
 fn documents_show_what_the_program_prints() {
-    for (name, outputs) in [("README.md", 3), (CURL, 3), (OBJECTS, 3)] {
+    for (name, outputs) in [("README.md", 3), (CURL, 3), (OBJECTS, 3), (LAB, 30), (LAB_ZH, 30)] {
         let before = text(name);
         let (after, count) = with_fresh_outputs(&before);
         assert_eq!(count, outputs, "{name}");
