@@ -31,7 +31,8 @@ fn the_bounds_of_detection_stand_beside_what_was_measured() {
     let forms = json["closedForms"].as_array().unwrap();
     let form = forms.iter().find(|form| form["fault"] == "lost-node").unwrap();
     let keys: Vec<&String> = form.as_object().unwrap().keys().collect();
-    let wanted = ["arm", "form", "traffic", "fault", "quantity", "low", "high", "unit", "measured", "assumes"];
+    let wanted =
+        ["arm", "form", "traffic", "fault", "quantity", "low", "high", "unit", "metric", "assumes", "measured"];
     assert_eq!(keys, wanted);
     let [low, measured, high] = ["low", "measured", "high"].map(|key| form[key].as_f64().unwrap());
     assert!(low < measured && measured < high, "{form}");

@@ -3,7 +3,7 @@
 use super::calls;
 use super::table::Table;
 use super::units::{human_count, human_duration, human_value, instant, percent, seconds};
-use super::{Report, RunReport, SettingsDifference};
+use super::{ClosedForm, Report, RunReport, SettingsDifference};
 use crate::metrics::spec::{Scope, Selector, metric};
 use crate::metrics::{Outage, RequestCounts, ServiceBalance};
 use std::fmt::Write as _;
@@ -181,11 +181,11 @@ fn outages(runs: &[&RunReport]) -> Section {
 fn closed_forms(report: &Report) -> Section {
     let header = ["ARM", "ABOUT", "FORM", "QUANTITY", ">THEORY", ">MEASURED"];
     let mut section = Section::new("What theory gives", Table::new(&header));
-    for form in &report.closed_forms {
-        let measured = form.measured.map_or_else(|| "-".to_owned(), |value| human_value(value, form.unit));
-        let row = [&form.arm, form.about(), &form.form, &form.quantity].map(str::to_owned);
-        section.table.row(row.into_iter().chain([form.value(), measured]).collect());
-        let note = format!("{}: {}", form.form, form.assumes);
+    for ClosedForm { theory, measured } in &report.closed_forms {
+        let measured = measured.map_or_else(|| "-".to_owned(), |value| human_value(value, theory.unit));
+        let row = [&theory.arm, theory.about(), &theory.form, &theory.quantity].map(str::to_owned);
+        section.table.row(row.into_iter().chain([theory.value(), measured]).collect());
+        let note = format!("{}: {}", theory.form, theory.assumes);
         if !section.notes.contains(&note) {
             section.notes.push(note);
         }

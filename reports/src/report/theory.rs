@@ -7,7 +7,7 @@ use super::units::human_value;
 use crate::metrics::spec::{Selector, metric};
 
 /// A figure that theory gives for an arm.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Theory {
     /// The arm.
     pub arm: String,
@@ -33,28 +33,12 @@ pub struct Theory {
 
 /// Theory and measurement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct ClosedForm {
-    /// The arm.
-    pub arm: String,
-    /// The closed form, in the field's notation.
-    pub form: String,
-    /// The traffic source that it speaks of, if it is one.
-    pub traffic: Option<String>,
-    /// The fault that it speaks of, if it is one.
-    pub fault: Option<String>,
-    /// What it gives.
-    pub quantity: String,
-    /// The value, or its lower bound.
-    pub low: f64,
-    /// The value, or its upper bound; `None` when there is none.
-    pub high: Option<f64>,
-    /// `ns`, `ratio`, `count` or `/s`.
-    pub unit: &'static str,
+    /// What theory gives.
+    #[serde(flatten)]
+    pub theory: Theory,
     /// The mean over the arm's runs, where a metric measures it.
     pub measured: Option<f64>,
-    /// What must hold.
-    pub assumes: String,
 }
 
 /// Puts the runs' means beside the figures.
@@ -69,18 +53,10 @@ fn measured(given: Theory, runs: &[RunReport]) -> ClosedForm {
     let values: Vec<f64> = own.filter_map(|run| spec?.value(&run.metrics, selector)).collect();
     #[allow(clippy::cast_precision_loss)] // a number of runs
     let measured = (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
-    let Theory { arm, form, traffic, fault, quantity, low, high, unit, assumes, .. } = given;
-    ClosedForm { arm, form, traffic, fault, quantity, low, high, unit, measured, assumes }
+    ClosedForm { theory: given, measured }
 }
 
 impl Theory {
-    /// The value, or its bounds, with their unit.
-    pub fn value(&self) -> String {
-        bounds(self.low, self.high, self.unit)
-    }
-}
-
-impl ClosedForm {
     /// The source or fault that it speaks of.
     pub fn about(&self) -> &str {
         self.traffic.as_deref().or(self.fault.as_deref()).unwrap_or_default()
@@ -141,8 +117,11 @@ mod tests {
         let elsewhere = Theory { arm: "docker-static".into(), ..latency(None) };
         let found = beside(vec![latency(Some(3.5e6)), elsewhere], &[run()]);
         assert_eq!((found[0].measured, found[1].measured), (Some(3e6), None), "only runs of its arm");
-        assert_eq!((found[0].value(), found[1].value()), ("2.50 ms .. 3.50 ms".into(), "at least 2.50 ms".into()));
+        assert_eq!(
+            (found[0].theory.value(), found[1].theory.value()),
+            ("2.50 ms .. 3.50 ms".into(), "at least 2.50 ms".into())
+        );
         assert_eq!(latency(Some(2.5e6)).value(), "2.50 ms");
-        assert_eq!(found[0].about(), "curl");
+        assert_eq!(found[0].theory.about(), "curl");
     }
 }
