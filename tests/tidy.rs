@@ -32,10 +32,12 @@ fn files_below(folder: &str) -> Vec<(String, String)> {
         for entry in std::fs::read_dir(&next).unwrap_or_else(|error| panic!("{}: {error}", next.display())) {
             let path: PathBuf = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            // In a further working tree git keeps a file of that name.
+            if ["target", ".git", "out"].contains(&name.as_str()) {
+                continue;
+            }
             if path.is_dir() {
-                if !["target", ".git", "out"].contains(&name.as_str()) {
-                    open.push(path);
-                }
+                open.push(path);
             } else if let Ok(text) = std::fs::read_to_string(&path) {
                 found.push((path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/"), text));
             }
