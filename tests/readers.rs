@@ -145,7 +145,7 @@ fn tshark_agrees(folder: &Folder, trace: &str) -> Option<usize> {
 }
 
 #[test]
-#[ignore = "needs tshark"]
+#[ignore = "needs tshark; .ci/run installs it and runs this"]
 fn tshark_reads_the_death_of_a_node() {
     let folder = Folder::new();
     for arm in ["service", "docker-static"] {
@@ -156,7 +156,7 @@ fn tshark_reads_the_death_of_a_node() {
 }
 
 #[test]
-#[ignore = "needs tshark"]
+#[ignore = "needs tshark; .ci/run installs it and runs this"]
 fn tshark_reads_all_ways_of_addressing_and_docker_proxy() {
     let folder = Folder::new();
     let file = folder.write("flows.yaml", &support::flow_kinds::scenario());
@@ -187,7 +187,7 @@ fn first_syn_comes_from(capture: &str, kind: &FlowKind) {
 }
 
 #[test]
-#[ignore = "needs tshark"]
+#[ignore = "needs tshark; .ci/run installs it and runs this"]
 fn tshark_reads_datagrams() {
     let folder = Folder::new();
     let sets = ["duration=64s", "traffic.questions.stop=63s"];
@@ -200,7 +200,7 @@ fn tshark_reads_datagrams() {
 }
 
 #[test]
-#[ignore = "needs tshark"]
+#[ignore = "needs tshark; .ci/run installs it and runs this"]
 fn tshark_follows_a_stream_from_end_to_end() {
     let folder = Folder::new();
     let (trace, _) = run(&folder, NODE_DEATH, "service", &["duration=61s", "traffic.curl.arrivals.rate=1/s"]);
@@ -217,7 +217,7 @@ fn report(path: &str) -> serde_json::Value {
 }
 
 #[test]
-#[ignore = "needs Python with the package perfetto"]
+#[ignore = "needs Python with the package perfetto; .ci/run installs it and runs this"]
 fn perfettos_schema_reads_a_slice_per_request() {
     let folder = Folder::new();
     let (trace, path) = run(&folder, NODE_DEATH, "service", SHORTER);
@@ -232,7 +232,7 @@ fn perfettos_schema_reads_a_slice_per_request() {
 
 #[cfg(feature = "parquet")]
 #[test]
-#[ignore = "needs Python with the package pyarrow"]
+#[ignore = "needs Python with the package pyarrow; .ci/run installs it and runs this"]
 fn arrow_reads_the_reports_numbers_from_parquet() {
     let folder = Folder::new();
     let (trace, path) = run(&folder, NODE_DEATH, "service", SHORTER);

@@ -13,6 +13,7 @@ pub mod explain;
 mod format_docs;
 pub mod html;
 mod id_map;
+mod markup;
 pub mod metrics;
 mod numbers;
 mod pcapng;

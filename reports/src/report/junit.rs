@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::units::human_value;
 use super::{ExpectationResult, Report};
+use crate::markup::escape;
 
 /// Writes the suite.
 pub(super) fn render(report: &Report, output: &mut dyn Write) -> std::io::Result<()> {
@@ -26,20 +27,4 @@ pub(super) fn render(report: &Report, output: &mut dyn Write) -> std::io::Result
 fn reason(expectation: &ExpectationResult) -> String {
     let value = expectation.value.map_or_else(|| "nothing".to_owned(), |value| human_value(value, &expectation.unit));
     format!("measured {value}, expected {}", expectation.bounds())
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            // XML 1.0 has no form at all for other control characters.
-            control if control.is_control() => out.push(' '),
-            other => out.push(other),
-        }
-    }
-    out
 }

@@ -13,7 +13,7 @@ mod tests;
 mod timeline;
 mod topology;
 
-pub use canvas::escape;
+pub use crate::markup::escape;
 
 pub(crate) use sparkline::sparkline;
 pub(crate) use topology::telling_time;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::World;
 use super::node_rules::Approach;
 use super::traffic::Connection;
+use crate::addressing::port_mapping::Mapping;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::{Flow, Part, Passage, Passages, Rewrite, Rule, Stop, Way, passages};
 use crate::kernel::draws::below;
@@ -202,10 +203,9 @@ impl World {
         [port(0, masquerade), port(1, masquerade), port(2, ephemeral) & !1]
     }
 
-    /// The container behind the host port that a connection was sent to.
-    fn behind_mapping(&self, state: &Connection) -> SocketAddr {
+    /// What the host port leads to that a connection was sent to.
+    pub(super) fn published_mapping(&self, state: &Connection) -> Option<Mapping> {
         let protocol = if state.datagrams { Protocol::Udp } else { Protocol::Tcp };
-        let mapping = self.nodes[state.server_node.index()].docker.mapping(protocol, state.target_port);
         let published = matches!(
             state.way,
             Way::PublishedFromContainer
@@ -215,7 +215,13 @@ impl World {
                 | Way::PublishedHairpin
                 | Way::PublishedHairpinHidden
         );
-        let container = mapping.filter(|_| published).and_then(|mapping| {
+        let mapping = self.nodes[state.server_node.index()].docker.mapping(protocol, state.target_port);
+        mapping.filter(|_| published)
+    }
+
+    /// The container behind the host port that a connection was sent to.
+    fn behind_mapping(&self, state: &Connection) -> SocketAddr {
+        let container = self.published_mapping(state).and_then(|mapping| {
             let address = self.pods[mapping.pod.index()].address?;
             Some(SocketAddr::new(address, mapping.container_port))
         });

@@ -8,14 +8,13 @@ use super::World;
 use super::network::{FORWARDED, Packet, TO_CLIENT, is_part, request_of};
 use super::traffic::Connection;
 use crate::dataplane::translation::{Part, Passages, Way};
-use crate::model::application::Protocol;
 use crate::model::ids::{NodeId, PodId};
 use crate::trace::ends::Ends;
 use crate::trace::words::{End, SegmentKind};
 use crate::trace::{Body, RecordId};
 use crate::transport::segment::{BARE, Train};
 
-/// The ends of a connection's packets towards the server, in the four places that it passes.
+/// The ends of a connection's packets towards the server, in the places that they pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Views {
     /// As the client writes them.
@@ -165,19 +164,9 @@ impl World {
 
     /// The container that DNAT leads to, whether it listens or not, or that docker-proxy relays to, if it does.
     fn pod_behind_mapping(&self, connection: u32) -> Option<PodId> {
-        let Connection { way, server_node, target_port, datagrams, .. } = self.connections[connection];
-        let published = matches!(
-            way,
-            Way::PublishedFromContainer
-                | Way::PublishedFromNode
-                | Way::PublishedBehindBalancer
-                | Way::PublishedOnOwnHost
-                | Way::PublishedHairpin
-                | Way::PublishedHairpinHidden
-        );
-        let protocol = if datagrams { Protocol::Udp } else { Protocol::Tcp };
-        let mapping = self.nodes[server_node.index()].docker.mapping(protocol, target_port).filter(|_| published)?;
-        (way != Way::PublishedOnOwnHost || self.is_running(mapping.pod)).then_some(mapping.pod)
+        let state = &self.connections[connection];
+        let mapping = self.published_mapping(state)?;
+        (state.way != Way::PublishedOnOwnHost || self.is_running(mapping.pod)).then_some(mapping.pod)
     }
 
     fn part_of(&self, packet: Packet) -> u32 {
