@@ -25,14 +25,19 @@ impl<T: Default> IdMap<T> {
     }
 
     /// The entry of `id`, made when absent.
+    #[inline]
     pub(crate) fn slot(&mut self, id: u32) -> &mut T {
         let index = id as usize;
-        if index >= self.dense.len() {
-            if index - self.dense.len() >= SLACK {
-                return self.spill.entry(id).or_default();
-            }
-            self.grow(index + 1);
+        if index < self.dense.len() { &mut self.dense[index] } else { self.make_slot(id) }
+    }
+
+    #[cold]
+    fn make_slot(&mut self, id: u32) -> &mut T {
+        let index = id as usize;
+        if index - self.dense.len() >= SLACK {
+            return self.spill.entry(id).or_default();
         }
+        self.grow(index + 1);
         &mut self.dense[index]
     }
 

@@ -19,7 +19,8 @@ impl FaultSet {
 /// The fault sets of records.
 #[derive(Clone, Debug)]
 pub(crate) struct Chains {
-    records: BTreeMap<RecordId, FaultSet>,
+    /// By record, in order.
+    records: Vec<(RecordId, FaultSet)>,
     sets: Vec<Vec<FaultId>>,
     numbers: BTreeMap<Vec<FaultId>, FaultSet>,
 }
@@ -27,7 +28,7 @@ pub(crate) struct Chains {
 impl Default for Chains {
     fn default() -> Self {
         let numbers = BTreeMap::from([(Vec::new(), FaultSet::EMPTY)]);
-        Self { records: BTreeMap::new(), sets: vec![Vec::new()], numbers }
+        Self { records: Vec::new(), sets: vec![Vec::new()], numbers }
     }
 }
 
@@ -41,15 +42,14 @@ impl Chains {
             set = self.intern(faults);
         }
         if set != FaultSet::EMPTY {
-            self.records.insert(record.id, set);
+            self.remember(record.id, set);
         }
         set
     }
 
     /// The faults in the chain of any record: of what decided it and of what triggered it.
     pub(crate) fn of(&mut self, record: &Record) -> FaultSet {
-        let known = |id: RecordId| self.records.get(&id).copied().unwrap_or_default();
-        let (decided, triggered) = (known(record.because), known(record.cause));
+        let (decided, triggered) = (self.known(record.because), self.known(record.cause));
         if decided == triggered || triggered == FaultSet::EMPTY {
             return decided;
         }
@@ -59,6 +59,25 @@ impl Chains {
         let mut faults = self.sets[decided.0 as usize].clone();
         faults.extend_from_slice(&self.sets[triggered.0 as usize]);
         self.intern(faults)
+    }
+
+    /// Records come in the order of their numbers; a damaged file may hold others.
+    fn remember(&mut self, record: RecordId, set: FaultSet) {
+        if self.records.last().is_none_or(|(last, _)| *last < record) {
+            return self.records.push((record, set));
+        }
+        match self.place(record) {
+            Ok(place) => self.records[place].1 = set,
+            Err(place) => self.records.insert(place, (record, set)),
+        }
+    }
+
+    fn known(&self, record: RecordId) -> FaultSet {
+        self.place(record).map_or(FaultSet::EMPTY, |place| self.records[place].1)
+    }
+
+    fn place(&self, record: RecordId) -> Result<usize, usize> {
+        self.records.binary_search_by_key(&record, |(id, _)| *id)
     }
 
     /// The faults of a set.

@@ -9,7 +9,7 @@ use crate::model::settings::PortRange;
 /// Bits of a draw that decide one step: it is 2 to 16, even (`get_random_u32_below(8) * 2 + 2`).
 const STEP_BITS: u32 = 3;
 /// Steps that one draw decides.
-const STEPS_PER_DRAW: u64 = 21;
+const STEPS_PER_DRAW: u32 = 21;
 
 /// Used ports of one (source address, destination address, destination port).
 #[derive(Clone, Debug)]
@@ -21,10 +21,12 @@ pub struct EphemeralPorts {
     len: u32,
     used: UsedPorts,
     used_count: u32,
-    /// Offset of the next even candidate.
+    /// Offset of the next even candidate, once the step is taken that is still to come.
     next: u32,
-    /// Ports given out so far, and the bits of the last draw that decide further steps.
-    given: u64,
+    /// What the last search has passed by: its step is drawn when the next one begins, which for most tables never does.
+    passed: Option<u16>,
+    /// Steps taken so far, beginning anew after 2^32, and the bits of the last draw that decide further ones.
+    taken: u32,
     steps: u64,
 }
 
@@ -35,7 +37,7 @@ impl EphemeralPorts {
         let start = draws.once(key, "ephemeral-port", 0);
         let next = u32::try_from(below(start, u64::from(len.div_ceil(2)))).expect("below the number of ports") * 2;
         let used = UsedPorts::Few(Vec::new());
-        Self { key, first: range.first, len, used, used_count: 0, next, given: 0, steps: 0 }
+        Self { key, first: range.first, len, used, used_count: 0, next, passed: None, taken: 0, steps: 0 }
     }
 
     /// Takes a port; `None` when all are used (EADDRNOTAVAIL).
@@ -43,13 +45,21 @@ impl EphemeralPorts {
         if self.used_count == self.len {
             return None;
         }
+        self.step(draws);
         let (from, offset) = self.candidate()?;
         self.used.insert(offset, self.len);
         self.used_count += 1;
+        self.next = from & !1;
         let passed = if offset >= from { offset - from } else { offset + self.len - from };
-        let next = (from & !1) + passed.max(self.leap(draws)) + 2;
-        self.next = if next < self.len { next } else { next % self.len };
+        self.passed = Some(u16::try_from(passed).expect("a range has at most 2^16 ports"));
         u16::try_from(u32::from(self.first) + offset).ok()
+    }
+
+    /// Steps from where the last search began to where the next one does.
+    fn step(&mut self, draws: &mut Draws) {
+        let Some(passed) = self.passed.take() else { return };
+        let next = self.next + u32::from(passed).max(self.leap(draws)) + 2;
+        self.next = if next < self.len { next } else { next % self.len };
     }
 
     /// Where the next search begins, and what it finds.
@@ -59,19 +69,20 @@ impl EphemeralPorts {
     }
 
     /// The port that would be taken next.
-    pub fn next_free(&self) -> Option<u16> {
+    pub fn next_free(&mut self, draws: &mut Draws) -> Option<u16> {
+        self.step(draws);
         let (_, offset) = self.candidate()?;
         u16::try_from(u32::from(self.first) + offset).ok()
     }
 
     /// What a step is more than 2.
     fn leap(&mut self, draws: &mut Draws) -> u32 {
-        if self.given.is_multiple_of(STEPS_PER_DRAW) {
-            self.steps = draws.once(self.key, "ephemeral-step", self.given / STEPS_PER_DRAW);
+        if self.taken.is_multiple_of(STEPS_PER_DRAW) {
+            self.steps = draws.once(self.key, "ephemeral-step", u64::from(self.taken / STEPS_PER_DRAW));
         }
         let leap = self.steps & ((1 << STEP_BITS) - 1);
         self.steps >>= STEP_BITS;
-        self.given += 1;
+        self.taken = self.taken.wrapping_add(1);
         u32::try_from(leap).expect("three bits") * 2
     }
 

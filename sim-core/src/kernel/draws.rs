@@ -25,6 +25,11 @@ impl EntityKey {
         self.with_bytes(b"/").with_bytes(part.as_bytes()).with_bytes(&number.to_le_bytes())
     }
 
+    /// The key of the name that goes on with `text`.
+    pub fn then(self, text: &str) -> Self {
+        self.with_bytes(text.as_bytes())
+    }
+
     /// The key of this entity together with another one.
     pub fn with(self, other: Self) -> Self {
         self.with_bytes(b"&").with_bytes(&other.0.to_le_bytes())

@@ -15,6 +15,8 @@ pub struct TimerId {
 pub type TimerList = u32;
 
 const NIL: u32 = u32::MAX;
+/// Lists that are remembered, a power of two.
+const RECENT: usize = 32;
 
 #[derive(Clone, Copy, Debug)]
 struct Slot<P> {
@@ -53,11 +55,13 @@ pub struct Timers<P> {
     slots: Vec<Slot<P>>,
     free: u32,
     lists: Vec<List>,
+    /// The list that was asked for last, by a few bits of its delay: the same few are asked for again and again.
+    recent: [TimerList; RECENT],
 }
 
 impl<P: Copy> Default for Timers<P> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: NIL, lists: Vec::new() }
+        Self { slots: Vec::new(), free: NIL, lists: Vec::new(), recent: [0; RECENT] }
     }
 }
 
@@ -71,7 +75,20 @@ impl<P: Copy> Timers<P> {
     }
 
     /// The list for timers of this delay and class, made on first use.
+    #[inline]
     pub fn list(&mut self, delay: SimDuration, class: EventClass) -> TimerList {
+        let place = place_of(delay);
+        let recent = self.recent[place];
+        if self.lists.get(recent as usize).is_some_and(|list| list.delay == delay && list.class == class) {
+            return recent;
+        }
+        let list = self.find_list(delay, class);
+        self.recent[place] = list;
+        list
+    }
+
+    #[cold]
+    fn find_list(&mut self, delay: SimDuration, class: EventClass) -> TimerList {
         let found = self.lists.iter().position(|list| list.delay == delay && list.class == class);
         let index = found.unwrap_or_else(|| {
             self.lists.push(List { delay, class, head: NIL, tail: NIL, awake: false });
@@ -155,6 +172,11 @@ impl<P: Copy> Timers<P> {
         slot.next = self.free;
         self.free = index;
     }
+}
+
+/// A place among the lists that are remembered: timeouts differ by milliseconds, about 2^20 ns.
+fn place_of(delay: SimDuration) -> usize {
+    usize::try_from((delay.as_nanos() >> 20) % RECENT as u64).expect("a few bits")
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ macro_rules! records {
 
         impl Body {
             /// The code of this kind.
+            #[inline]
             pub const fn code(&self) -> u8 {
                 match self {
                     $(Self::$name { .. } => $code,)*
@@ -36,6 +37,7 @@ macro_rules! records {
             }
 
             /// The level from which on a trace holds this kind.
+            #[inline]
             pub const fn level(&self) -> Level {
                 match self {
                     $(Self::$name { .. } => Level::$level,)*

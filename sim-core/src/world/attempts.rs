@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::World;
 use super::event::{Event, Timer};
 use super::path_draws::Purpose;
-use super::traffic::{ClientEnd, Exchange, Request, ServerSide};
+use super::traffic::{ClientEnd, Exchange, Health, Request, ServerSide};
 use crate::kernel::draws::below;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -308,7 +308,7 @@ impl World {
             return;
         }
         let until = now.saturating_add(ejection.ejection_time);
-        state.health.insert(dialled, super::traffic::Health { ejected_until: until, ..Default::default() });
+        state.health.insert(dialled, Health { ejected_until: until, ..Default::default() });
         let (client, (address, port)) = (state.client, dialled);
         let body = Body::AddressEjected { source: edge.first_path, client, address, port, until: until.as_nanos() };
         self.journal.write(now, record, because, body);
@@ -316,9 +316,13 @@ impl World {
 
     /// True while a client leaves an address out.
     pub(super) fn is_ejected(&self, client: u32, address: (IpAddr, u16)) -> bool {
-        let health = self.clients[client as usize].health.get(&address);
-        health.is_some_and(|health| health.ejected_until > self.agenda.now())
+        is_left_out(self.clients[client as usize].health.get(&address), self.agenda.now())
     }
+}
+
+/// True while a client leaves an address out that has behaved like this.
+pub(super) fn is_left_out(health: Option<&Health>, now: SimTime) -> bool {
+    health.is_some_and(|health| health.ejected_until > now)
 }
 
 /// Whether a policy tries again after this failure.

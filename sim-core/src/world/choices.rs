@@ -173,12 +173,6 @@ impl World {
         self.clients[client as usize].balancer = own;
     }
 
-    /// The balancer that a client picks with, its own or that of all who hold its list.
-    pub(super) fn balancer_of_client(&self, client: u32) -> Option<&Group> {
-        let state = &self.clients[client as usize];
-        state.balancer.as_ref().or_else(|| self.shared_groups.of(state.edge, &state.list))
-    }
-
     /// A client's list has changed: its balancer goes on with what it knows of those that stay.
     pub(super) fn follow_list(&mut self, client: u32) {
         let Some(mut group) = self.clients[client as usize].balancer.take() else { return };
@@ -237,13 +231,13 @@ fn weighed(model: &Model, pods: &[Pod], port: ServicePortId, backends: &[Backend
     backends.iter().map(|it| unweighed(*it).weighing(weight(it))).collect()
 }
 
-fn own_key(paths: &[PathState], (source, number, attempt): (u32, u64, u8)) -> u64 {
+pub(super) fn own_key(paths: &[PathState], (source, number, attempt): (u32, u64, u8)) -> u64 {
     let path = paths[source as usize].key;
     let path = if attempt == 0 { path } else { path.part("attempt", u64::from(attempt)) };
     path.spread(number)
 }
 
-fn asked_with_key(model: &Model, now: SimTime, key: u64, from: IpAddr, destination: IpAddr) -> Request {
+pub(super) fn asked_with_key(model: &Model, now: SimTime, key: u64, from: IpAddr, destination: IpAddr) -> Request {
     let range = model.transport.ip_local_port_range;
     let past = u16::try_from(key % u64::from(range.len())).expect("a range of ports has at most 2^16");
     Request { key, client: SocketAddr::new(from, range.first + past), destination, now }

@@ -160,7 +160,7 @@ impl World {
     pub(super) fn disarm_request(&mut self, exchange: u32) {
         if let Some(timer) = self.exchanges[exchange].client_timer.take() {
             self.agenda.disarm(timer);
-            self.loose_exchanges.push(exchange);
+            self.loosen(exchange);
         }
     }
 

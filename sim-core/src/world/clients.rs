@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::World;
+use super::address_map::AddressMap;
 use super::names::NameCache;
 use super::state::PodState;
 use super::traffic::ClientState;
@@ -135,9 +136,10 @@ impl World {
             version: 0,
             balancer: None,
             names: NameCache::default(),
-            ports: BTreeMap::new(),
-            pools: BTreeMap::new(),
+            ports: AddressMap::new(),
+            pools: AddressMap::new(),
             open: 0,
+            waiting: 0,
             retry_tokens: Self::first_tokens(),
             health: BTreeMap::new(),
             drained: Vec::new(),
@@ -398,8 +400,7 @@ impl World {
         self.end_requests_of(number, because);
         self.close_sockets_of_client(number);
         self.forget_names(index);
-        self.clients[index].pools = BTreeMap::new();
-        self.clients[index].open = 0;
+        self.empty_pools(index);
     }
 
     /// True when a pod's processes can be talked to.

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use super::World;
+use super::attempts::is_left_out;
+use super::choices::{asked_with_key, own_key};
 use super::node_rules::Choice;
 use super::path_draws::Purpose;
 use super::traffic::{Aim, COUNTED, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
-use crate::balancing::Group;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::{Way, translations};
 use crate::kernel::draws::{Decision, below};
@@ -149,29 +150,24 @@ impl World {
     /// From the client's own list of addresses, without those that it leaves out for their failures.
     fn aim_at_list(&mut self, source: u32, number: u64, attempt: u8, client: u32) -> Result<Aim, (Outcome, RecordId)> {
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
-        let address = self.clients[client as usize].address;
         let destination = match self.model.call_of(SourceId(source)).to {
             Target::Service(port) => self.cluster_ips[self.model.service_port(port).service.index()],
             Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => None,
         };
         self.join_list(client);
-        let asks_who = self.balancer_of_client(client).is_some_and(Group::asks_who);
-        let asked = self.asked((source, number, attempt), address, destination.unwrap_or(address), asks_who);
-        let state = &mut self.clients[client as usize];
-        let because = state.list_record;
-        if state.list.is_empty() {
-            return Err((Outcome::NoAddress, because));
-        }
-        let bits = &mut Decision::new(&self.draws, draw);
-        let own = state.balancer.as_mut();
-        let group = own.or_else(|| self.shared_groups.of_mut(state.edge, &state.list));
-        let picked = group.and_then(|group| group.pick(&asked, bits));
+        let now = self.agenda.now();
+        let ClientState { edge, address, list, list_record, balancer, health, .. } = &mut self.clients[client as usize];
+        let because = *list_record;
+        let group = balancer.as_mut().or_else(|| self.shared_groups.of_mut(*edge, list));
+        let Some(group) = group.filter(|_| !list.is_empty()) else { return Err((Outcome::NoAddress, because)) };
+        let key = if group.asks_who() { own_key(&self.paths, (source, number, attempt)) } else { 0 };
+        let asked = asked_with_key(&self.model, now, key, *address, destination.unwrap_or(*address));
+        let picked = group.pick(&asked, &mut Decision::new(&self.draws, draw));
         let Some(place) = picked else { return Err((Outcome::NoAddress, because)) };
-        let (list, group) = (&self.clients[client as usize].list, self.balancer_of_client(client));
-        let takes = |place: &usize| group.is_some_and(|group| group.takes(*place));
-        let mut from_there = (place..list.len()).chain(0..place).filter(takes).map(|place| list[place]);
-        let healthy = from_there.find(|it| !self.is_ejected(client, (it.address, it.port)));
-        healthy.map(|backend| Aim::Listed { backend, because }).ok_or((Outcome::CircuitOpen, because))
+        let is_ejected = |it: &Backend| is_left_out(health.get(&(it.address, it.port)), now);
+        let mut from_there = (place..list.len()).chain(0..place).filter(|place| group.takes(*place));
+        let healthy = from_there.find(|place| !is_ejected(&list[*place]));
+        healthy.map(|place| Aim::Listed { backend: list[place], because }).ok_or((Outcome::CircuitOpen, because))
     }
 
     /// Opens a connection for an attempt.
@@ -358,6 +354,7 @@ impl World {
             reserved: false,
             pooled,
             in_pool: false,
+            pool: 0,
             listed: false,
             retired: !pooled,
             arp_at_client: dial.unowned.is_some(),

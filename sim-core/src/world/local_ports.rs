@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::World;
+use super::address_map::AddressMap;
 use crate::dataplane::ephemeral_ports::EphemeralPorts;
 use crate::dataplane::time_wait::{TimeWaits, Waiting};
 use crate::kernel::draws::EntityKey;
@@ -21,8 +22,8 @@ impl LocalPorts {
     pub(super) fn held(&self) -> (usize, usize) {
         let used = self.tables.iter().map(|table| table.used() as usize).sum();
         let sets: usize = self.tables.iter().map(EphemeralPorts::heap_bytes).sum();
-        // Which client and destination each table belongs to stands in a tree, three quarters full in the mean.
-        let keys = self.tables.len() * size_of::<((IpAddr, u16), u32)>() * 4 / 3;
+        // Which client and destination each table belongs to stands in a list that grows by doubling.
+        let keys = self.tables.len() * AddressMap::<u32>::BYTES_PER_ENTRY * 4 / 3;
         (used, self.tables.capacity() * size_of::<EphemeralPorts>() + sets + keys + self.waits.heap_bytes())
     }
 }
@@ -32,12 +33,12 @@ impl World {
     pub(super) fn port_table(&mut self, client: u32, (address, port): (IpAddr, u16)) -> u32 {
         let state = &self.clients[client as usize];
         let owner = state.owner as usize;
-        if let Some(table) = self.clients[owner].ports.get(&(address, port)) {
+        if let Some(table) = self.clients[owner].ports.get((address, port)) {
             return *table;
         }
         let range = self.model.transport.ip_local_port_range;
         let node = &self.model.topology.node(state.node).name;
-        let key = EntityKey::of(&format!("{node}/{}>{address}:{port}", state.address));
+        let key = key_of_table(node, state.address, (address, port));
         let tables = &mut self.local_ports.tables;
         if tables.len() == tables.capacity() {
             tables.reserve_exact(tables.len() / 4 + 8);
@@ -57,7 +58,7 @@ impl World {
     /// The port that would be taken next.
     pub(super) fn next_local_port(&mut self, table: u32) -> Option<u16> {
         self.end_time_waits();
-        self.local_ports.tables[table as usize].next_free()
+        self.local_ports.tables[table as usize].next_free(&mut self.draws)
     }
 
     /// Gives a port back at once.
@@ -84,5 +85,36 @@ impl World {
     /// Whether a port is still in TIME_WAIT after `time`.
     pub(super) fn waits_beyond(&self, time: SimTime) -> bool {
         self.local_ports.waits.last().is_some_and(|last| last > time)
+    }
+}
+
+/// The name of a table's draws, `NODE/SOURCE>DESTINATION:PORT`. In a large cluster nearly every connection makes a table,
+/// so no text is made of it.
+fn key_of_table(node: &str, source: IpAddr, (address, port): (IpAddr, u16)) -> EntityKey {
+    let key = then_address(EntityKey::of(node).then("/"), source);
+    let key = then_address(key.then(">"), address);
+    key.then(":").then(itoa::Buffer::new().format(port))
+}
+
+fn then_address(key: EntityKey, address: IpAddr) -> EntityKey {
+    let IpAddr::V4(address) = address else { return key.then(&address.to_string()) };
+    let mut digits = itoa::Buffer::new();
+    let [first, others @ ..] = address.octets();
+    let key = key.then(digits.format(first));
+    others.into_iter().fold(key, |key, octet| key.then(".").then(digits.format(octet)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_named_by_node_source_and_destination() {
+        for (source, address) in
+            [("10.0.0.1", "255.9.80.100"), ("fd00::1", "fd00:0:0:7::"), ("0.0.0.0", "::ffff:1.2.3.4")]
+        {
+            let name = EntityKey::of(&format!("node-7/{source}>{address}:8080"));
+            assert_eq!(key_of_table("node-7", source.parse().unwrap(), (address.parse().unwrap(), 8080)), name);
+        }
     }
 }

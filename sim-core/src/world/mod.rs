@@ -2,6 +2,7 @@
 //! Every other room decides from plain data; here decisions become changes, records and new events.
 
 mod actions;
+mod address_map;
 mod addresses;
 pub mod agreement;
 mod arrivals;
@@ -117,7 +118,7 @@ use shared_groups::SharedGroups;
 use slab::Slab;
 use sockets::SocketTable;
 use state::{NodeState, Pod};
-use traffic::{ClientState, Connection, Ended, Exchange, Frame, PathState, Request, SourceState};
+use traffic::{ClientState, Connection, Ended, Exchange, Frame, HostPool, PathState, Request, SourceState};
 use udp::Udp;
 use upstreams::ProxiedRequests;
 use whereabouts::Whereabouts;
@@ -205,6 +206,8 @@ pub struct World {
     exchanges: Slab<Exchange>,
     proxied: ProxiedRequests,
     connections: Slab<Connection>,
+    /// Connections that clients keep, by client and dialled address.
+    host_pools: Vec<HostPool>,
     /// Connections that a long message was sent on, by direction, and the packets of such messages under way.
     flows: BTreeMap<FlowKey, Flow>,
     parts: Slab<Part>,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::World;
 use super::event::Timer;
-use super::traffic::{Aim, ClientEnd};
+use super::traffic::{Aim, ClientEnd, HostPool};
 use crate::kernel::queue::EventClass;
 use crate::model::call::Connections;
 use crate::model::ids::SourceId;
@@ -17,13 +17,37 @@ impl World {
     pub(super) fn use_pool(&mut self, exchange: u32, aim: Aim) {
         let client = self.exchanges[exchange].client;
         let address = aim.dialled();
-        if let Some(connection) = self.take_kept(client, address) {
+        let pool = self.pool_of(client, address);
+        if let Some(connection) = self.take_kept(pool) {
             return self.reuse(exchange, connection);
         }
-        if self.makes_room(client, address) {
+        if self.makes_room(client, pool) {
             return self.dial(exchange, aim);
         }
-        self.clients[client as usize].pools.entry(address).or_default().waiting.push_back(exchange);
+        self.host_pools[pool as usize].waiting.push_back(exchange);
+        self.clients[client as usize].waiting += 1;
+    }
+
+    /// The pool of a client's connections to an address, made on first use.
+    fn pool_of(&mut self, client: u32, address: (IpAddr, u16)) -> u32 {
+        let pools = &mut self.clients[client as usize].pools;
+        if let Some(pool) = pools.get(address) {
+            return *pool;
+        }
+        let pool = u32::try_from(self.host_pools.len()).expect("destinations number below 2^32");
+        pools.insert(address, pool);
+        self.host_pools.push(HostPool::default());
+        pool
+    }
+
+    /// A client that has died keeps nothing.
+    pub(super) fn empty_pools(&mut self, client: usize) {
+        let state = &mut self.clients[client];
+        state.open = 0;
+        state.waiting = 0;
+        for pool in state.pools.values() {
+            self.host_pools[*pool as usize] = HostPool::default();
+        }
     }
 
     fn settings_of(&self, client: u32) -> &Connections {
@@ -31,9 +55,9 @@ impl World {
     }
 
     /// A kept connection with room for a request, the one used last; those that are too old are closed on the way.
-    fn take_kept(&mut self, client: u32, address: (IpAddr, u16)) -> Option<u32> {
+    fn take_kept(&mut self, pool: u32) -> Option<u32> {
         loop {
-            let connection = *self.clients[client as usize].pools.get(&address)?.available.last()?;
+            let connection = *self.host_pools[pool as usize].available.last()?;
             if !self.is_too_old(connection) {
                 return Some(connection);
             }
@@ -51,17 +75,17 @@ impl World {
     }
 
     /// Whether a client may open another connection to an address; an idle one to elsewhere gives way.
-    fn makes_room(&mut self, client: u32, address: (IpAddr, u16)) -> bool {
+    fn makes_room(&mut self, client: u32, pool: u32) -> bool {
         let settings = *self.settings_of(client);
         let state = &self.clients[client as usize];
-        let to_host = state.pools.get(&address).map_or(0, |pool| pool.open);
-        if settings.per_host.is_some_and(|most| to_host >= most) {
+        if settings.per_host.is_some_and(|most| self.host_pools[pool as usize].open >= most) {
             return false;
         }
         if state.open < settings.pool {
             return true;
         }
-        let idle = state.pools.values().flat_map(|pool| pool.available.iter().copied());
+        let pools = state.pools.values().map(|pool| &self.host_pools[*pool as usize]);
+        let idle = pools.flat_map(|pool| pool.available.iter().copied());
         let idle = idle.filter(|connection| {
             let state = &self.connections[*connection];
             state.active == 0 && state.client_end == ClientEnd::Established
@@ -113,9 +137,9 @@ impl World {
         if wanted == state.listed {
             return;
         }
-        let (client, address) = (state.client, (state.address, state.port));
+        let pool = state.pool;
         self.connections[connection].listed = wanted;
-        let available = &mut self.clients[client as usize].pools.entry(address).or_default().available;
+        let available = &mut self.host_pools[pool as usize].available;
         if wanted {
             available.push(connection);
         } else if let Some(place) = available.iter().rposition(|listed| *listed == connection) {
@@ -143,9 +167,10 @@ impl World {
         }
         state.in_pool = true;
         let (client, address) = (state.client, (state.address, state.port));
-        let client = &mut self.clients[client as usize];
-        client.open += 1;
-        client.pools.entry(address).or_default().open += 1;
+        let pool = self.pool_of(client, address);
+        self.connections[connection].pool = pool;
+        self.clients[client as usize].open += 1;
+        self.host_pools[pool as usize].open += 1;
     }
 
     /// A connection is closed or closing: it counts no more, and somebody who waited may open another one.
@@ -157,7 +182,7 @@ impl World {
         state.in_pool = false;
         state.retired = true;
         let (source, number, record) = (SourceId(state.source), state.number, state.record);
-        let (client, address, because) = (state.client, (state.address, state.port), state.because);
+        let (client, pool, because) = (state.client, state.pool, state.because);
         if let Some(timer) = state.idle_timer.take() {
             self.agenda.disarm(timer);
         }
@@ -165,28 +190,27 @@ impl World {
         let body = Body::ConnectionClosed { source, number, outcome };
         self.journal.write(self.agenda.now(), record, because, body);
         self.list(connection);
-        let state = &mut self.clients[client as usize];
-        state.open -= 1;
-        state.pools.entry(address).or_default().open -= 1;
-        self.serve_waiting(client, address);
+        self.clients[client as usize].open -= 1;
+        self.host_pools[pool as usize].open -= 1;
+        self.serve_waiting(client, pool);
     }
 
-    /// Exchanges that wait get connections while there is room, those for `address` first.
-    fn serve_waiting(&mut self, client: u32, address: (IpAddr, u16)) {
+    /// Exchanges that wait get connections while there is room, those of `pool` first.
+    fn serve_waiting(&mut self, client: u32, pool: u32) {
         let state = &self.clients[client as usize];
-        if !state.alive {
+        if state.waiting == 0 || !state.alive {
             return;
         }
-        let others = state.pools.iter().filter(|(_, pool)| !pool.waiting.is_empty()).map(|(address, _)| *address);
-        let hosts: Vec<(IpAddr, u16)> = [address].into_iter().chain(others).collect();
-        for address in hosts {
-            while let Some(exchange) = self.next_waiting(client, address) {
+        let others = state.pools.values().copied().filter(|pool| !self.host_pools[*pool as usize].waiting.is_empty());
+        let pools: Vec<u32> = [pool].into_iter().chain(others).collect();
+        for pool in pools {
+            while let Some(exchange) = self.host_pools[pool as usize].waiting.front().copied() {
                 let aim = self.exchanges[exchange].aim.expect("an exchange that waits knows where it is meant to go");
-                if let Some(connection) = self.take_kept(client, address) {
-                    self.pop_waiting(client, address);
+                if let Some(connection) = self.take_kept(pool) {
+                    self.pop_waiting(client, pool);
                     self.reuse(exchange, connection);
-                } else if self.makes_room(client, address) {
-                    self.pop_waiting(client, address);
+                } else if self.makes_room(client, pool) {
+                    self.pop_waiting(client, pool);
                     self.dial(exchange, aim);
                 } else {
                     break;
@@ -195,22 +219,21 @@ impl World {
         }
     }
 
-    fn next_waiting(&self, client: u32, address: (IpAddr, u16)) -> Option<u32> {
-        self.clients[client as usize].pools.get(&address)?.waiting.front().copied()
-    }
-
-    fn pop_waiting(&mut self, client: u32, address: (IpAddr, u16)) {
-        if let Some(pool) = self.clients[client as usize].pools.get_mut(&address) {
-            pool.waiting.pop_front();
-        }
+    fn pop_waiting(&mut self, client: u32, pool: u32) {
+        self.host_pools[pool as usize].waiting.pop_front();
+        self.clients[client as usize].waiting -= 1;
     }
 
     /// An attempt that was given up while it waited for a connection waits no more.
     pub(super) fn leave_pool_queue(&mut self, exchange: u32) {
         let state = &self.exchanges[exchange];
         let (client, Some(aim)) = (state.client, state.aim) else { return self.leave_name_queue(exchange) };
-        if let Some(pool) = self.clients[client as usize].pools.get_mut(&aim.dialled()) {
-            pool.waiting.retain(|waiting| *waiting != exchange);
+        let client = &mut self.clients[client as usize];
+        if let Some(pool) = client.pools.get(aim.dialled()) {
+            let waiting = &mut self.host_pools[*pool as usize].waiting;
+            let before = waiting.len();
+            waiting.retain(|waiting| *waiting != exchange);
+            client.waiting -= u32::from(waiting.len() < before);
         }
     }
 
@@ -229,9 +252,9 @@ impl World {
             }
             return;
         }
-        let (client, address) = (state.client, (state.address, state.port));
+        let (client, pool) = (state.client, state.pool);
         self.list(connection);
-        self.serve_waiting(client, address);
+        self.serve_waiting(client, pool);
         let state = &self.connections[connection];
         if state.active > 0 || state.client_end != ClientEnd::Established || state.idle_timer.is_some() {
             return;

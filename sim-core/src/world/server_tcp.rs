@@ -303,7 +303,7 @@ impl World {
         }
         if state.server_side == ServerSide::Responded {
             state.server_side = ServerSide::Done;
-            self.loose_exchanges.push(exchange);
+            self.loosen(exchange);
         }
     }
 
@@ -390,7 +390,7 @@ impl World {
             if state.server_side != ServerSide::None {
                 state.server_side = ServerSide::Done;
             }
-            self.loose_exchanges.push(exchange);
+            self.loosen(exchange);
             if let Some(event) = service {
                 self.agenda.cancel(event);
             }

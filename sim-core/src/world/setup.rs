@@ -111,6 +111,7 @@ impl World {
             exchanges: Slab::new(),
             proxied: ProxiedRequests::new(&model),
             connections: Slab::new(),
+            host_pools: Vec::new(),
             flows: BTreeMap::new(),
             parts: Slab::new(),
             frames: Slab::new(),

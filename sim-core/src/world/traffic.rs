@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::address_map::AddressMap;
 use super::names::NameCache;
 use crate::balancing::Group;
 use crate::control::versions::Backend;
@@ -86,11 +87,13 @@ pub(super) struct ClientState {
     /// What it has heard of the name that it dials, if it dials one.
     pub names: NameCache,
     /// Port tables by dialled address, of all clients that it is the first of.
-    pub ports: BTreeMap<(IpAddr, u16), u32>,
-    /// Connections that it keeps, by dialled address.
-    pub pools: BTreeMap<(IpAddr, u16), HostPool>,
+    pub ports: AddressMap<u32>,
+    /// The pools of connections that it keeps, by dialled address.
+    pub pools: AddressMap<u32>,
     /// How many it keeps or opens, over all addresses.
     pub open: u32,
+    /// Exchanges that wait for a connection, over all addresses.
+    pub waiting: u32,
     /// Saved-up retries, in millionths.
     pub retry_tokens: u64,
     /// Failures of addresses in a row.
@@ -334,6 +337,8 @@ pub(super) struct Connection {
     pub pooled: bool,
     /// It counts among those that its client keeps.
     pub in_pool: bool,
+    /// The pool that these are in.
+    pub pool: u32,
     /// It stands among those that can take another request.
     pub listed: bool,
     /// It takes no further request.

@@ -170,6 +170,15 @@ impl World {
         self.model.workload(self.pods[pod.index()].workload).behaviour.worker == WorkerModel::Sync
     }
 
+    /// Something that held an exchange is over. What is left is looked at after this event, but for a request that
+    /// waits for its answer: its end will tell.
+    #[inline]
+    pub(super) fn loosen(&mut self, exchange: u32) {
+        if self.exchanges[exchange].request.is_none() {
+            self.loose_exchanges.push(exchange);
+        }
+    }
+
     /// Frees exchanges and connections that nothing holds any more.
     pub(super) fn free_loose(&mut self) {
         while let Some(exchange) = self.loose_exchanges.pop() {

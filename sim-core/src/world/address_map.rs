@@ -1,0 +1,92 @@
+//! What a client keeps for each address and port that it dials: they are few, and looked up for every request.
+
+use std::net::IpAddr;
+
+/// Entries by address and port, sorted by their keys.
+#[derive(Clone, Debug)]
+pub(super) struct AddressMap<T> {
+    entries: Vec<(Key, T)>,
+}
+
+/// An address and port as numbers, cut so that the first one nearly always decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    /// The low 48 bits of the address, then the port.
+    low: u64,
+    /// The rest of an IPv6 address, from its low end, and a bit above that tells it from IPv4.
+    high: [u32; 3],
+}
+
+impl Key {
+    #[inline]
+    fn of((address, port): (IpAddr, u16)) -> Self {
+        match address {
+            IpAddr::V4(address) => {
+                let [a, b, c, d] = address.octets();
+                let [p, q] = port.to_be_bytes();
+                Self { low: u64::from_be_bytes([0, 0, a, b, c, d, p, q]), high: [0; 3] }
+            }
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h] = address.segments().map(u64::from);
+                let word = |high: u64, low: u64| u32::try_from(high << 16 | low).expect("two times 16 bits");
+                let low = f << 48 | g << 32 | h << 16 | u64::from(port);
+                Self { low, high: [word(d, e), word(b, c), word(1, a)] }
+            }
+        }
+    }
+}
+
+impl<T> AddressMap<T> {
+    /// What an entry takes in memory.
+    pub(super) const BYTES_PER_ENTRY: usize = size_of::<(Key, T)>();
+
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        Self { entries: Vec::new() }
+    }
+
+    /// The entry of an address and port.
+    #[inline]
+    pub(super) fn get(&self, address: (IpAddr, u16)) -> Option<&T> {
+        self.place(Key::of(address)).ok().map(|place| &self.entries[place].1)
+    }
+
+    /// Puts an entry in, in place of the one that was there.
+    pub(super) fn insert(&mut self, address: (IpAddr, u16), value: T) {
+        let key = Key::of(address);
+        match self.place(key) {
+            Ok(place) => self.entries[place].1 = value,
+            Err(place) => self.entries.insert(place, (key, value)),
+        }
+    }
+
+    /// All entries.
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().map(|(_, value)| value)
+    }
+
+    fn place(&self, key: Key) -> Result<usize, usize> {
+        self.entries.binary_search_by(|(other, _)| other.cmp(&key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_one_entry_per_port_and_family() {
+        let addresses = ["10.0.0.2", "10.0.0.1", "::a00:1", "fd00::1"].map(|text| text.parse::<IpAddr>().unwrap());
+        let dialled: Vec<(IpAddr, u16)> =
+            addresses.into_iter().flat_map(|address| [(address, 443), (address, 80)]).collect();
+        let mut map = AddressMap::new();
+        for (number, address) in dialled.iter().enumerate() {
+            assert_eq!(map.get(*address), None);
+            map.insert(*address, number);
+        }
+        map.insert(dialled[3], 30);
+        let found: Vec<usize> = dialled.iter().map(|address| *map.get(*address).unwrap()).collect();
+        assert_eq!(found, [0, 1, 2, 30, 4, 5, 6, 7]);
+        assert_eq!(map.values().count(), 8);
+    }
+}
