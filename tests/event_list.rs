@@ -128,7 +128,7 @@ impl Both {
         let key = (time, 3 << 60 | u64::from(link) << 36 | departure);
         if !self.model.contains_key(&key) {
             self.events += 1;
-            self.list.push_arrival(SimTime::from_nanos(time), link, departure, self.events);
+            self.list.push_arrival(SimTime::from_nanos(time), u64::from(link) << 36 | departure, self.events);
             self.model.insert(key, self.events);
         }
     }

@@ -113,10 +113,10 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         self.queue.due(id)
     }
 
-    /// Schedules a packet's arrival, at least one nanosecond ahead, ordered by (link, departure number).
-    pub fn arrival(&mut self, time: SimTime, link: u32, departure: u64, event: E) {
+    /// Schedules a packet's arrival, at least one nanosecond ahead, at equal times ordered by this number.
+    pub fn arrival(&mut self, time: SimTime, order: u64, event: E) {
         assert!(time > self.now, "every delivery takes at least 1 ns");
-        self.queue.push_arrival(time, link, departure, event);
+        self.queue.push_arrival(time, order, event);
     }
 
     /// Arms a timer of constant delay.

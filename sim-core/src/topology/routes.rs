@@ -68,6 +68,8 @@ pub struct Routes {
     ways: Vec<Direction>,
     core_count: usize,
     choices: bool,
+    /// Hops between the two forwarding vertices that are farthest apart.
+    longest: u32,
     /// By direction: the vertex it leads to.
     heads: Vec<VertexId>,
 }
@@ -94,6 +96,7 @@ impl Routes {
             ways: Vec::new(),
             core_count: core.len(),
             choices: false,
+            longest: 0,
             heads,
         };
         let mut known = BTreeMap::new();
@@ -126,6 +129,11 @@ impl Routes {
     /// Whether any two vertices have several equal-cost ways: only then the flow decides anything.
     pub fn have_choices(&self) -> bool {
         self.choices
+    }
+
+    /// The most switches that a packet passes on its way.
+    pub fn most_switches(&self) -> u32 {
+        self.longest + 1
     }
 
     /// How many vertices there are.
@@ -170,6 +178,7 @@ impl Routes {
             if uplink != NONE || distance[from.index()] == NONE || from == target {
                 continue;
             }
+            self.longest = self.longest.max(distance[from.index()]);
             let mut ways: Vec<Direction> = graph
                 .edges(vertex)
                 .filter(|edge| {

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use super::fusion::Leg;
 use super::network::Packet;
+use super::roads::Roads;
 use super::state::LinkState;
+use crate::kernel::queue::ORDER_BITS;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::units::Bandwidth;
 use crate::topology::Link;
@@ -19,6 +21,11 @@ pub(super) struct Wires {
     pub directions: Vec<DirectionState>,
     /// A fault may touch a link.
     pub links_may_fail: bool,
+    /// How packets go all the way at once, where they can.
+    pub roads: Option<Roads>,
+    /// Bits of a packet's order among those of its instant that lie below the number of the way it comes by: a direction's,
+    /// or beyond those a node's own inside.
+    pub order_bits: u32,
     /// Packets that the present event has sent to switches.
     pub legs: Vec<Leg>,
     /// An event at this instant or before it could have changed whether a packet took its hop ahead of time.
@@ -29,12 +36,15 @@ pub(super) struct Wires {
 
 impl Wires {
     /// Idle links, over which packets go hop by hop.
-    pub(super) fn new(links: &[Link]) -> Self {
+    pub(super) fn new(links: &[Link], nodes: usize) -> Self {
+        let ways = u64::try_from(links.len() * 2 + nodes).expect("directions and nodes number below 2^24");
         let both = |link: &Link| [DirectionState::new(link), DirectionState::new(link)];
         Self {
             links: vec![LinkState::default(); links.len()],
             directions: links.iter().flat_map(both).collect(),
             links_may_fail: true,
+            roads: None,
+            order_bits: ORDER_BITS - (u64::BITS - ways.leading_zeros()),
             legs: Vec::new(),
             looked_ahead: SimTime::ZERO,
             loopback_departures: 0,
@@ -47,8 +57,11 @@ impl Wires {
 pub(super) struct DirectionState {
     /// Propagation time.
     pub latency: SimDuration,
-    /// Departures so far.
+    /// Departures so far; on roads those of `counted_at`.
     pub departures: u64,
+    counted_at: SimTime,
+    /// On roads: its place among the directions that lead to the same vertex.
+    pub place_at_head: u32,
     /// Where it leads to a switch whose next hops are filled ahead of time: nothing that a node sends from an instant on
     /// reaches the switch earlier than so long after that instant. Zero where packets go hop by hop.
     pub lookahead: SimDuration,
@@ -109,11 +122,24 @@ impl DirectionState {
         Self {
             latency: link.latency,
             departures: 0,
+            counted_at: SimTime::ZERO,
+            place_at_head: 0,
             lookahead: SimDuration::ZERO,
             awaited: SimTime::ZERO,
             takes_all: egress.takes_all(),
             egress: Box::new(egress),
         }
+    }
+
+    /// How many packets have been counted in this instant before this one.
+    #[inline]
+    pub(super) fn count_at(&mut self, now: SimTime) -> u64 {
+        if self.counted_at != now {
+            self.counted_at = now;
+            self.departures = 0;
+        }
+        self.departures += 1;
+        self.departures - 1
     }
 
     /// A cut empties the queue; mending it begins afresh.

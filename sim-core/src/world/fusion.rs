@@ -1,5 +1,5 @@
-//! Event fusion: a packet that reaches a switch takes its next hop in the event that sent it, when nothing else can come to
-//! that hop before it. What every packet meets, and when, is what it would be hop by hop; only the events at switches are
+//! Event fusion: where links are limited, a packet that reaches a switch takes its next hop in the event that sent it, when
+//! nothing else can come to that hop before it; where none is, `roads.rs` does more. What every packet meets, and when, is what it would be hop by hop; only the events at switches are
 //! saved. Knows no transport.
 //!
 //! A packet of this event reaches its switch at some arrival `a`. All that comes to the switch's next hop before it is
@@ -11,9 +11,11 @@
 
 use super::World;
 use super::network::Packet;
+use super::roads::Roads;
 use crate::faults::{Effect, Impairment};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
+use crate::model::ids::NodeId;
 use crate::topology::routes::Direction;
 
 /// A packet on its way to a switch, sent in the present event.
@@ -23,7 +25,9 @@ pub(super) struct Leg {
     /// Which departure of the direction it is.
     pub number: u64,
     pub direction: Direction,
-    pub connection: u32,
+    /// Where it goes, and what chooses among equal-cost ways to there.
+    pub target: NodeId,
+    pub flow: u64,
     pub packet: Packet,
 }
 
@@ -51,6 +55,10 @@ impl World {
         if self.wires.links_may_fail {
             return;
         }
+        self.wires.roads = Roads::new(&self.routes, &mut self.wires.directions, self.wires.order_bits);
+        if self.wires.roads.is_some() {
+            return;
+        }
         let head = |index: usize| self.routes.head(Direction::from_index(index));
         let mut least = vec![SimDuration::MAX; self.routes.vertices()];
         for (index, state) in self.wires.directions.iter().enumerate() {
@@ -66,6 +74,7 @@ impl World {
 
     /// Sends every packet of this world hop by hop: the plain way, which fusion is held to.
     pub fn hop_by_hop(mut self) -> Self {
+        self.wires.roads = None;
         for state in &mut self.wires.directions {
             state.lookahead = SimDuration::ZERO;
         }
@@ -75,9 +84,13 @@ impl World {
     /// Takes the packets that this event has sent to switches on.
     #[inline]
     pub(super) fn fuse_legs(&mut self) {
-        if self.wires.legs.len() > 1 {
-            self.wires.legs.sort_unstable_by_key(|leg| (leg.arrival, leg.direction, leg.number));
+        if let [leg] = self.wires.legs[..] {
+            self.wires.legs.clear();
+            let next_event = self.agenda.next_time().unwrap_or(SimTime::MAX);
+            self.take_leg(leg, next_event);
+            return;
         }
+        self.wires.legs.sort_unstable_by_key(|leg| (leg.arrival, leg.direction, leg.number));
         let mut next_event = self.agenda.next_time().unwrap_or(SimTime::MAX);
         for place in 0..self.wires.legs.len() {
             next_event = next_event.min(self.take_leg(self.wires.legs[place], next_event));
@@ -87,12 +100,12 @@ impl World {
 
     /// Takes one packet on; returns when its next event is.
     fn take_leg(&mut self, leg: Leg, next_event: SimTime) -> SimTime {
-        let Leg { arrival, direction, packet, connection, .. } = leg;
+        let Leg { arrival, direction, packet, .. } = leg;
         let lookahead = self.wires.directions[direction.index()].lookahead;
         let horizon = next_event.saturating_add(lookahead);
         let looked = SimTime::from_nanos(arrival.as_nanos().saturating_sub(lookahead.as_nanos()));
         self.wires.looked_ahead = self.wires.looked_ahead.max(looked);
-        let Some(onward) = self.way_on(direction, packet, connection) else {
+        let Some(onward) = self.way_on(direction, &leg) else {
             self.arrive_by(leg);
             return arrival;
         };
@@ -107,7 +120,7 @@ impl World {
         };
         place.departures += 1;
         let (time, number, beyond) = (departed + place.latency, place.departures, !place.lookahead.is_zero());
-        if beyond && let Some(third) = self.way_on(onward, packet, connection) {
+        if beyond && let Some(third) = self.way_on(onward, &leg) {
             let awaited = &mut self.wires.directions[third.index()].awaited;
             *awaited = (*awaited).max(time);
         }
@@ -116,8 +129,8 @@ impl World {
     }
 
     /// The direction that a packet leaves the switch by that `direction` leads to.
-    fn way_on(&self, direction: Direction, packet: Packet, connection: u32) -> Option<Direction> {
-        let connection = &self.connections[connection];
-        self.routes.next(self.routes.head(direction), connection.next_stop(packet.flags), connection.flow)
+    #[inline]
+    fn way_on(&self, direction: Direction, leg: &Leg) -> Option<Direction> {
+        self.routes.next(self.routes.head(direction), leg.target, leg.flow)
     }
 }

@@ -59,6 +59,7 @@ mod removal;
 mod renewals;
 mod replicas;
 mod requests;
+mod roads;
 mod rule_costs;
 mod server_tcp;
 mod services;

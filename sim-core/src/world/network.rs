@@ -96,16 +96,18 @@ impl World {
 
     /// Sends a packet of a connection on from a vertex to its next hop, or into the node itself.
     pub(super) fn forward(&mut self, at: VertexId, connection: u32, packet: Packet, origin: Origin) {
-        let number = connection;
-        let connection = &self.connections[number];
-        let target = connection.next_stop(packet.flags);
+        let connection = &self.connections[connection];
+        let (target, flow) = (connection.next_stop(packet.flags), connection.flow);
         if !self.impairments.partings.is_empty()
             && let Some(record) = self.parted_leg(at, target)
         {
             return self.drop_packet(packet, DropReason::Partition, record);
         }
-        match self.routes.next(at, target, connection.flow) {
-            Some(direction) => self.transmit(direction, number, packet, origin),
+        match self.routes.next(at, target, flow) {
+            Some(direction) => match self.wires.roads {
+                Some(roads) => self.take_road(roads, direction, (target, flow), packet),
+                None => self.transmit(direction, (target, flow), packet, origin),
+            },
             None => self.loop_back(target, packet),
         }
     }
@@ -121,26 +123,27 @@ impl World {
         let direction = self.wires.directions.len() + node.index();
         self.wires.loopback_departures += 1;
         let direction = u32::try_from(direction).expect("directions and nodes number below 2^24");
-        self.agenda.arrival(time, direction, self.wires.loopback_departures, packet.event(direction));
+        self.arrive(time, direction, self.wires.loopback_departures, packet);
     }
 
     /// Puts a packet onto one direction of a link.
     #[inline]
-    fn transmit(&mut self, direction: Direction, connection: u32, packet: Packet, origin: Origin) {
+    fn transmit(&mut self, direction: Direction, to: (NodeId, u64), packet: Packet, origin: Origin) {
         let place = &mut self.wires.directions[direction.index()];
         if !place.takes_all() {
-            return self.transmit_in_turn(direction, connection, packet, origin);
+            return self.transmit_in_turn(direction, to, packet, origin);
         }
         place.departures += 1;
         let (number, arrival) = (place.departures, self.agenda.now() + place.latency);
         if origin == Origin::Here && !packet.is_bare() && self.train_of(packet).packets > 1 {
             self.exchanges[packet.subject].spread = SimDuration::ZERO;
         }
-        self.set_off(Leg { arrival, number, direction, connection, packet });
+        let (target, flow) = to;
+        self.set_off(Leg { arrival, number, direction, target, flow, packet });
     }
 
     /// The same where packets wait for each other, are lost, or find the link cut.
-    fn transmit_in_turn(&mut self, direction: Direction, connection: u32, packet: Packet, origin: Origin) {
+    fn transmit_in_turn(&mut self, direction: Direction, to: (NodeId, u64), packet: Packet, origin: Origin) {
         let train = self.train_of(packet);
         // Only a message is a train of several packets; its exchange knows how far they are apart.
         let spreads = train.packets > 1;
@@ -163,7 +166,8 @@ impl World {
         if loss_ppm > 0 && self.loses(direction.link(), packet, train, loss_ppm) {
             return self.drop_packet(packet, DropReason::Loss, loss_record);
         }
-        self.set_off(Leg { arrival: departure.last + latency, number, direction, connection, packet });
+        let (target, flow) = to;
+        self.set_off(Leg { arrival: departure.last + latency, number, direction, target, flow, packet });
     }
 
     /// A packet is on a link: it arrives, or takes its next hop at the end of this event.
@@ -179,7 +183,14 @@ impl World {
     #[inline]
     pub(super) fn arrive_by(&mut self, leg: Leg) {
         let Leg { arrival, number, direction, packet, .. } = leg;
-        self.agenda.arrival(arrival, direction.0, number, packet.event(direction.0));
+        self.arrive(arrival, direction.0, number, packet);
+    }
+
+    /// A packet arrives by a direction, or at the inside of a node, in the order of these numbers.
+    #[inline]
+    pub(super) fn arrive(&mut self, time: SimTime, direction: u32, number: u64, packet: Packet) {
+        let order = u64::from(direction) << self.wires.order_bits | number;
+        self.agenda.arrival(time, order, packet.event(direction));
     }
 
     /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, attempt, segment,

@@ -72,7 +72,7 @@ impl World {
             sockets: SocketTable::new(&model),
             slowest: model.topology.links().iter().filter_map(|link| link.bandwidth).min_by_key(|least| least.0),
             port_keys: model.service_ports.iter().map(|port| port_key(&model, port)).collect(),
-            wires: Wires::new(model.topology.links()),
+            wires: Wires::new(model.topology.links(), model.topology.nodes().len()),
             wire_views: WireViews::default(),
             nodes: model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, node)).collect(),
             fronts: model.topology.with_role(NodeRole::Worker).collect(),

@@ -37,8 +37,9 @@ impl EventClass {
         [Self::Fault, Self::Control, Self::Dataplane, Self::Link, Self::Transport, Self::Workload, Self::Observe];
 }
 
-const CLASS_SHIFT: u32 = 60;
-const LINK_SHIFT: u32 = 36;
+/// Bits of an arrival's order among those of its time.
+pub const ORDER_BITS: u32 = 60;
+const CLASS_SHIFT: u32 = ORDER_BITS;
 /// Sequence numbers begin behind those of planned events.
 const FIRST_SEQUENCE: u64 = 1 << 32;
 /// A bucket of so many entries is sorted; a larger one is split.
@@ -80,7 +81,7 @@ pub struct Fired<E> {
 }
 
 /// The future event list. Order: time, then class, then first-in first-out;
-/// packets of class [`EventClass::Link`] by (ingress link, departure number).
+/// packets of class [`EventClass::Link`] by a stated number, made of ingress link and departure.
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
     /// The next events, the very next one last; when it is empty, the next one is in the buckets.
@@ -167,11 +168,10 @@ impl<E: Copy> EventQueue<E> {
         Some(self.insert_cancellable(time, order, event))
     }
 
-    /// Adds the arrival of a packet: at equal times ordered by (link, departure number).
-    /// `link` is below 2^24, `departure` below 2^36.
-    pub fn push_arrival(&mut self, time: SimTime, link: u32, departure: u64, event: E) {
-        debug_assert!(link < 1 << (CLASS_SHIFT - LINK_SHIFT) && departure < 1 << LINK_SHIFT);
-        let order = (EventClass::Link as u64) << CLASS_SHIFT | u64::from(link) << LINK_SHIFT | departure;
+    /// Adds the arrival of a packet, at equal times in the order of these numbers, which are below 2^[`ORDER_BITS`].
+    pub fn push_arrival(&mut self, time: SimTime, order: u64, event: E) {
+        debug_assert!(order >> ORDER_BITS == 0);
+        let order = (EventClass::Link as u64) << CLASS_SHIFT | order;
         self.insert(Entry { time: time.as_nanos(), order, handle: NO_HANDLE, event });
     }
 
@@ -327,9 +327,9 @@ mod tests {
     #[test]
     fn packets_of_one_instant_go_by_link_and_departure() {
         let mut queue = EventQueue::new();
-        queue.push_arrival(at(9), 7, 1, "late link");
-        queue.push_arrival(at(9), 2, 11, "second");
-        queue.push_arrival(at(9), 2, 10, "first");
+        queue.push_arrival(at(9), 7 << 36, "late link");
+        queue.push_arrival(at(9), 2 << 36 | 11, "second");
+        queue.push_arrival(at(9), 2 << 36 | 10, "first");
         let order: Vec<&str> = std::iter::from_fn(|| queue.pop()).map(|fired| fired.event).collect();
         assert_eq!(order, ["first", "second", "late link"]);
     }

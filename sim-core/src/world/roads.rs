@@ -1,0 +1,71 @@
+//! Roads: where every link takes all packets at once and no fault can touch one, nothing happens to a packet between two
+//! nodes, so it takes all its hops in one event. What is left to decide is the order of packets that come over one link in
+//! one instant. Hop by hop they come in the order in which they left the switch before that link: by the link that they came
+//! to it by, and those of one link in the order in which that one was taken, and so on back to the node that sent them. That
+//! order is made into a number here. Knows no transport.
+
+use super::World;
+use super::direction::DirectionState;
+use super::network::Packet;
+use crate::kernel::time::SimDuration;
+use crate::model::ids::NodeId;
+use crate::topology::routes::{Direction, Routes};
+
+/// Bits that are left at least for the packets that a node sends over one link in one instant.
+const COUNT_BITS_LEAST: u32 = 20;
+
+/// How the order of packets that come over one link in one instant is made into a number: one field for each switch that was
+/// passed, the last one highest, with the place of the link by which the packet came to it; then a count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Roads {
+    field_bits: u32,
+    trail_bits: u32,
+    count_bits: u32,
+}
+
+impl Roads {
+    /// The roads of a network that no fault can touch; `None` where packets wait or are lost, or a number does not hold the
+    /// longest way.
+    pub(super) fn new(routes: &Routes, directions: &mut [DirectionState], order_bits: u32) -> Option<Self> {
+        if !directions.iter().all(DirectionState::takes_all) {
+            return None;
+        }
+        let mut ways_in = vec![0; routes.vertices()];
+        for (index, state) in directions.iter_mut().enumerate() {
+            let ways_in = &mut ways_in[routes.head(Direction::from_index(index)).index()];
+            state.place_at_head = *ways_in;
+            *ways_in += 1;
+        }
+        let field_bits = u32::BITS - ways_in.into_iter().max()?.leading_zeros();
+        let trail_bits = field_bits.checked_mul(routes.most_switches())?;
+        let count_bits = order_bits.checked_sub(trail_bits).filter(|bits| *bits >= COUNT_BITS_LEAST)?;
+        Some(Self { field_bits, trail_bits, count_bits })
+    }
+
+    /// The number of a packet that is sent after so many others of its instant. Those beyond the last number share it.
+    fn number(self, trail: u64, sent: u64) -> u64 {
+        trail << self.count_bits | sent.min((1 << self.count_bits) - 1)
+    }
+
+    /// The trail of a packet that comes to one more switch.
+    fn pass(self, trail: u64, place_at_head: u32) -> u64 {
+        trail >> self.field_bits | u64::from(place_at_head) << (self.trail_bits - self.field_bits)
+    }
+}
+
+impl World {
+    /// Sends a packet along its whole way, which begins with a direction.
+    pub(super) fn take_road(&mut self, roads: Roads, first: Direction, (target, flow): (NodeId, u64), packet: Packet) {
+        let sent = self.wires.directions[first.index()].count_at(self.agenda.now());
+        let (mut direction, mut delay, mut trail) = (first, SimDuration::ZERO, 0);
+        loop {
+            let state = &self.wires.directions[direction.index()];
+            delay = delay + state.latency;
+            let Some(onward) = self.routes.next(self.routes.head(direction), target, flow) else { break };
+            trail = roads.pass(trail, state.place_at_head);
+            direction = onward;
+        }
+        let number = roads.number(trail, sent);
+        self.arrive(self.agenda.now() + delay, direction.0, number, packet);
+    }
+}
