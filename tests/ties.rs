@@ -84,7 +84,7 @@ fn verify_shuffles_ties_and_says_how_many_there_were() {
     let file = "scenarios/library/every-balancer.yaml";
     let out = podwire(&["verify", "--quiet", "--shuffle-ties", "3", "--set", "duration=2s", file]).ok();
     let lines: Vec<&str> = out.lines().collect();
-    assert!(lines.len() >= 2 && lines.len() % 2 == 0, "{out}");
+    assert!(!lines.is_empty() && lines.len().is_multiple_of(2), "{out}");
     for (arm, shuffled) in lines.chunks(2).map(|pair| (pair[0], pair[1])) {
         assert!(arm.ends_with("  reproducible"), "{arm}");
         let said = shuffled.strip_prefix("  3 shuffles moved no metric: ").unwrap_or_else(|| panic!("{shuffled}"));

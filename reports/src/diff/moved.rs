@@ -87,7 +87,9 @@ mod tests {
 
     fn sample() -> RunMetrics {
         let mut metrics = Metrics::new(&header());
-        sample_records().iter().for_each(|record| metrics.record(record));
+        for record in &sample_records() {
+            metrics.record(record);
+        }
         metrics.finish()
     }
 
