@@ -238,6 +238,9 @@ pub struct VerifyArgs {
     /// The scenario
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    /// Run every arm in N random orders of simultaneous events of different entities too, and compare the metrics
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub shuffle_ties: Option<u64>,
 }
 
 /// `podwire expose`.

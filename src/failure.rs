@@ -17,6 +17,9 @@ pub enum Failure {
     /// Two runs or traces differ (exit 5).
     #[error("not reproducible: {0}")]
     NotReproducible(String),
+    /// Metrics depend on the order of simultaneous events of different entities (exit 5).
+    #[error("the order of simultaneous events moves metrics: {0}")]
+    OrderMatters(String),
     /// An expectation was not met (exit 99).
     #[error("an expectation was not met")]
     Expectation,
@@ -36,7 +39,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Invalid => 3,
             Self::Io(_) => 4,
-            Self::NotReproducible(_) => 5,
+            Self::NotReproducible(_) | Self::OrderMatters(_) => 5,
             Self::Expectation => 99,
             Self::BrokenPipe => 0,
         }

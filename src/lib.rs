@@ -11,6 +11,7 @@ mod prefixes;
 mod progress;
 pub mod session;
 mod theory;
+pub mod ties;
 mod traces;
 
 /// The page's code is compiled and run, so that it stays true.

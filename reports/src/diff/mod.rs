@@ -1,5 +1,9 @@
 //! Where two traces part: the first record that differs with what came before, and every metric that differs.
 
+mod moved;
+
+pub use moved::{Moved, first_moved};
+
 use std::collections::VecDeque;
 use std::io::Write;
 

@@ -146,9 +146,20 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
     /// Takes the next event at or before `limit` and moves the clock to it.
     pub fn next(&mut self, limit: SimTime) -> Option<Fired<E>> {
         let fired = self.queue.pop_until(limit)?;
-        debug_assert!(fired.time >= self.now, "time never goes back");
-        self.now = fired.time;
-        self.class = fired.class;
+        self.move_clock(&fired);
+        Some(fired)
+    }
+
+    /// The first events at the least time and class, in their order: at most `most` of them, and none when that time is
+    /// after `limit`.
+    pub fn tied(&mut self, limit: SimTime, most: usize) -> Vec<E> {
+        self.queue.tied(limit, most)
+    }
+
+    /// Takes of those events the one at `place`, from 0 on, instead of the next one, and moves the clock to it.
+    pub fn next_tied(&mut self, limit: SimTime, place: usize) -> Option<Fired<E>> {
+        let fired = self.queue.pop_tied(limit, place)?;
+        self.move_clock(&fired);
         Some(fired)
     }
 
@@ -166,6 +177,13 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
     /// True when nothing is pending.
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty()
+    }
+
+    #[inline]
+    fn move_clock(&mut self, fired: &Fired<E>) {
+        debug_assert!(fired.time >= self.now, "time never goes back");
+        self.now = fired.time;
+        self.class = fired.class;
     }
 
     fn schedule(&mut self, wake_up: Option<WakeUp>) {

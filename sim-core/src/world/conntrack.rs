@@ -54,6 +54,11 @@ pub(super) struct Conntrack {
 }
 
 impl Conntrack {
+    /// The node whose entries will run out.
+    pub(super) fn node_of(&self, entry: u32) -> NodeId {
+        self.expiring[entry].node
+    }
+
     /// The tables of a model whose nodes have a limit.
     pub(super) fn new(model: &Model, plan: RecordId) -> Option<Self> {
         // Linux takes 0 for no limit.

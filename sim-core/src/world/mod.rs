@@ -70,6 +70,8 @@ mod sockets;
 mod state;
 mod stateful;
 mod termination;
+mod tied_words;
+mod ties;
 mod traffic;
 mod translations;
 mod udp;
@@ -126,6 +128,7 @@ use whereabouts::Whereabouts;
 use wire_records::WireViews;
 
 pub use footprint::{Footprint, Share};
+pub use ties::{Kept, Overtaking, Shuffle, TiedEvent, Ties};
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,8 +249,19 @@ impl World {
 
     /// Runs to `end`, or to a limit; everything that happens at `end` has happened.
     pub fn run_until<S: TraceSink>(&mut self, end: SimTime, sink: &mut S) -> RunSummary {
+        self.run_by(end, sink, |world, end| world.agenda.next(end).map(|fired| fired.event))
+    }
+
+    /// The same, with each event taken from the agenda by `next`.
+    #[inline]
+    fn run_by<S: TraceSink>(
+        &mut self,
+        end: SimTime,
+        sink: &mut S,
+        mut next: impl FnMut(&mut Self, SimTime) -> Option<Event>,
+    ) -> RunSummary {
         while self.stop.is_none() {
-            let Some(fired) = self.agenda.next(end) else { break };
+            let Some(event) = next(self, end) else { break };
             self.events += 1;
             if self.events > self.model.limits.events {
                 let body = Body::LimitReached { limit: self.model.limits.events };
@@ -255,7 +269,7 @@ impl World {
                 self.stop = Some(StopReason::EventLimit);
                 break;
             }
-            self.handle(fired.event);
+            self.handle(event);
             if self.journal.waiting().len() >= BATCH {
                 self.hand_over(sink);
             }

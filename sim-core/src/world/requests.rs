@@ -159,7 +159,7 @@ impl World {
     }
 
     /// Live clients take requests in turn, by the request's number.
-    fn pick_client(&self, source: u32, number: u64) -> Option<u32> {
+    pub(super) fn pick_client(&self, source: u32, number: u64) -> Option<u32> {
         let live = &self.sources[source as usize].live;
         let place = usize::try_from(number.checked_rem(live.len() as u64)?).ok()?;
         live.get(place).copied()

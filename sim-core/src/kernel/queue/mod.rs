@@ -3,6 +3,7 @@
 
 mod buckets;
 mod places;
+mod ties;
 
 use buckets::Buckets;
 use places::{NO_HANDLE, Places};
@@ -201,15 +202,21 @@ impl<E: Copy> EventQueue<E> {
             return None;
         }
         self.bottom.pop();
-        self.places.happens(entry.handle);
-        let class = EventClass::ALL[(entry.order >> CLASS_SHIFT) as usize];
-        Some(Fired { time, class, event: entry.event })
+        Some(self.fire(entry))
     }
 
     /// Takes the next event.
     #[inline]
     pub fn pop(&mut self) -> Option<Fired<E>> {
         self.pop_until(SimTime::MAX)
+    }
+
+    /// An event happens whose entry was taken out.
+    #[inline]
+    fn fire(&mut self, entry: Entry<E>) -> Fired<E> {
+        self.places.happens(entry.handle);
+        let class = EventClass::ALL[(entry.order >> CLASS_SHIFT) as usize];
+        Fired { time: SimTime::from_nanos(entry.time), class, event: entry.event }
     }
 
     fn next_order(&mut self, class: EventClass) -> u64 {
