@@ -135,62 +135,6 @@ fn lines(bytes: Vec<u8>) -> Vec<Value> {
     text(bytes).lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Every record that another one names as its cause or decision is there, too, and earlier; how many records there are.
-fn all_causes_are_there(records: &[Value], what: &str) -> usize {
-    let mut known = BTreeSet::new();
-    for record in records {
-        for link in ["cause", "because"].map(|key| record[key].as_u64()).into_iter().flatten() {
-            assert!(known.contains(&link), "{what}: {record} names {link}");
-        }
-        known.insert(record["id"].as_u64().unwrap());
-    }
-    records.len()
-}
-
-/// Library scenarios that are played in a moment, and among them address models, calls, faults and actions.
-const PLAYED: [&str; 10] = [
-    "docker-restart-ports",
-    "drain",
-    "registry-outage",
-    "statefulset-dead-node",
-    "udp-stale-conntrack",
-    "shop-dead-leaf",
-    "node-reboot",
-    "rollout-under-load",
-    "process-crash-loop",
-    "terminating-pods",
-];
-
-#[test]
-fn every_part_of_a_trace_holds_the_causes_of_what_is_in_it() {
-    for name in PLAYED {
-        let folder = Folder::new();
-        let out = folder.path("out");
-        let file = format!("scenarios/library/{name}.yaml");
-        podwire(&["run", &file, "-q", "--trace", "bin", "-o", &out]);
-        let arm = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir());
-        let trace = arm.unwrap().join("trace.bin").to_str().unwrap().to_owned();
-        let whole = convert(&folder, &trace, "jsonl", &[]);
-        let header: Value = serde_json::from_str(text(whole.clone()).lines().next().unwrap()).unwrap();
-        let whole = lines(whole);
-        let all = all_causes_are_there(&whole, name);
-        let arrived: Vec<&Value> = whole.iter().filter(|record| record["kind"] == "request-arrived").collect();
-        let asked = arrived[arrived.len() / 2];
-        let request = format!("{}/{}", asked["source"].as_str().unwrap(), asked["number"]);
-        let node = header["nodes"].as_array().unwrap().last().unwrap()["name"].as_str().unwrap();
-        for part in [&["--request", &request][..], &["--node", node], &["--from", "20s", "--until", "21s"]] {
-            let what = format!("{name} {part:?}");
-            let records = lines(convert(&folder, &trace, "jsonl", part));
-            let kept = all_causes_are_there(&records, &what);
-            assert!(kept > 0 && kept < all, "{what}: {kept} of {all}");
-            if part[0] == "--request" {
-                let ended = |record: &&Value| record["kind"] == "request-ended" && record["number"] == asked["number"];
-                assert!(records.iter().any(|record| ended(&record)), "{what}");
-            }
-        }
-    }
-}
-
 #[test]
 fn a_part_of_a_trace_is_a_trace_again_and_the_whole_stays_the_same() {
     let folder = Folder::new();
