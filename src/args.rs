@@ -40,7 +40,7 @@ pub enum Command {
     Init(InitArgs),
     /// Run every arm twice and compare the traces
     Verify(VerifyArgs),
-    /// Compare two traces and show where they part
+    /// Compare two runs by their traces or digest ladders, and show where they part
     Diff(DiffArgs),
     /// Write a trace in another form: a capture for Wireshark, a timeline for Perfetto, tables
     Convert(ConvertArgs),
@@ -84,7 +84,7 @@ pub struct ScenarioArgs {
 /// What is written besides the report.
 #[derive(Debug, ClapArgs)]
 pub struct OutputArgs {
-    /// Write report.txt, report.json, report.html and the traces into this folder
+    /// Write report.txt, report.json, report.html, the traces and the digest ladders into this folder
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Form of the traces written with `-o`

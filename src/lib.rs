@@ -9,6 +9,8 @@ mod history;
 mod output;
 mod prefixes;
 mod progress;
+mod replay;
+mod saved_runs;
 pub mod session;
 mod theory;
 mod traces;

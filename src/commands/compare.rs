@@ -1,9 +1,10 @@
 //! `podwire compare`: all arms of a scenario, side by side. Also the engine room of `run`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use reports::report::{Expectation, Report, ReportInput, RunReport};
+use reports::trace_io::Ladder;
 use scenarios::{Arm, Overrides, Scenario};
 use sim_core::trace::Level;
 
@@ -12,7 +13,7 @@ use super::run::no_such_arm;
 use crate::args::{CompareArgs, OutputArgs, Switch, TraceForm, TraceLevel};
 use crate::experiment::{self, Nowhere, Settings, Step, Unit};
 use crate::failure::Failure;
-use crate::output::{MaybeTrace, TraceFile};
+use crate::output::{MaybeTrace, TraceFile, trace_failure, write_file};
 use crate::progress::Progress;
 use crate::session::{self, Input};
 
@@ -55,11 +56,10 @@ pub(super) fn run_arms(
     let total = units.iter().map(|unit| unit.arm.model.duration.as_nanos()).sum();
     let progress = Progress::new(total, quiet);
     let runs = if writes_traces(output) {
-        let several = output.seeds.is_some();
         experiment::run_all(&units, output.threads, |unit| {
             let advance = |step: &Step| progress.advance(step);
             let settings = settings(output, trace_level(output.level), pictures, &advance);
-            run_with_trace(unit, output, several, &settings)
+            run_with_trace(unit, output, &settings)
         })
     } else {
         let advance = |step: &Step| progress.advance(step);
@@ -69,6 +69,9 @@ pub(super) fn run_arms(
     };
     progress.finish();
     let runs = runs.into_iter().collect::<Result<Vec<RunReport>, Failure>>()?;
+    for (unit, run) in units.iter().zip(&runs) {
+        write_ladder(unit, output, run)?;
+    }
     Ok(Report::new(report_input(&scenario, &names, runs)))
 }
 
@@ -92,21 +95,32 @@ fn settings<'a>(
 }
 
 /// A trace is written from the first record on, so such a run shares nothing with others.
-fn run_with_trace(
-    unit: &Unit<'_>,
-    output: &OutputArgs,
-    several: bool,
-    settings: &Settings<'_>,
-) -> Result<RunReport, Failure> {
+fn run_with_trace(unit: &Unit<'_>, output: &OutputArgs, settings: &Settings<'_>) -> Result<RunReport, Failure> {
     let level = trace_level(output.level);
-    let folder = output.output.as_deref().unwrap_or(Path::new(".")).join(&unit.arm.name);
-    let name = if several { format!("trace-{}", unit.arm.model.seed) } else { "trace".to_owned() };
-    let mut trace = MaybeTrace(TraceFile::create(&folder.join(name), output.trace, &unit.header(), level)?);
+    let folder = output.output.as_deref().unwrap_or(Path::new("."));
+    let stem = file_of(unit, folder, output, "trace");
+    let mut trace = MaybeTrace(TraceFile::create(&stem, output.trace, &unit.header(), level)?);
     let report = experiment::run(unit, settings, &mut trace);
     if let Some(file) = trace.0 {
         file.finish()?;
     }
     Ok(report)
+}
+
+/// The file of this name in the folder of a run's arm, without its ending; several seeds have a file each.
+fn file_of(unit: &Unit<'_>, folder: &Path, output: &OutputArgs, name: &str) -> PathBuf {
+    let name = if output.seeds.is_some() { format!("{name}-{}", unit.arm.model.seed) } else { name.to_owned() };
+    folder.join(&unit.arm.name).join(name)
+}
+
+/// Beside every trace, and where none is written, stands what tells two runs apart.
+fn write_ladder(unit: &Unit<'_>, output: &OutputArgs, run: &RunReport) -> Result<(), Failure> {
+    let (Some(folder), Some(digest)) = (&output.output, &run.trace_digest) else { return Ok(()) };
+    let ladder = Ladder { header: unit.header(), digest: digest.clone() };
+    let path = file_of(unit, folder, output, "ladder").with_extension("jsonl");
+    let mut text = Vec::new();
+    ladder.write(&mut text).map_err(|error| trace_failure(&path, &error))?;
+    write_file(&path, |file| file.write_all(&text))
 }
 
 fn trace_level(level: TraceLevel) -> Level {
