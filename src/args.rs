@@ -87,12 +87,16 @@ pub struct OutputArgs {
     /// Write report.txt, report.json, report.html, the traces and the digest ladders into this folder
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Form of the traces written with `-o`
-    #[arg(long, value_enum, default_value_t = TraceForm::Jsonl)]
-    pub trace: TraceForm,
-    /// How much a written trace holds
-    #[arg(long, value_enum, default_value_t = TraceLevel::Connection)]
-    pub level: TraceLevel,
+    /// What is written of the runs with `-o`, with commas between: jsonl, binary (or bin), pcapng, perfetto, csv, parquet, or
+    /// none [default: jsonl]
+    #[arg(long, value_name = "FORMS", value_delimiter = ',')]
+    pub trace: Vec<String>,
+    /// Of csv and parquet: requests, records, instances, with commas between [default: requests]
+    #[arg(long = "table", value_name = "TABLES", value_delimiter = ',')]
+    pub tables: Vec<String>,
+    /// How much is written [default: connection, or what a form of `--trace` is made of]
+    #[arg(long, value_enum)]
+    pub level: Option<TraceLevel>,
     /// Compute the trace digest
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub digest: Switch,
@@ -317,17 +321,6 @@ pub struct CompletionsArgs {
 pub struct ManArgs {
     /// The page of this subcommand
     pub subcommand: Option<String>,
-}
-
-/// Form of a written trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TraceForm {
-    /// A JSON object per line
-    Jsonl,
-    /// The canonical encoding
-    Bin,
-    /// No trace
-    None,
 }
 
 /// How much a trace holds.

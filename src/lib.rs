@@ -13,6 +13,7 @@ mod replay;
 mod saved_runs;
 pub mod session;
 mod theory;
+mod trace_files;
 mod traces;
 
 /// The page's code is compiled and run, so that it stays true.
