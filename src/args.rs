@@ -30,7 +30,7 @@ pub enum Command {
     Compare(CompareArgs),
     /// Check scenarios, manifests and compose files without running anything
     Check(CheckArgs),
-    /// Show pods, services, endpoints, nodes or events at a time, as kubectl would
+    /// Show pods, deployments, services, endpoints, nodes or events at a time, as kubectl would
     Get(GetArgs),
     /// Show one object at a time with all that belongs to it and what was told of it, as `kubectl describe` would
     Describe(DescribeArgs),
