@@ -45,7 +45,9 @@ impl TraceForms {
             let named = tables.iter().map(move |table| (format, Some(*table)));
             if format.tabular { named.collect() } else { vec![(format, None)] }
         };
-        let forms = formats.into_iter().flat_map(files).collect();
+        let forms: Vec<_> = formats.into_iter().flat_map(files).collect();
+        // Where nothing is written, nobody takes what is made beyond a report's needs.
+        let asked = asked.filter(|_| !forms.is_empty());
         Ok(Self { forms, level: asked.unwrap_or_else(|| needed.max(Level::Connection)) })
     }
 

@@ -58,17 +58,13 @@ pub(super) fn run_arms(
     let pictures = (form.is_pictured() || output.output.is_some()).then(|| failed_per_arm(names.len()));
     let total = units.iter().map(|unit| unit.arm.model.duration.as_nanos()).sum();
     let progress = Progress::new(total, quiet);
-    let runs = if !forms.is_empty() {
-        experiment::run_all(&units, output.threads, |unit| {
-            let advance = |step: &Step| progress.advance(step);
-            let settings = settings(output, forms.level, pictures, &advance);
-            run_with_trace(unit, forms, output, &settings)
-        })
-    } else {
-        let advance = |step: &Step| progress.advance(step);
-        let settings = settings(output, Level::Connection, pictures, &advance);
+    let advance = |step: &Step| progress.advance(step);
+    let settings = settings(output, forms.level, pictures, &advance);
+    let runs: Vec<Result<(RunReport, Vec<String>), Failure>> = if forms.is_empty() {
         let runs = experiment::run_shared(&units, &settings, output.threads, &Nowhere);
         runs.into_iter().map(|(report, _)| Ok((report, Vec::new()))).collect()
+    } else {
+        experiment::run_all(&units, output.threads, |unit| run_with_trace(unit, forms, output, &settings))
     };
     progress.finish();
     let runs = runs.into_iter().collect::<Result<Vec<(RunReport, Vec<String>)>, Failure>>()?;

@@ -43,8 +43,8 @@ struct Pair {
 
 /// Runs of one name belong together, and two that stand alone.
 fn pairs(paths: [&Path; 2], runs: &[BTreeMap<String, PathBuf>; 2]) -> Result<Vec<Pair>, Failure> {
-    if let ([first], [second]) = (&*Vec::from_iter(runs[0].values()), &*Vec::from_iter(runs[1].values())) {
-        let files = [Some((*first).clone()), Some((*second).clone())];
+    if runs.iter().all(|runs| runs.len() == 1) {
+        let files = runs.each_ref().map(|runs| runs.values().next().cloned());
         return Ok(vec![Pair { name: String::new(), files }]);
     }
     if !runs[0].keys().any(|name| runs[1].contains_key(name)) {
