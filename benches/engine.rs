@@ -21,7 +21,12 @@ fn node_death(criterion: &mut Criterion) {
     for arm in &scenario.arms {
         let unit = Unit { scenario: &scenario, arm };
         let report = experiment::run(&unit, &settings, &mut Nowhere);
-        println!("{}: {} events, digest {}", arm.name, report.events, report.trace_digest.unwrap_or_default());
+        println!(
+            "{}: {} events, digest {}",
+            arm.name,
+            report.events,
+            report.trace_digest.map_or_else(String::new, |digest| digest.hex())
+        );
         group.throughput(Throughput::Elements(report.metrics.requests.total));
         group.bench_function(BenchmarkId::new("engine alone", &arm.name), |bencher| {
             let model = Arc::clone(&arm.model);

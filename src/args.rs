@@ -30,7 +30,7 @@ pub enum Command {
     Compare(CompareArgs),
     /// Check scenarios, manifests and compose files without running anything
     Check(CheckArgs),
-    /// Show pods, services, endpoints, nodes or events at a time, as kubectl would
+    /// Show pods, deployments, services, endpoints, nodes or events at a time, as kubectl would
     Get(GetArgs),
     /// Show one object at a time with all that belongs to it and what was told of it, as `kubectl describe` would
     Describe(DescribeArgs),
@@ -40,7 +40,7 @@ pub enum Command {
     Init(InitArgs),
     /// Run every arm twice and compare the traces
     Verify(VerifyArgs),
-    /// Compare two traces and show where they part
+    /// Compare two runs by their traces or digest ladders, and show where they part
     Diff(DiffArgs),
     /// Write a trace in another form: a capture for Wireshark, a timeline for Perfetto, tables
     Convert(ConvertArgs),
@@ -84,15 +84,19 @@ pub struct ScenarioArgs {
 /// What is written besides the report.
 #[derive(Debug, ClapArgs)]
 pub struct OutputArgs {
-    /// Write report.txt, report.json, report.html and the traces into this folder
+    /// Write report.txt, report.json, report.html, the traces and the digest ladders into this folder
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Form of the traces written with `-o`
-    #[arg(long, value_enum, default_value_t = TraceForm::Jsonl)]
-    pub trace: TraceForm,
-    /// How much a written trace holds
-    #[arg(long, value_enum, default_value_t = TraceLevel::Connection)]
-    pub level: TraceLevel,
+    /// What is written of the runs with `-o`, with commas between: jsonl, binary (or bin), pcapng, perfetto, csv, parquet, or
+    /// none [default: jsonl]
+    #[arg(long, value_name = "FORMS", value_delimiter = ',')]
+    pub trace: Vec<String>,
+    /// Of csv and parquet: requests, records, instances, with commas between [default: requests]
+    #[arg(long = "table", value_name = "TABLES", value_delimiter = ',')]
+    pub tables: Vec<String>,
+    /// How much is written [default: connection, or what a form of `--trace` is made of]
+    #[arg(long, value_enum)]
+    pub level: Option<TraceLevel>,
     /// Compute the trace digest
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub digest: Switch,
@@ -320,17 +324,6 @@ pub struct CompletionsArgs {
 pub struct ManArgs {
     /// The page of this subcommand
     pub subcommand: Option<String>,
-}
-
-/// Form of a written trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TraceForm {
-    /// A JSON object per line
-    Jsonl,
-    /// The canonical encoding
-    Bin,
-    /// No trace
-    None,
 }
 
 /// How much a trace holds.

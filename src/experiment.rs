@@ -93,7 +93,7 @@ impl<S> Observers<S> {
     /// What the records said, as far as records say it.
     pub(crate) fn finish(self, header: &TraceHeader) -> (RunReport, S) {
         let mut report = RunReport::new(header, self.metrics.finish());
-        report.trace_digest = self.digest.map(|digest| digest.finish().hex());
+        report.trace_digest = self.digest.map(DigestSink::finish);
         report.pictures = self.pictures.map(|(gather, failed)| Box::new(gather.finish(failed)));
         report.records = self.counter.up_to(Level::Connection);
         (report, self.more)

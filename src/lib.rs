@@ -9,9 +9,12 @@ mod history;
 mod output;
 mod prefixes;
 mod progress;
+mod replay;
+mod saved_runs;
 pub mod session;
 mod theory;
 pub mod ties;
+mod trace_files;
 mod traces;
 
 /// The page's code is compiled and run, so that it stays true.

@@ -121,22 +121,6 @@ fn a_missing_file_ends_with_4_and_is_named() {
 }
 
 #[test]
-fn diff_ends_with_0_on_equal_traces_and_with_5_on_different_ones() {
-    let folder = Folder::new();
-    let (first, second, other) = (folder.path("first"), folder.path("second"), folder.path("other"));
-    podwire(&["compare", TUTORIAL, "-o", &first]).ok();
-    podwire(&["compare", TUTORIAL, "-o", &second, "--trace", "bin"]).ok();
-    podwire(&["compare", TUTORIAL, "-o", &other, "--seed", "2"]).ok();
-    let trace = |run: &str, file: &str| format!("{run}/service/{file}");
-    let same = podwire(&["diff", &trace(&first, "trace.jsonl"), &trace(&second, "trace.bin")]);
-    assert_eq!(same.code, 0, "JSONL against binary: {}{}", same.stdout, same.stderr);
-    let differs = podwire(&["diff", &trace(&first, "trace.jsonl"), &trace(&other, "trace.jsonl")]);
-    assert_eq!(differs.code, 5, "{}", differs.stdout);
-    assert!(!differs.stdout.is_empty(), "where they part is data");
-    assert!(differs.stderr.contains("differ"), "{}", differs.stderr);
-}
-
-#[test]
 fn a_failed_expectation_ends_with_99_after_the_report_is_written() {
     let folder = Folder::new();
     let out = folder.path("out");
@@ -278,13 +262,14 @@ fn the_trace_digest_is_null_when_digests_are_off() {
 }
 
 #[test]
-fn an_output_folder_gets_both_reports_and_the_traces_of_all_arms() {
+fn an_output_folder_gets_the_reports_and_the_traces_and_ladders_of_all_arms() {
     for (form, trace) in [("jsonl", Some("trace.jsonl")), ("bin", Some("trace.bin")), ("none", None)] {
         let folder = Folder::new();
         let out = folder.path("new/out");
         podwire(&["compare", TUTORIAL, "-o", &out, "--trace", form]).ok();
         let mut expected = ["report.html", "report.json", "report.txt"].map(str::to_owned).to_vec();
-        expected.extend(trace.iter().flat_map(|trace| ARMS.map(|arm| format!("{arm}/{trace}"))));
+        let files = trace.into_iter().chain(["ladder.jsonl"]);
+        expected.extend(files.flat_map(|file| ARMS.map(|arm| format!("{arm}/{file}"))));
         expected.sort();
         assert_eq!(files_below(&out), expected, "--trace {form}");
     }

@@ -135,62 +135,6 @@ fn lines(bytes: Vec<u8>) -> Vec<Value> {
     text(bytes).lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Every record that another one names as its cause or decision is there, too, and earlier; how many records there are.
-fn all_causes_are_there(records: &[Value], what: &str) -> usize {
-    let mut known = BTreeSet::new();
-    for record in records {
-        for link in ["cause", "because"].map(|key| record[key].as_u64()).into_iter().flatten() {
-            assert!(known.contains(&link), "{what}: {record} names {link}");
-        }
-        known.insert(record["id"].as_u64().unwrap());
-    }
-    records.len()
-}
-
-/// Library scenarios that are played in a moment, and among them address models, calls, faults and actions.
-const PLAYED: [&str; 10] = [
-    "docker-restart-ports",
-    "drain",
-    "registry-outage",
-    "statefulset-dead-node",
-    "udp-stale-conntrack",
-    "shop-dead-leaf",
-    "node-reboot",
-    "rollout-under-load",
-    "process-crash-loop",
-    "terminating-pods",
-];
-
-#[test]
-fn every_part_of_a_trace_holds_the_causes_of_what_is_in_it() {
-    for name in PLAYED {
-        let folder = Folder::new();
-        let out = folder.path("out");
-        let file = format!("scenarios/library/{name}.yaml");
-        podwire(&["run", &file, "-q", "--trace", "bin", "-o", &out]);
-        let arm = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir());
-        let trace = arm.unwrap().join("trace.bin").to_str().unwrap().to_owned();
-        let whole = convert(&folder, &trace, "jsonl", &[]);
-        let header: Value = serde_json::from_str(text(whole.clone()).lines().next().unwrap()).unwrap();
-        let whole = lines(whole);
-        let all = all_causes_are_there(&whole, name);
-        let arrived: Vec<&Value> = whole.iter().filter(|record| record["kind"] == "request-arrived").collect();
-        let asked = arrived[arrived.len() / 2];
-        let request = format!("{}/{}", asked["source"].as_str().unwrap(), asked["number"]);
-        let node = header["nodes"].as_array().unwrap().last().unwrap()["name"].as_str().unwrap();
-        for part in [&["--request", &request][..], &["--node", node], &["--from", "20s", "--until", "21s"]] {
-            let what = format!("{name} {part:?}");
-            let records = lines(convert(&folder, &trace, "jsonl", part));
-            let kept = all_causes_are_there(&records, &what);
-            assert!(kept > 0 && kept < all, "{what}: {kept} of {all}");
-            if part[0] == "--request" {
-                let ended = |record: &&Value| record["kind"] == "request-ended" && record["number"] == asked["number"];
-                assert!(records.iter().any(|record| ended(&record)), "{what}");
-            }
-        }
-    }
-}
-
 #[test]
 fn a_part_of_a_trace_is_a_trace_again_and_the_whole_stays_the_same() {
     let folder = Folder::new();
@@ -277,6 +221,95 @@ fn a_timeline_has_a_slice_for_every_request_that_ends_when_it_ends() {
     assert_eq!(begun, of("request-arrived"));
     let unfinished = of("request-arrived") - of("request-ended") + of("connection-opened") - of("connection-closed");
     assert_eq!(open.values().sum::<usize>(), unfinished);
+}
+
+/// The files that `--trace` and `--table` ask for by name, the form that `convert` knows them by, and the table.
+const WRITTEN: [(&str, &str, &[&str]); 7] = [
+    ("trace.bin", "binary", &[]),
+    ("trace.jsonl", "jsonl", &[]),
+    ("trace.pcapng", "pcapng", &[]),
+    ("trace.perfetto-trace", "perfetto", &[]),
+    ("requests.csv", "csv", &[]),
+    ("records.csv", "csv", &["--table", "records"]),
+    ("instances.csv", "csv", &["--table", "instances"]),
+];
+
+#[test]
+fn a_run_writes_what_convert_makes_of_its_trace() {
+    let folder = Folder::new();
+    let file = folder.write("flows.yaml", &scenario());
+    let tables = ["--table", "requests,records,instances"];
+    for (level, forms, level_args) in [
+        ("segment", "bin,jsonl,pcapng,perfetto,csv", &[][..]),
+        ("connection", "bin,jsonl,perfetto,csv", &["--level", "connection"]),
+        ("request", "bin,jsonl,perfetto,csv", &["--level", "request"]),
+    ] {
+        let out = folder.path(level);
+        let ended = podwire(&[&["compare", &file, "--trace", forms, "-o", &out], &tables[..], level_args].concat());
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert_eq!(ended.stderr.contains("note: service: "), level == "segment", "{}", ended.stderr);
+        for arm in ["service", "docker-static", "hairpin"] {
+            let path = |name: &str| format!("{out}/{arm}/{name}");
+            for (name, form, more) in WRITTEN.into_iter().filter(|(_, form, _)| level == "segment" || *form != "pcapng")
+            {
+                let written = std::fs::read(path(name)).unwrap();
+                assert!(written == convert(&folder, &path("trace.bin"), form, more), "{level}, {arm}: {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn runs_of_several_seeds_have_files_of_their_own() {
+    let folder = Folder::new();
+    let file = folder.write("flows.yaml", &scenario());
+    let out = folder.path("out");
+    podwire(&["run", &file, "-q", "--arm", "service", "--seeds", "1,2", "--trace", "csv,perfetto", "-o", &out]).ok();
+    let names = std::fs::read_dir(Path::new(&out).join("service")).unwrap();
+    let names: BTreeSet<String> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let of = |seed: u32| {
+        ["ladder-#.jsonl", "requests-#.csv", "trace-#.perfetto-trace"].map(|name| name.replace('#', &seed.to_string()))
+    };
+    assert_eq!(names, [of(1), of(2)].concat().into_iter().collect());
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_run_writes_the_parquet_files_that_convert_makes() {
+    let folder = Folder::new();
+    let file = folder.write("flows.yaml", &scenario());
+    let out = folder.path("out");
+    podwire(&["run", &file, "-q", "--arm", "service", "--trace", "bin,parquet", "-o", &out]).ok();
+    let written = std::fs::read(format!("{out}/service/requests.parquet")).unwrap();
+    assert!(written == convert(&folder, &format!("{out}/service/trace.bin"), "parquet", &[]));
+}
+
+#[test]
+fn all_that_is_wrong_with_what_a_run_is_to_write_is_told_at_once() {
+    let folder = Folder::new();
+    let out = folder.path("never");
+    let scenario = "scenarios/library/nginx-tutorial.yaml";
+    for (args, words) in [
+        (
+            &["--trace", "pcapng,perfeto", "--level", "connection", "--table", "rows"][..],
+            &[
+                "did you mean `perfetto`",
+                "--trace pcapng is made of segment records",
+                "leave --level away",
+                "--table is for tables",
+                "requests, records, instances",
+            ][..],
+        ),
+        (&["--trace", "none,csv"], &["goes with no other form"]),
+        (&["--trace", "binari"], &["jsonl, binary, none", "did you mean `binary`"]),
+    ] {
+        let ended = podwire(&[&["run", scenario, "-o", &out], args].concat());
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{args:?}: {}", ended.stderr);
+        assert!(words.iter().all(|word| ended.stderr.contains(word)), "{args:?}: {}", ended.stderr);
+        assert!(!Path::new(&out).exists(), "{args:?} left a folder");
+    }
+    let nowhere = podwire(&["run", scenario, "--trace", "pcapng"]);
+    assert!(nowhere.code == 2 && nowhere.stderr.contains("-o DIR"), "{}", nowhere.stderr);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod support {
     pub(crate) mod engine;
     pub(crate) mod forks;
+    pub(crate) mod library;
 }
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use sim_core::world::World;
 use sim_core::world::agreement::{Agreements, LATE};
 use support::engine::{library, load, run};
 use support::forks::{late_variants, plan_variants, seconds, with_crash};
+use support::library::files;
 
 /// Hashes all records that a run made, and counts how often any run made one.
 #[derive(Clone)]
@@ -99,11 +101,7 @@ fn named(name: &str, set: &[(&str, &str)]) -> Scenario {
 
 /// Every scenario of the library, with the text that its file has.
 fn library_scenarios() -> Vec<Scenario> {
-    let entries = std::fs::read_dir(library()).unwrap();
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
-    paths.sort();
-    paths.iter().map(|path| load(&std::fs::read_to_string(path).unwrap(), &[])).collect()
+    files().iter().map(|path| load(&std::fs::read_to_string(path).unwrap(), &[])).collect()
 }
 
 fn models_of(parts: &ModelParts, variants: Vec<(String, ModelParts)>) -> Vec<(String, Arc<Model>)> {

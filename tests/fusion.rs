@@ -5,6 +5,7 @@
 mod support {
     pub(crate) mod cases;
     pub(crate) mod engine;
+    pub(crate) mod library;
 }
 
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use sim_core::kernel::time::{SimDuration, SimTime};
 use sim_core::trace::{Level, Record};
 use sim_core::world::World;
 use support::cases::config;
-use support::engine::{library, load, run};
+use support::engine::{load, run};
+use support::library::files;
 
 /// Everything that a world does until then, and in how many events.
 fn records(mut world: World, until: SimTime) -> (Vec<Record>, u64) {
@@ -40,11 +42,7 @@ const MOST: SimDuration = SimDuration::from_secs(65);
 #[test]
 fn library_scenarios_are_the_same_hop_by_hop() {
     let mut saved = 0;
-    for entry in std::fs::read_dir(library()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "yaml") {
-            continue;
-        }
+    for path in files() {
         let text = std::fs::read_to_string(&path).unwrap();
         for arm in &load(&text, &[]).arms {
             let until = SimTime::ZERO + arm.model.duration.min(MOST);

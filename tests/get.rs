@@ -32,7 +32,7 @@ fn every_form_of_the_nodes_after_a_death() {
 
 #[test]
 fn json_and_yaml_hold_the_same_objects() {
-    for resource in ["pods", "services", "endpoints", "nodes", "events"] {
+    for resource in ["pods", "deployments", "services", "endpoints", "nodes", "events"] {
         let args = |form| ["get", resource, "--at", "110s", "-o", form];
         let json: Value = serde_json::from_str(&shown(&args("json"))).unwrap();
         let yaml = scenarios::read_yaml(&shown(&args("yaml"))).unwrap();
@@ -42,6 +42,56 @@ fn json_and_yaml_hold_the_same_objects() {
         let names = shown(&args("name"));
         assert_eq!(names.lines().count(), items.len(), "{resource}");
     }
+}
+
+#[test]
+fn workloads_have_kubectls_names_columns_and_forms() {
+    for name in ["deploy", "deployment", "deployments", "deployments.apps"] {
+        insta::assert_snapshot!("deployments", shown(&["get", name, "--at", "110s"]));
+    }
+    assert_eq!(shown(&["get", "deploy", "-o", "name"]), "deployment.apps/curl\ndeployment.apps/my-nginx\n");
+    insta::assert_snapshot!(
+        "deployments_yaml",
+        shown(&["get", "deploy", "-l", "run=my-nginx", "--at", "110s", "-o", "yaml"])
+    );
+    insta::assert_snapshot!("describe_deployment", shown(&["describe", "deploy", "my-nginx", "--at", "110s"]));
+    assert!(refused(&["describe", "deployment", "my-ngnix"]).contains("did you mean `my-nginx`?"));
+    assert!(refused(&["get", "deploymnets"]).contains("did you mean `deployments`?"));
+    let none = podwire(&[&["get", "daemonsets"][..], &SHORT].concat());
+    assert_eq!((none.code, none.stderr.as_str()), (0, "No resources found in default namespace.\n"));
+    let stateful = ["scenarios/library/statefulset-dead-node.yaml", "-q", "--at", "100s"];
+    insta::assert_snapshot!("statefulsets", podwire(&[&["get", "sts"], &stateful[..]].concat()).ok());
+    let told = podwire(&[&["describe", "sts", "database"], &stateful[..]].concat()).ok();
+    assert!(told.contains("1 desired | 1 updated | 1 total | 1 ready") && told.contains("database-0"), "{told}");
+}
+
+#[test]
+fn a_rollout_and_a_change_of_size_show_in_a_deployment_as_they_go() {
+    let rollout = ["scenarios/library/rollout-under-load.yaml", "-q", "--until", "110s"];
+    insta::assert_snapshot!(
+        "watch_rollout",
+        podwire(&[&["get", "deploy", "-w", "--at", "15s"], &rollout[..]].concat()).ok()
+    );
+}
+
+#[test]
+fn a_statefulset_that_is_scaled_shows_the_size_that_its_pods_tell() {
+    let folder = Folder::new();
+    let library = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/library");
+    let text = std::fs::read_to_string(format!("{library}/statefulset-dead-node.yaml")).unwrap();
+    let text = text.replace("kubernetes/", &format!("{library}/kubernetes/"));
+    let (head, _) = text.split_once("  faults:").unwrap();
+    let action = |at: &str, replicas: u32| {
+        format!(
+            "    - {{name: to-{replicas}, at: {at}, kind: scale, workload: statefulset/database, replicas: {replicas}}}\n"
+        )
+    };
+    let text = format!("{head}  actions:\n{}{}", action("60s", 3), action("200s", 2));
+    let file = folder.write("scaled.yaml", &text);
+    let at = |at: &str| podwire(&["get", "sts", &file, "-q", "--at", at]).ok().lines().nth(1).unwrap().to_owned();
+    assert!(at("50s").starts_with("database   1/1 "), "{}", at("50s"));
+    assert!(at("150s").starts_with("database   3/3 "), "{}", at("150s"));
+    assert!(at("300s").starts_with("database   2/2 "), "{}", at("300s"));
 }
 
 #[test]

@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up must fail")]
 
 mod support {
+    pub(crate) mod library;
     pub(crate) mod process;
 }
-
-use std::path::Path;
 
 use podwire::session;
 use scenarios::Overrides;
 use serde_json::Value;
+use support::library::files;
 use support::process::{Folder, podwire};
 
 const NODE_DEATH: &str = "scenarios/library/nginx-node-death.yaml";
@@ -131,11 +131,7 @@ fn what_a_trace_of_requests_lacks_is_told() {
 #[test]
 fn an_effective_scenario_loads_as_the_scenario_it_was_made_of() {
     let mut loaded = 0;
-    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|ending| ending != "yaml") || path.ends_with("bench-5000-nodes.yaml") {
-            continue;
-        }
+    for path in files().into_iter().filter(|path| !path.ends_with("bench-5000-nodes.yaml")) {
         let overrides = Overrides { seed: Some(7), ..Overrides::default() };
         let scenario = session::load_file(&path, &overrides).unwrap().scenario.unwrap();
         let again = scenarios::reload(&scenario.effective, &session::metrics()).scenario;

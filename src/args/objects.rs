@@ -7,7 +7,8 @@ use super::ScenarioArgs;
 /// `podwire get`.
 #[derive(Debug, ClapArgs)]
 pub struct GetArgs {
-    /// pods, services, endpoints, nodes or events
+    /// pods, deployments, statefulsets, daemonsets, replicationcontrollers, services, endpoints, nodes or events; or a short
+    /// name: po, deploy, sts, ds, rc, svc, ep, no, ev
     pub resource: String,
     /// A scenario, or a trace that a run has saved
     #[command(flatten)]
@@ -41,7 +42,7 @@ pub struct GetArgs {
 /// `podwire describe`.
 #[derive(Debug, ClapArgs)]
 pub struct DescribeArgs {
-    /// pod, service, endpoints, node or event
+    /// pod, deployment, statefulset, daemonset, replicationcontroller, service, endpoints, node or event; or a short name
     pub resource: String,
     /// The object's name, or the beginning of several names
     pub name: String,

@@ -9,7 +9,7 @@ use super::{CheckFormat, ScenarioArgs};
 /// `podwire diff`.
 #[derive(Debug, ClapArgs)]
 pub struct DiffArgs {
-    /// A trace (JSONL or binary)
+    /// A trace (JSONL or binary), a digest ladder, or a folder that `-o` has filled
     pub first: PathBuf,
     /// Another one
     pub second: PathBuf,

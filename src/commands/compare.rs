@@ -1,28 +1,32 @@
 //! `podwire compare`: all arms of a scenario, side by side. Also the engine room of `run`.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use reports::report::{Expectation, Report, ReportInput, RunReport};
+use reports::trace_io::Ladder;
 use scenarios::{Arm, Overrides, Scenario};
 use sim_core::trace::Level;
 
 use super::output_form::{Form, deliver, failed_per_arm};
 use super::run::no_such_arm;
-use crate::args::{CompareArgs, OutputArgs, Switch, TraceForm, TraceLevel};
+use crate::args::{CompareArgs, OutputArgs, Switch};
 use crate::experiment::{self, Nowhere, Settings, Step, Unit};
 use crate::failure::Failure;
-use crate::output::{MaybeTrace, TraceFile};
+use crate::output::{trace_failure, write_file};
 use crate::progress::Progress;
 use crate::session::{self, Input};
+use crate::trace_files::TraceForms;
 
 pub(super) fn execute(args: &CompareArgs) -> Result<(), Failure> {
     let form = Form::chosen(&args.format, args.svg.as_deref(), &[])?;
+    let forms = TraceForms::of(&args.output)?;
     let overrides =
         Overrides { variants: args.variants.clone(), arms: args.arms.clone(), ..session::overrides(&args.scenario) };
     let input = session::load_with(&args.scenario, overrides)?;
     check_arms(&input.scenario()?, &args.arms)?;
-    let report = run_arms(&input, None, &args.output, form, args.scenario.quiet)?;
+    let report = run_arms(&input, None, (&args.output, &forms), form, args.scenario.quiet)?;
     deliver(&report, form, args.output.output.as_deref())
 }
 
@@ -36,7 +40,7 @@ fn check_arms(scenario: &Scenario, asked: &[String]) -> Result<(), Failure> {
 pub(super) fn run_arms(
     input: &Input,
     only: Option<&str>,
-    output: &OutputArgs,
+    (output, forms): (&OutputArgs, &TraceForms),
     form: Form,
     quiet: bool,
 ) -> Result<Report, Failure> {
@@ -54,31 +58,27 @@ pub(super) fn run_arms(
     let pictures = (form.is_pictured() || output.output.is_some()).then(|| failed_per_arm(names.len()));
     let total = units.iter().map(|unit| unit.arm.model.duration.as_nanos()).sum();
     let progress = Progress::new(total, quiet);
-    let runs = if writes_traces(output) {
-        let several = output.seeds.is_some();
-        experiment::run_all(&units, output.threads, |unit| {
-            let advance = |step: &Step| progress.advance(step);
-            let settings = settings(output, trace_level(output.level), pictures, &advance);
-            run_with_trace(unit, output, several, &settings)
-        })
-    } else {
-        let advance = |step: &Step| progress.advance(step);
-        let settings = settings(output, Level::Connection, pictures, &advance);
+    let advance = |step: &Step| progress.advance(step);
+    let settings = settings(output, forms.level, pictures, &advance);
+    let runs: Vec<Result<(RunReport, Vec<String>), Failure>> = if forms.is_empty() {
         let runs = experiment::run_shared(&units, &settings, output.threads, &Nowhere);
-        runs.into_iter().map(|(report, _)| Ok(report)).collect()
+        runs.into_iter().map(|(report, _)| Ok((report, Vec::new()))).collect()
+    } else {
+        experiment::run_all(&units, output.threads, |unit| run_with_trace(unit, forms, output, &settings))
     };
     progress.finish();
-    let runs = runs.into_iter().collect::<Result<Vec<RunReport>, Failure>>()?;
+    let runs = runs.into_iter().collect::<Result<Vec<(RunReport, Vec<String>)>, Failure>>()?;
+    let (runs, notes): (Vec<RunReport>, Vec<Vec<String>>) = runs.into_iter().unzip();
+    tell(notes.concat(), quiet)?;
+    for (unit, run) in units.iter().zip(&runs) {
+        write_ladder(unit, output, run)?;
+    }
     Ok(Report::new(report_input(&scenario, &names, runs)))
 }
 
 fn unit<'a>(scenario: &'a Scenario, arm: &str) -> Option<Unit<'a>> {
     let arm = scenario.arms.iter().find(|candidate| candidate.name == arm)?;
     Some(Unit { scenario, arm })
-}
-
-fn writes_traces(output: &OutputArgs) -> bool {
-    output.output.is_some() && output.trace != TraceForm::None
 }
 
 fn settings<'a>(
@@ -91,30 +91,44 @@ fn settings<'a>(
     Settings { digest, level: level.max(Level::Connection), pictures, share: true, progress }
 }
 
-/// A trace is written from the first record on, so such a run shares nothing with others.
+/// A trace is written from the first record on, so such a run shares nothing with others. Also returns what the user should
+/// be told.
 fn run_with_trace(
     unit: &Unit<'_>,
+    forms: &TraceForms,
     output: &OutputArgs,
-    several: bool,
     settings: &Settings<'_>,
-) -> Result<RunReport, Failure> {
-    let level = trace_level(output.level);
-    let folder = output.output.as_deref().unwrap_or(Path::new(".")).join(&unit.arm.name);
-    let name = if several { format!("trace-{}", unit.arm.model.seed) } else { "trace".to_owned() };
-    let mut trace = MaybeTrace(TraceFile::create(&folder.join(name), output.trace, &unit.header(), level)?);
-    let report = experiment::run(unit, settings, &mut trace);
-    if let Some(file) = trace.0 {
-        file.finish()?;
-    }
-    Ok(report)
+) -> Result<(RunReport, Vec<String>), Failure> {
+    let folder = output.output.as_deref().unwrap_or(Path::new("."));
+    let mut files = forms.create(&unit.header(), |name| file_of(unit, folder, output, name))?;
+    let report = experiment::run(unit, settings, &mut files);
+    let notes = files.finish()?.into_iter().map(|note| format!("{}: {note}", unit.arm.name));
+    Ok((report, notes.collect()))
 }
 
-fn trace_level(level: TraceLevel) -> Level {
-    match level {
-        TraceLevel::Request => Level::Request,
-        TraceLevel::Connection => Level::Connection,
-        TraceLevel::Segment => Level::Segment,
+/// Tells each note once, however many runs have it.
+fn tell(notes: Vec<String>, quiet: bool) -> Result<(), Failure> {
+    let notes: BTreeSet<String> = notes.into_iter().collect();
+    for note in notes.iter().filter(|_| !quiet) {
+        writeln!(std::io::stderr(), "note: {note}")?;
     }
+    Ok(())
+}
+
+/// The file of this name in the folder of a run's arm, without its ending; several seeds have a file each.
+fn file_of(unit: &Unit<'_>, folder: &Path, output: &OutputArgs, name: &str) -> PathBuf {
+    let name = if output.seeds.is_some() { format!("{name}-{}", unit.arm.model.seed) } else { name.to_owned() };
+    folder.join(&unit.arm.name).join(name)
+}
+
+/// Beside every trace, and where none is written, stands what tells two runs apart.
+fn write_ladder(unit: &Unit<'_>, output: &OutputArgs, run: &RunReport) -> Result<(), Failure> {
+    let (Some(folder), Some(digest)) = (&output.output, &run.trace_digest) else { return Ok(()) };
+    let ladder = Ladder { header: unit.header(), digest: digest.clone() };
+    let path = file_of(unit, folder, output, "ladder").with_extension("jsonl");
+    let mut text = Vec::new();
+    ladder.write(&mut text).map_err(|error| trace_failure(&path, &error))?;
+    write_file(&path, |file| file.write_all(&text))
 }
 
 fn report_input(scenario: &Scenario, names: &[&str], runs: Vec<RunReport>) -> ReportInput {

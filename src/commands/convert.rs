@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use reports::convert::{self, ConvertError, FORMATS, Filtering, Format, Records, Selection, Wish};
+use reports::convert::{self, ConvertError, Filtering, Format, Records, Selection, Wish};
 use reports::trace_io::{TraceError, TraceReader};
 use scenarios::units;
 use sim_core::kernel::time::SimTime;
@@ -14,9 +14,10 @@ use sim_core::trace::TraceHeader;
 use crate::args::ConvertArgs;
 use crate::failure::Failure;
 use crate::output;
+use crate::trace_files::format_named;
 
 pub(super) fn execute(args: &ConvertArgs) -> Result<(), Failure> {
-    let format = find_format(&args.to)?;
+    let format = format_named("--to", &args.to, &[]).map_err(Failure::Usage)?;
     check_fit(args, format)?;
     let reader = open(&args.trace)?;
     let (header, level) = (reader.header().clone(), reader.level());
@@ -49,22 +50,6 @@ pub(super) fn execute(args: &ConvertArgs) -> Result<(), Failure> {
             tell(&notes, args.quiet)
         }
     }
-}
-
-fn find_format(name: &str) -> Result<&'static Format, Failure> {
-    convert::find(name).ok_or_else(|| {
-        if name == "parquet" {
-            return Failure::Usage(
-                "this podwire was built without Parquet; build it with `cargo build --release --features parquet`, or \
-                 use --to csv"
-                    .to_owned(),
-            );
-        }
-        let names = || FORMATS.iter().map(|format| format.name);
-        let known: Vec<&str> = names().collect();
-        let help = scenarios::did_you_mean(name, names());
-        Failure::Usage(format!("--to {name}: there is no such form; there are {}; {help}", known.join(", ")))
-    })
 }
 
 /// What was typed that a form has no use for.

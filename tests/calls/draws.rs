@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use podwire::experiment::Unit;
+use reports::trace_io::TraceDigest;
 use scenarios::Scenario;
 use sim_core::kernel::time::SimTime;
 use sim_core::model::call_graph::BASE_BITS;
@@ -146,7 +147,7 @@ fn busy() -> Scenario {
 
 #[test]
 fn a_run_has_the_same_digest_twice() {
-    let digests = || -> Vec<Option<String>> {
+    let digests = || -> Vec<Option<TraceDigest>> {
         let scenario = busy();
         (0..scenario.arms.len()).map(|arm| run(&scenario, arm, Level::Connection).report.trace_digest).collect()
     };

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use reports::report::{Report, ReportInput, RunReport, renderer};
-use scenarios::Overrides;
 use sim_core::trace::{Level, Record, TraceHeader};
 
 use podwire::experiment::{self, Settings, Unit};
+
+use super::smaller::smaller;
 
 /// One arm's run.
 pub(crate) struct Run {
@@ -33,26 +34,9 @@ pub(crate) fn named(name: &str) -> All {
     run(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library").join(name))
 }
 
-/// What is changed in a scenario that takes seconds as it is, so that its snapshot takes none: the same story on fewer nodes.
-fn shortened(path: &Path) -> Overrides {
-    let fewer: &[(&str, &str)] = match path.file_stem().and_then(|stem| stem.to_str()) {
-        Some("bench-5000-nodes") => &[
-            ("topology.nodes.count", "30"),
-            ("topology.generator.leaves", "3"),
-            ("synthetic.shop.services", "20"),
-            ("synthetic.edge.services", "3"),
-            ("synthetic.release.replicas", "20"),
-            ("traffic.mesh.arrivals.rate", "200/s"),
-        ],
-        _ => &[],
-    };
-    let set = fewer.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
-    Overrides { set, ..Overrides::default() }
-}
-
 /// Runs a scenario file.
 pub(crate) fn run(path: &Path) -> All {
-    let loaded = podwire::session::load_file(path, &shortened(path)).unwrap();
+    let loaded = podwire::session::load_file(path, &smaller(path)).unwrap();
     let problems = scenarios::render(&loaded.diagnostics, &loaded.sources, false);
     let scenario = loaded.scenario.unwrap_or_else(|| panic!("{problems}"));
     let settings = Settings { digest: true, level: Level::Connection, pictures: None, share: true, progress: &|_| {} };

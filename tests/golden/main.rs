@@ -20,6 +20,8 @@ mod by_hand_docker;
 mod by_hand_limits;
 mod by_hand_windows;
 mod library;
+#[path = "../support/smaller.rs"]
+mod smaller;
 
 use std::fmt::Write as _;
 

@@ -13,6 +13,8 @@ pub(super) const FORMAT: Format = Format {
     needs: sim_core::trace::Level::Request,
     filtering: Filtering::Before,
     text: true,
+    tabular: true,
+    ending: "csv",
     begin: |out, header, _, wish| {
         let info = find(&wish.table)?;
         let mut writer = csv::Writer::from_writer(out);

@@ -72,6 +72,10 @@ pub struct Format {
     pub filtering: Filtering,
     /// It is text, which a terminal can show.
     pub text: bool,
+    /// A file holds one table.
+    pub tabular: bool,
+    /// What the names of its files end with.
+    pub ending: &'static str,
     begin: for<'a> fn(Output<'a>, &TraceHeader, Level, &Wish) -> Begun<'a>,
 }
 
@@ -83,6 +87,8 @@ pub const FORMATS: &[Format] = &[
         needs: Level::Segment,
         filtering: Filtering::Within,
         text: false,
+        tabular: false,
+        ending: "pcapng",
         begin: |out, header, _, wish| {
             let picker = Picker::new(wish.selection.clone());
             Ok(Box::new(Capture::new(out, header, picker, &wish.interfaces)?))
@@ -96,9 +102,32 @@ pub const FORMATS: &[Format] = &[
     traces::BINARY,
 ];
 
-/// The form of this name.
+/// The form of this name, or whose files end so.
 pub fn find(name: &str) -> Option<&'static Format> {
-    FORMATS.iter().find(|format| format.name == name)
+    FORMATS.iter().find(|format| [format.name, format.ending].contains(&name))
+}
+
+impl Format {
+    /// Fails when a trace of this level does not hold what the form is made of.
+    fn fits(&self, level: Level) -> Result<(), ConvertError> {
+        if level < self.needs {
+            return Err(ConvertError::TooCoarse { format: self.name, level: level.name(), needs: self.needs.name() });
+        }
+        Ok(())
+    }
+}
+
+/// Begins a form that takes records as they are made, of a run with this header; of `wish` the selection must be everything
+/// for forms that are not filtered within. Fails when `level` is too coarse, and when `out` does.
+pub fn begin<'a>(
+    header: &TraceHeader,
+    level: Level,
+    format: &Format,
+    wish: &Wish,
+    out: Output<'a>,
+) -> Result<Box<dyn Converter + 'a>, ConvertError> {
+    format.fits(level)?;
+    (format.begin)(out, header, level, wish)
 }
 
 /// The records of a trace, from its first one on.
@@ -114,9 +143,7 @@ pub fn convert<'r>(
     wish: &Wish,
     out: Output<'_>,
 ) -> Result<Vec<String>, ConvertError> {
-    if level < format.needs {
-        return Err(ConvertError::TooCoarse { format: format.name, level: level.name(), needs: format.needs.name() });
-    }
+    format.fits(level)?;
     let closure = if wish.selection.is_everything() || format.filtering == Filtering::Within {
         None
     } else {

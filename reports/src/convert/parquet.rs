@@ -21,6 +21,8 @@ pub(super) const FORMAT: Format = Format {
     needs: Level::Request,
     filtering: Filtering::Before,
     text: false,
+    tabular: true,
+    ending: "parquet",
     begin: |out, header, _, wish| {
         let info = find(&wish.table)?;
         let properties = WriterProperties::builder()

@@ -29,6 +29,8 @@ pub(super) const FORMAT: Format = Format {
     needs: Level::Request,
     filtering: Filtering::Before,
     text: false,
+    tabular: false,
+    ending: "perfetto-trace",
     begin: |out, header, _, _| Ok(Box::new(Timeline::new(out, header)?)),
 };
 

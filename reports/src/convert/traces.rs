@@ -15,6 +15,8 @@ pub(super) const JSONL: Format = Format {
     needs: Level::Request,
     filtering: Filtering::Before,
     text: true,
+    tabular: false,
+    ending: "jsonl",
     begin: |out, header, level, _| Ok(Box::new(Lines(JsonlWriter::new(out, header, level).map_err(output)?))),
 };
 
@@ -25,6 +27,8 @@ pub(super) const BINARY: Format = Format {
     needs: Level::Request,
     filtering: Filtering::Before,
     text: false,
+    tabular: false,
+    ending: "bin",
     begin: |out, header, level, _| Ok(Box::new(Canonical(BinaryWriter::new(out, header, level)))),
 };
 

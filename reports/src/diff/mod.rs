@@ -1,22 +1,22 @@
-//! Where two traces part: the first record that differs with what came before, and every metric that differs.
+//! Where two traces part: the first record that differs with what came before, and every metric that differs; of two digest
+//! ladders, the second in which they part. Knows no file and no scenario.
 
+mod ladders;
 mod moved;
+mod sides;
 
-pub use moved::{Moved, first_moved};
-
-use std::collections::VecDeque;
 use std::io::Write;
 
 use sim_core::trace::{Record, TraceHeader, TraceSink};
 
-use crate::explain::{History, Step};
+use crate::explain::Step;
 use crate::metrics::{METRICS, Metrics, RunMetrics, spec::Selector};
 use crate::report::human_value;
 use crate::timeline::words::seconds;
-use crate::trace_io::{JsonlLine, Names, TraceError};
-
-/// So many records before the first differing one are shown.
-const CONTEXT: usize = 3;
+use crate::trace_io::TraceError;
+pub use ladders::LadderDiff;
+pub use moved::{Moved, first_moved};
+use sides::Sides;
 
 /// The first difference of two traces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,24 @@ pub struct Divergence {
     pub chains: [Vec<Step>; 2],
 }
 
+impl Divergence {
+    /// Writes what came before, both records, and their causes.
+    fn render(&self, output: &mut dyn Write) -> std::io::Result<()> {
+        for line in &self.before {
+            writeln!(output, "  {line}")?;
+        }
+        for (sign, record) in ["-", "+"].iter().zip(&self.records) {
+            writeln!(output, "{sign} {}", record.as_deref().unwrap_or("(the trace has ended)"))?;
+        }
+        for (sign, chain) in ["-", "+"].iter().zip(&self.chains) {
+            for step in chain {
+                writeln!(output, "{sign}   because {} (+{})", step.words, seconds(step.time))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A metric that differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricDifference {
@@ -42,11 +60,21 @@ pub struct MetricDifference {
     pub values: [Option<f64>; 2],
 }
 
+/// Fields of the header that differ, with both values.
+pub type HeaderDifferences = Vec<(&'static str, [String; 2])>;
+
+fn render_header(differences: &HeaderDifferences, output: &mut dyn Write) -> std::io::Result<()> {
+    for (field, [mine, theirs]) in differences {
+        writeln!(output, "header {field}: {mine} | {theirs}")?;
+    }
+    Ok(())
+}
+
 /// How two traces differ.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceDiff {
     /// Fields of the header that differ, with both values.
-    pub header: Vec<(&'static str, [String; 2])>,
+    pub header: HeaderDifferences,
     /// The first differing record.
     pub divergence: Option<Divergence>,
     /// Metrics that differ.
@@ -63,23 +91,11 @@ impl TraceDiff {
 
     /// Writes the differences for people; nothing at all for equal traces.
     pub fn render(&self, output: &mut dyn Write) -> std::io::Result<()> {
-        for (field, [mine, theirs]) in &self.header {
-            writeln!(output, "header {field}: {mine} | {theirs}")?;
-        }
+        render_header(&self.header, output)?;
         if let Some(divergence) = &self.divergence {
             let [mine, theirs] = &self.records;
             writeln!(output, "first difference at record {} (of {mine} and {theirs}):", divergence.place)?;
-            for line in &divergence.before {
-                writeln!(output, "  {line}")?;
-            }
-            for (sign, record) in ["-", "+"].iter().zip(&divergence.records) {
-                writeln!(output, "{sign} {}", record.as_deref().unwrap_or("(the trace has ended)"))?;
-            }
-            for (sign, chain) in ["-", "+"].iter().zip(&divergence.chains) {
-                for step in chain {
-                    writeln!(output, "{sign}   because {} (+{})", step.words, seconds(step.time))?;
-                }
-            }
+            divergence.render(output)?;
         }
         for difference in &self.metrics {
             let [mine, theirs] = difference.values.map(|value| match value {
@@ -92,84 +108,55 @@ impl TraceDiff {
     }
 }
 
-/// One side of a comparison.
-struct Side<I> {
-    records: I,
-    metrics: Metrics,
-    lines: JsonlLine,
-    names: Names,
-    history: History,
-    count: u64,
-}
-
-impl<I: Iterator<Item = Result<Record, TraceError>>> Side<I> {
-    fn new(header: &TraceHeader, records: I) -> Self {
-        let (metrics, lines) = (Metrics::new(header), JsonlLine::new(header));
-        Self { records, metrics, lines, names: Names::new(header), history: History::default(), count: 0 }
-    }
-
-    fn next(&mut self) -> Result<Option<Record>, TraceError> {
-        let record = self.records.next().transpose()?;
-        if let Some(record) = &record {
-            self.metrics.record(record);
-            self.lines.learn(record);
-            self.names.learn(record);
-            self.history.learn(record);
-            self.count += 1;
-        }
-        Ok(record)
-    }
-
-    fn line(&mut self, record: Option<&Record>) -> Option<String> {
-        record.map(|record| self.lines.line(record))
-    }
-
-    /// What a record was decided or triggered by, in words.
-    fn chain(&self, record: Option<&Record>) -> Vec<Step> {
-        let Some(record) = record else { return Vec::new() };
-        let known = [record.because, record.cause].into_iter().find(|id| self.history.get(*id).is_some());
-        known.map_or_else(Vec::new, |id| self.history.tell(id, &self.names))
-    }
-}
-
-/// Compares two traces record by record; memory does not grow with their length.
+/// Compares two traces record by record; memory does not grow with their length. Fails as reading one of them does.
 pub fn compare(
     headers: [&TraceHeader; 2],
     first: impl Iterator<Item = Result<Record, TraceError>>,
     second: impl Iterator<Item = Result<Record, TraceError>>,
 ) -> Result<TraceDiff, TraceError> {
-    let (mut mine, mut theirs) = (Side::new(headers[0], first), Side::new(headers[1], second));
-    let mut before: VecDeque<Record> = VecDeque::new();
+    let mut sides = Sides::new(headers, first, second);
+    let mut metrics = headers.map(Metrics::new);
     let mut divergence = None;
-    loop {
-        let (left, right) = (mine.next()?, theirs.next()?);
-        if left.is_none() && right.is_none() {
-            break;
-        }
-        if divergence.is_none() && left != right {
-            divergence = Some(Divergence {
-                place: mine.count.max(theirs.count),
-                before: before.iter().map(|record| mine.lines.line(record)).collect(),
-                records: [mine.line(left.as_ref()), theirs.line(right.as_ref())],
-                chains: [mine.chain(left.as_ref()), theirs.chain(right.as_ref())],
-            });
-        }
-        if let Some(record) = left {
-            before.push_back(record);
-            if before.len() > CONTEXT {
-                before.pop_front();
+    while let Some(both) = sides.step()? {
+        for (metrics, record) in metrics.iter_mut().zip(&both) {
+            if let Some(record) = record {
+                metrics.record(record);
             }
         }
+        if divergence.is_some() {
+            continue;
+        }
+        match both {
+            [Some(left), right] if right == Some(left) => sides.agree(left),
+            differing => divergence = Some(sides.divergence(&differing)),
+        }
     }
+    let metrics = metrics.map(|metrics| metrics.finish());
     Ok(TraceDiff {
         header: compare_headers(headers[0], headers[1]),
         divergence,
-        metrics: compare_metrics(&mine.metrics.finish(), &theirs.metrics.finish()),
-        records: [mine.count, theirs.count],
+        metrics: compare_metrics(&metrics[0], &metrics[1]),
+        records: sides.counts(),
     })
 }
 
-fn compare_headers(first: &TraceHeader, second: &TraceHeader) -> Vec<(&'static str, [String; 2])> {
+/// Where two traces part, read no further than that; `None` when they do not. Fails as reading one of them does.
+pub fn first_divergence(
+    headers: [&TraceHeader; 2],
+    first: impl Iterator<Item = Result<Record, TraceError>>,
+    second: impl Iterator<Item = Result<Record, TraceError>>,
+) -> Result<Option<Divergence>, TraceError> {
+    let mut sides = Sides::new(headers, first, second);
+    while let Some(both) = sides.step()? {
+        match both {
+            [Some(left), right] if right == Some(left) => sides.agree(left),
+            differing => return Ok(Some(sides.divergence(&differing))),
+        }
+    }
+    Ok(None)
+}
+
+fn compare_headers(first: &TraceHeader, second: &TraceHeader) -> HeaderDifferences {
     let fields = |header: &TraceHeader| {
         let digest = blake3::hash(header.effective_scenario.as_bytes()).to_hex();
         [

@@ -104,7 +104,7 @@ impl Interfaces {
         let count = self.written;
         Ok(vec![format!(
             "{count} interfaces: a packet stands there once for each that it passes, which Wireshark counts as sent again; \
-             --interface NAME writes one alone"
+             `podwire convert --interface NAME` writes one alone"
         )])
     }
 }

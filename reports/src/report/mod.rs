@@ -32,6 +32,7 @@ use sim_core::trace::TraceHeader;
 
 use crate::metrics::RunMetrics;
 use crate::series::Pictures;
+use crate::trace_io::TraceDigest;
 
 /// Version of the JSON report.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -57,7 +58,7 @@ pub struct RunReport {
     #[serde(serialize_with = "crate::numbers::integer")]
     pub seed: u64,
     /// Digest of its trace, if one was made.
-    pub trace_digest: Option<String>,
+    pub trace_digest: Option<TraceDigest>,
     /// Name of the reason why it stopped.
     pub stop: String,
     /// Events that were processed.

@@ -393,7 +393,7 @@ fn digests(report: &Report) -> Section {
     let header = ["ARM", ">SEED", "STOP", ">EVENTS", ">RECORDS", "TRACE DIGEST"];
     let mut section = Section::new("Runs", Table::new(&header));
     for run in report.runs.iter().take(SHOWN) {
-        let digest = run.trace_digest.as_deref().map_or("-", |digest| digest.get(..32).unwrap_or(digest));
+        let digest = run.trace_digest.as_ref().map_or_else(|| "-".to_owned(), |digest| digest.hex()[..32].to_owned());
         section.table.row(vec![
             run.arm.clone(),
             run.seed.to_string(),
@@ -401,7 +401,7 @@ fn digests(report: &Report) -> Section {
             // A saved trace does not tell of events, and no run that was made has none.
             if run.events == 0 { "-".to_owned() } else { human_count(run.events) },
             human_count(run.records),
-            digest.to_owned(),
+            digest,
         ]);
     }
     if report.runs.len() > SHOWN {

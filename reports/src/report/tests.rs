@@ -8,6 +8,7 @@ use sim_core::trace::{Body, TraceHeader};
 use super::{Expectation, RENDERERS, Report, ReportInput, RunReport, renderer};
 use crate::metrics::Metrics;
 use crate::testing::{Builder, MS, S, header};
+use crate::trace_io::TraceDigest;
 
 fn run(arm: &str, seed: u64, failing: u64) -> RunReport {
     let header = TraceHeader { arm: arm.into(), seed, ..header() };
@@ -23,7 +24,7 @@ fn run(arm: &str, seed: u64, failing: u64) -> RunReport {
         run.request(number, from, Some(u32::from(failed)), Some(if failed { failure } else { ok }));
     }
     let mut report = RunReport::new(&header, run.feed(Metrics::new(&header)).finish());
-    report.trace_digest = Some("ab".repeat(32));
+    report.trace_digest = Some(TraceDigest { hash: [0xab; 32], ladder: Vec::new() });
     report.stop = "duration".into();
     (report.events, report.records) = (12_345, run.records.len() as u64);
     report

@@ -7,7 +7,7 @@ use sim_core::trace::header::{ServiceName, WorkloadName};
 
 use super::events::{self, Event};
 use super::table::Columns;
-use super::{ClusterState, Pod, Query, Resource, age, describe_nodes, rows};
+use super::{ClusterState, Pod, Query, Resource, age, describe_nodes, rows, workloads};
 
 /// What is said of the object of this name, or of each whose name begins so.
 pub(super) fn of(state: &ClusterState, resource: Resource, name: &str, query: &Query) -> Vec<String> {
@@ -27,6 +27,10 @@ pub(super) fn of(state: &ClusterState, resource: Resource, name: &str, query: &Q
         Resource::Nodes => {
             let nodes = named(state.selected_nodes(query), name, |found| found.name.name.as_str());
             nodes.iter().map(|found| describe_nodes::of_node(state, found)).collect()
+        }
+        Resource::Deployments | Resource::StatefulSets | Resource::DaemonSets | Resource::ReplicationControllers => {
+            let found = named(workloads::selected(state, resource, query), name, |found| found.workload.name.as_str());
+            found.iter().map(|found| workloads::description(state, resource, found)).collect()
         }
         Resource::Events => {
             let events = named(state.log.as_ref().map(|log| log.at(state.at)).unwrap_or_default(), name, |event| {

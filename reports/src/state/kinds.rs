@@ -13,6 +13,14 @@ pub enum Resource {
     Nodes,
     /// What was told of objects, in the order of time.
     Events,
+    /// Deployments.
+    Deployments,
+    /// `StatefulSet`s.
+    StatefulSets,
+    /// `DaemonSet`s.
+    DaemonSets,
+    /// `ReplicationController`s.
+    ReplicationControllers,
 }
 
 /// A kind of object and its names.
@@ -28,22 +36,46 @@ pub struct Kind {
     pub singular: &'static str,
     /// `po`.
     pub short: &'static str,
+    /// Its API group; empty for the core's.
+    pub group: &'static str,
+}
+
+/// A kind of the core's group.
+const fn core(resource: Resource, name: &'static str, [plural, singular, short]: [&'static str; 3]) -> Kind {
+    Kind { resource, name, plural, singular, short, group: "" }
+}
+
+/// A kind of the group `apps`.
+const fn apps(resource: Resource, name: &'static str, [plural, singular, short]: [&'static str; 3]) -> Kind {
+    Kind { resource, name, plural, singular, short, group: "apps" }
 }
 
 /// Every kind.
 pub const KINDS: &[Kind] = &[
-    Kind { resource: Resource::Pods, name: "Pod", plural: "pods", singular: "pod", short: "po" },
-    Kind { resource: Resource::Services, name: "Service", plural: "services", singular: "service", short: "svc" },
-    Kind { resource: Resource::Endpoints, name: "Endpoints", plural: "endpoints", singular: "endpoints", short: "ep" },
-    Kind { resource: Resource::Nodes, name: "Node", plural: "nodes", singular: "node", short: "no" },
-    Kind { resource: Resource::Events, name: "Event", plural: "events", singular: "event", short: "ev" },
+    core(Resource::Pods, "Pod", ["pods", "pod", "po"]),
+    core(Resource::Services, "Service", ["services", "service", "svc"]),
+    core(Resource::Endpoints, "Endpoints", ["endpoints", "endpoints", "ep"]),
+    core(Resource::Nodes, "Node", ["nodes", "node", "no"]),
+    core(Resource::Events, "Event", ["events", "event", "ev"]),
+    apps(Resource::Deployments, "Deployment", ["deployments", "deployment", "deploy"]),
+    apps(Resource::StatefulSets, "StatefulSet", ["statefulsets", "statefulset", "sts"]),
+    apps(Resource::DaemonSets, "DaemonSet", ["daemonsets", "daemonset", "ds"]),
+    core(
+        Resource::ReplicationControllers,
+        "ReplicationController",
+        ["replicationcontrollers", "replicationcontroller", "rc"],
+    ),
 ];
 
 impl Resource {
-    /// The resource of a name or a short name that kubectl knows, in any case.
+    /// The resource of a name or a short name that kubectl knows, in any case, perhaps with its group as in
+    /// `deployments.apps`.
     pub fn from_name(name: &str) -> Option<Self> {
         let name = name.to_lowercase();
-        let named = |kind: &&Kind| [kind.plural, kind.singular, kind.short].contains(&name.as_str());
+        let (name, group) = name.split_once('.').map_or((name.as_str(), None), |(name, group)| (name, Some(group)));
+        let named = |kind: &&Kind| {
+            [kind.plural, kind.singular, kind.short].contains(&name) && group.is_none_or(|group| group == kind.group)
+        };
         KINDS.iter().find(named).map(|kind| kind.resource)
     }
 
@@ -70,6 +102,8 @@ mod tests {
             }
             assert_eq!(kind.resource.kind(), kind);
         }
-        assert_eq!(Resource::from_name("deployments"), None);
+        assert_eq!(Resource::from_name("Deployments.apps"), Some(Resource::Deployments));
+        assert_eq!(Resource::from_name("pods.apps"), None);
+        assert_eq!(Resource::from_name("replicasets"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What stood in the cluster at a time, as kubectl would print it: pods, services, endpoints, nodes, events.
+//! What stood in the cluster at a time, as kubectl would print it: pods, what controls them, services, endpoints, nodes, events.
 //! Follows records up to that time and ignores the rest; knows neither files nor what was typed.
 
 mod age;
@@ -13,6 +13,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod workloads;
 
 pub use age::age;
 pub use kinds::{KINDS, Kind, Resource};
@@ -24,12 +25,14 @@ use std::net::IpAddr;
 use sim_core::kernel::time::SimTime;
 use sim_core::model::ids::{NodeId, PodId, ServiceId, ServicePortId, WorkloadId};
 use sim_core::model::settings::{AddressModelKind, Subnet};
+use sim_core::trace::fields::TemplateHash;
 use sim_core::trace::header::{NodeName, ServiceName, WorkloadName};
-use sim_core::trace::words::{ExitReason, PendingReason};
+use sim_core::trace::words::{DeleteReason, ExitReason, PendingReason};
 use sim_core::trace::{Body, Record, TraceHeader, TraceSink};
 
 use crate::id_map::IdMap;
 use events::EventLog;
+use workloads::Controller;
 
 /// Which objects, and how much of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +63,8 @@ impl Query {
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own, told by its own record
 struct Pod {
     name: Option<(WorkloadId, String)>,
+    /// The template that it was made of.
+    template: Option<TemplateHash>,
     created: SimTime,
     node: Option<NodeId>,
     address: Option<IpAddr>,
@@ -115,6 +120,8 @@ pub struct ClusterState {
     header: TraceHeader,
     at: SimTime,
     pods: IdMap<Pod>,
+    /// By the number of their workload.
+    controllers: Vec<Controller>,
     nodes: IdMap<Node>,
     services: BTreeMap<ServiceId, (IpAddr, SimTime)>,
     deleted_services: BTreeSet<ServiceId>,
@@ -133,6 +140,7 @@ impl ClusterState {
             header: header.clone(),
             at,
             pods: IdMap::default(),
+            controllers: header.workloads.iter().map(Controller::new).collect(),
             nodes: IdMap::default(),
             services: BTreeMap::new(),
             deleted_services: BTreeSet::new(),
@@ -160,10 +168,12 @@ impl ClusterState {
         objects::of(self, resource, query)
     }
 
-    /// `pod/NAME` and the like, as `kubectl get -o name` prints them.
+    /// `pod/NAME`, `deployment.apps/NAME` and the like, as `kubectl get -o name` prints them.
     pub fn names(&self, resource: Resource, query: &Query) -> Vec<String> {
         let table = rows::of(self, resource, query);
-        table.rows.iter().map(|row| format!("{}/{}", resource.kind().singular, row.name)).collect()
+        let kind = resource.kind();
+        let group = if kind.group.is_empty() { String::new() } else { format!(".{}", kind.group) };
+        table.rows.iter().map(|row| format!("{}{group}/{}", kind.singular, row.name)).collect()
     }
 
     /// What `kubectl describe` says of the object `name`, or of all whose names begin so; nothing when there is none.
@@ -234,6 +244,15 @@ impl ClusterState {
         self.node_ports.retain(|port, _| ports.get(port.index()).is_none_or(|port| port.service != service.0));
     }
 
+    /// A pod counts no more for its controller, if it still did.
+    fn end_pod(&mut self, pod: PodId, scaled_down: bool) {
+        let Some(pod) = self.pods.get(pod.0).filter(|pod| !pod.deleted && !pod.gone) else { return };
+        let controller = pod.name.as_ref().and_then(|(workload, _)| self.controllers.get_mut(workload.index()));
+        if let Some(controller) = controller {
+            controller.lose(scaled_down);
+        }
+    }
+
     fn container(&mut self, pod: PodId, container: u8) -> &mut Container {
         self.pods.slot(pod.0).containers.entry(container).or_default()
     }
@@ -243,8 +262,13 @@ impl ClusterState {
         match record.body {
             Body::PodCreated { pod, workload, ordinal, suffix } => {
                 let name = self.header.pod_name(workload, ordinal, suffix);
+                let controller = self.controllers.get_mut(workload.index());
+                let template = controller.map(|controller| {
+                    controller.gain();
+                    controller.template()
+                });
                 let pod = self.pods.slot(pod.0);
-                (pod.name, pod.created) = (Some((workload, name)), record.time);
+                (pod.name, pod.template, pod.created) = (Some((workload, name)), template, record.time);
             }
             Body::PodScheduled { pod, node } => {
                 let pod = self.pods.slot(pod.0);
@@ -280,8 +304,14 @@ impl ClusterState {
                     self.pods.slot(pod.0).ready = false;
                 }
             }
-            Body::PodDeleted { pod, .. } => self.pods.slot(pod.0).deleted = true,
-            Body::PodGone { pod } => self.pods.slot(pod.0).gone = true,
+            Body::PodDeleted { pod, reason } => {
+                self.end_pod(pod, reason == DeleteReason::ScaledDown);
+                self.pods.slot(pod.0).deleted = true;
+            }
+            Body::PodGone { pod } => {
+                self.end_pod(pod, false);
+                self.pods.slot(pod.0).gone = true;
+            }
             Body::PortConflict { pod, .. } => self.pods.slot(pod.0).conflict = true,
             Body::PortPublished { pod, container_port, host_port, .. } => {
                 self.pods.slot(pod.0).published.insert((host_port, container_port));
@@ -317,7 +347,17 @@ impl ClusterState {
             Body::NodeTainted { node } => self.nodes.slot(node.0).tainted = true,
             Body::NodeCordoned { node } => self.nodes.slot(node.0).cordoned = true,
             Body::NodeUncordoned { node } => self.nodes.slot(node.0).cordoned = false,
-            Body::TemplateUsed { workload, hash } => self.header.use_template(workload, hash),
+            Body::TemplateUsed { workload, hash } => {
+                self.header.use_template(workload, hash);
+                if let Some(controller) = self.controllers.get_mut(workload.index()) {
+                    controller.use_template(hash);
+                }
+            }
+            Body::ReplicasWanted { workload, revision, replicas } => {
+                if let Some(controller) = self.controllers.get_mut(workload.index()) {
+                    controller.resize(revision, replicas, record.time);
+                }
+            }
             Body::ServiceDeleted { service } => self.delete_service(service),
             Body::ServiceCreated { service, cluster_ip } => {
                 self.deleted_services.remove(&service);

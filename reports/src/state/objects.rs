@@ -7,7 +7,7 @@ use sim_core::model::ids::{PodId, ServiceId, ServicePortId};
 use sim_core::trace::header::{ServiceName, WorkloadName};
 
 use super::events::{self, Event};
-use super::{ClusterState, Pod, Query, Resource, SelectedNode, rows};
+use super::{ClusterState, Pod, Query, Resource, SelectedNode, rows, workloads};
 
 pub(super) fn of(state: &ClusterState, resource: Resource, query: &Query) -> Vec<Value> {
     match resource {
@@ -23,11 +23,14 @@ pub(super) fn of(state: &ClusterState, resource: Resource, query: &Query) -> Vec
         }
         Resource::Nodes => state.selected_nodes(query).iter().map(of_node).collect(),
         Resource::Events => events::selected(state, query).into_iter().map(of_event).collect(),
+        Resource::Deployments | Resource::StatefulSets | Resource::DaemonSets | Resource::ReplicationControllers => {
+            workloads::selected(state, resource, query).iter().map(|found| workloads::object(resource, found)).collect()
+        }
     }
 }
 
 /// RFC 3339, in whole seconds as the API writes times.
-fn timestamp(time: SimTime) -> String {
+pub(super) fn timestamp(time: SimTime) -> String {
     let seconds = time.as_nanos() / 1_000_000_000;
     // Civil from days (Howard Hinnant's algorithm), for days since 1970-01-01.
     let days = seconds / 86_400 + 719_468;
@@ -42,7 +45,8 @@ fn timestamp(time: SimTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-fn labels(pairs: &[String]) -> Value {
+/// `key=value` pairs as an object.
+pub(super) fn labels(pairs: &[String]) -> Value {
     let pairs = pairs.iter().filter_map(|pair| pair.split_once('='));
     Value::Object(pairs.map(|(key, value)| (key.to_owned(), json!(value))).collect::<Map<_, _>>())
 }

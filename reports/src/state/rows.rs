@@ -4,7 +4,7 @@ use sim_core::kernel::time::SimTime;
 use sim_core::model::ids::{ServiceId, ServicePortId};
 
 use super::table::{Cell, Row, Table};
-use super::{ClusterState, Pod, Query, Resource, events};
+use super::{ClusterState, Pod, Query, Resource, events, workloads};
 
 /// kubectl shows this many endpoints of a Service.
 const SHOWN_ENDPOINTS: usize = 3;
@@ -17,6 +17,9 @@ pub(super) fn of(state: &ClusterState, resource: Resource, query: &Query) -> Tab
         Resource::Endpoints => endpoints(state, query),
         Resource::Nodes => nodes(state, query),
         Resource::Events => events::rows(state, query),
+        Resource::Deployments | Resource::StatefulSets | Resource::DaemonSets | Resource::ReplicationControllers => {
+            workloads::rows(state, resource, query)
+        }
     };
     let spaced = query.all_namespaces && resource.is_namespaced();
     if spaced {

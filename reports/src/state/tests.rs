@@ -73,6 +73,39 @@ my-nginx-5b56ccd65f-x2kz9   0/1     CrashLoopBackOff   1 (1s ago)   3s
 }
 
 #[test]
+fn deployments_follow_their_pods_and_a_rollout() {
+    insta::assert_snapshot!(table(110, "deploy", &Query::default()), @r"
+NAME       READY   UP-TO-DATE   AGE
+curl       1/1     1            110s
+my-nginx   1/2     2            110s
+");
+    let mut run = run();
+    run.at(500 * S);
+    // A rollout begins: the old size goes down, a new template appears, and a pod of it.
+    run.add(0, 0, Body::ReplicasWanted { workload: WorkloadId(0), revision: 0, replicas: 1 });
+    run.add(0, 0, Body::ReplicasWanted { workload: WorkloadId(0), revision: 1, replicas: 1 });
+    run.at(501 * S);
+    let (workload, hash, pod) = (WorkloadId(0), TemplateHash::of("7777777777"), PodId(4));
+    run.add(0, 0, Body::TemplateUsed { workload, hash });
+    run.add(0, 0, Body::PodCreated { pod, workload, ordinal: 3, suffix: Suffix(*b"new4x") });
+    run.add(0, 0, Body::PodReady { pod });
+    run.at(510 * S);
+    run.add(0, 0, Body::ReplicasWanted { workload, revision: 0, replicas: 0 });
+    run.add(0, 0, Body::ReplicasWanted { workload, revision: 1, replicas: 3 });
+    let at = |seconds: u64| {
+        let state = run.clone().feed(ClusterState::new(&header(), SimTime::from_nanos(seconds * S)));
+        let query = Query { labels: vec!["run=my-nginx".into()], ..Query::default() };
+        state.table(Resource::Deployments, &query).unwrap().lines().nth(1).unwrap().to_owned()
+    };
+    insta::assert_snapshot!([at(413), at(500), at(501), at(510)].join("\n"), @r"
+my-nginx   1/2     2            6m53s
+my-nginx   1/2     0            8m20s
+my-nginx   2/2     1            8m21s
+my-nginx   2/3     1            8m30s
+");
+}
+
+#[test]
 fn services_endpoints_and_nodes() {
     insta::assert_snapshot!(table(45, "svc", &Query { wide: true, ..Query::default() }), @r#"
 NAME       TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)        AGE   SELECTOR
@@ -98,10 +131,9 @@ node-3            Ready      <none>          106s   192.168.0.13   10.244.3.0/24
 #[test]
 fn nothing_fits() {
     let elsewhere = Query { namespace: "team-a".into(), ..Query::default() };
-    for resource in ["pods", "services", "endpoints"] {
+    for resource in ["pods", "deployments", "services", "endpoints"] {
         assert_eq!(table(45, resource, &elsewhere), "No resources found\n");
     }
-    assert_eq!(Resource::from_name("deployments"), None);
 }
 
 #[test]

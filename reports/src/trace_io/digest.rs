@@ -1,5 +1,6 @@
 //! The digest of a trace: a ladder of one hash per simulated second, and one hash over header and ladder (law 6).
 
+use serde::{Serialize, Serializer};
 use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
 
 use super::block::Block;
@@ -23,6 +24,23 @@ pub struct TraceDigest {
 }
 
 impl TraceDigest {
+    /// The digest of a run with this header and these rungs.
+    pub fn over(header: &TraceHeader, ladder: Vec<LadderRung>) -> Self {
+        let mut bytes = Vec::new();
+        header.encode(&mut bytes);
+        Self::over_bytes(&bytes, ladder)
+    }
+
+    fn over_bytes(header: &[u8], ladder: Vec<LadderRung>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(header);
+        for rung in &ladder {
+            hasher.update(&rung.second.to_le_bytes());
+            hasher.update(&rung.hash);
+        }
+        Self { hash: *hasher.finalize().as_bytes(), ladder }
+    }
+
     /// The digest as 64 hexadecimal digits.
     pub fn hex(&self) -> String {
         blake3::Hash::from_bytes(self.hash).to_hex().to_string()
@@ -36,6 +54,13 @@ impl TraceDigest {
         }
         let longer = if self.ladder.len() > other.ladder.len() { &self.ladder } else { &other.ladder };
         longer.get(self.ladder.len().min(other.ladder.len())).map(|rung| rung.second)
+    }
+}
+
+/// The digest of the whole, as its hexadecimal digits.
+impl Serialize for TraceDigest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.hex())
     }
 }
 
@@ -76,13 +101,7 @@ impl DigestSink {
     /// The digest of all records so far.
     pub fn finish(mut self) -> TraceDigest {
         self.close_second();
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.header);
-        for rung in &self.ladder {
-            hasher.update(&rung.second.to_le_bytes());
-            hasher.update(&rung.hash);
-        }
-        TraceDigest { hash: *hasher.finalize().as_bytes(), ladder: self.ladder }
+        TraceDigest::over_bytes(&self.header, self.ladder)
     }
 
     fn hash_block(&mut self) {

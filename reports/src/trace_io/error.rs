@@ -17,6 +17,17 @@ pub enum TraceError {
         /// The format it has.
         found: u64,
     },
+    /// The file is a digest ladder, which holds no records.
+    #[error("this is a digest ladder, no trace: `podwire diff` tells by it where two runs part")]
+    Ladder,
+    /// A line of a digest ladder does not make sense.
+    #[error("line {line} of the ladder: {message}")]
+    Rung {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The header does not make sense or is cut short.
     #[error("the trace's header is damaged: {0}")]
     Header(String),

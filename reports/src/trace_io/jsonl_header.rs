@@ -2,13 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use sim_core::kernel::time::SimDuration;
+use sim_core::trace::TraceHeader;
 use sim_core::trace::header::{
     EdgeName, NodeName, ServiceName, ServicePortName, SourceName, TRACE_FORMAT, WorkloadName,
 };
-use sim_core::trace::{Level, TraceHeader};
 
 use super::error::TraceError;
-use super::level_from_name;
 
 /// A header as JSON; integers that may pass 2^53 stand as texts.
 #[derive(Serialize, Deserialize)]
@@ -104,11 +103,11 @@ fn restore<T, U: From<T>>(list: Vec<T>) -> Vec<U> {
     list.into_iter().map(U::from).collect()
 }
 
-/// The header's line, without its end.
-pub(super) fn to_line(header: &TraceHeader, level: Level) -> Result<String, TraceError> {
+/// The header's line, without its end; `level` is a trace's level, or says that it is something else.
+pub(super) fn to_line(header: &TraceHeader, level: &str) -> Result<String, TraceError> {
     let line = HeaderLine {
         format: u64::from(TRACE_FORMAT),
-        level: level.name().to_owned(),
+        level: level.to_owned(),
         podwire: header.version.clone(),
         scenario: header.scenario.clone(),
         arm: header.arm.clone(),
@@ -131,8 +130,8 @@ pub(super) fn to_line(header: &TraceHeader, level: Level) -> Result<String, Trac
     serde_json::to_string(&line).map_err(|error| TraceError::Header(error.to_string()))
 }
 
-/// The header and the level of a first line.
-pub(super) fn from_line(line: &str) -> Result<(TraceHeader, Level), TraceError> {
+/// The header of a first line, and what it says of the level.
+pub(super) fn from_line(line: &str) -> Result<(TraceHeader, String), TraceError> {
     let value: serde_json::Value = serde_json::from_str(line).map_err(|_| TraceError::NotATrace)?;
     let Some(found) = value.get("format").and_then(serde_json::Value::as_u64) else {
         return Err(TraceError::NotATrace);
@@ -141,9 +140,6 @@ pub(super) fn from_line(line: &str) -> Result<(TraceHeader, Level), TraceError> 
         return Err(TraceError::OtherFormat { found });
     }
     let line: HeaderLine = serde_json::from_value(value).map_err(|error| TraceError::Header(error.to_string()))?;
-    let Some(level) = level_from_name(&line.level) else {
-        return Err(TraceError::Header(format!("there is no level `{}`", line.level)));
-    };
     let header = TraceHeader {
         version: line.podwire,
         scenario: line.scenario,
@@ -164,5 +160,5 @@ pub(super) fn from_line(line: &str) -> Result<(TraceHeader, Level), TraceError> 
         edges: restore(line.edges),
         faults: line.faults,
     };
-    Ok((header, level))
+    Ok((header, line.level))
 }

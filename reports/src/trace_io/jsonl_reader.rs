@@ -16,6 +16,8 @@ use sim_core::trace::{Body, Level, Record, TraceHeader};
 use super::error::TraceError;
 use super::jsonl_header;
 use super::jsonl_line::{Line, Scalar};
+use super::ladder::LADDER;
+use super::level_from_name;
 use super::names::Names;
 
 /// Reads a JSONL trace, record by record.
@@ -35,6 +37,11 @@ impl<R: BufRead> JsonlReader<R> {
         let mut text = String::new();
         input.read_line(&mut text).map_err(not_text)?;
         let (header, level) = jsonl_header::from_line(&text)?;
+        let level = match level_from_name(&level) {
+            Some(level) => level,
+            None if level == LADDER => return Err(TraceError::Ladder),
+            None => return Err(TraceError::Header(format!("there is no level `{level}`"))),
+        };
         Ok(Self { input, names: Names::new(&header), level, line: 1, last: 0, text, failed: false })
     }
 

@@ -28,7 +28,7 @@ impl<W: Write> JsonlWriter<W> {
     /// Writes the header.
     pub fn new(output: W, header: &TraceHeader, level: Level) -> Result<Self, TraceError> {
         let mut lines = LineWriter::new(header);
-        lines.buffer.push_str(&jsonl_header::to_line(header, level)?);
+        lines.buffer.push_str(&jsonl_header::to_line(header, level.name())?);
         lines.buffer.push('\n');
         Ok(Self { output, lines, level, error: None })
     }

@@ -1,4 +1,4 @@
-//! Where records go and come from: digest, binary files, JSON lines.
+//! Where records go and come from: digest and its ladder, binary files, JSON lines.
 //! Knows file formats; knows no metric. A sink's input/output error is kept until its `finish`.
 
 mod binary;
@@ -9,6 +9,7 @@ mod jsonl_header;
 mod jsonl_line;
 mod jsonl_reader;
 mod jsonl_writer;
+mod ladder;
 mod names;
 mod tee;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use digest::{DigestSink, LadderRung, TraceDigest};
 pub use error::TraceError;
 pub use jsonl_reader::JsonlReader;
 pub use jsonl_writer::{JsonlLine, JsonlWriter};
+pub use ladder::Ladder;
 pub use names::Names;
 pub use tee::{RecordCounter, Tee};
 

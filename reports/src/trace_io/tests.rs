@@ -88,7 +88,7 @@ proptest! {
         }
         digest.finish();
         prop_assert!(!timeline.lines().is_empty());
-        for resource in [Resource::Pods, Resource::Services, Resource::Endpoints, Resource::Nodes] {
+        for resource in [Resource::Pods, Resource::Services, Resource::Endpoints, Resource::Nodes, Resource::Deployments] {
             state.table(resource, &Query { wide: true, ..Query::default() });
         }
         let runs = vec![RunReport::new(&header(), metrics.finish())];

@@ -1,0 +1,197 @@
+//! The files that a run's records go to while it is made: traces, captures, timelines, tables. What `--trace`, `--table` and
+//! `--level` ask for, and the writing. The bytes are those of `podwire convert` from the run's own trace.
+
+use std::path::{Path, PathBuf};
+
+use reports::convert::{ConvertError, Converter, FORMATS, Format, Selection, TABLES, Wish, begin, find};
+use scenarios::did_you_mean;
+use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
+
+use crate::args::{OutputArgs, TraceLevel};
+use crate::failure::Failure;
+use crate::output::{Unfinished, create, trace_failure};
+
+/// Without `--trace`.
+const USUAL: &str = "jsonl";
+
+/// What writes no file.
+const NONE: &str = "none";
+
+/// The files of each run.
+pub(crate) struct TraceForms {
+    forms: Vec<(&'static Format, Option<&'static str>)>,
+    /// How much they hold.
+    pub(crate) level: Level,
+}
+
+impl TraceForms {
+    /// What was asked for, or everything that is wrong with it.
+    pub(crate) fn of(output: &OutputArgs) -> Result<Self, Failure> {
+        let mut wrong = Vec::new();
+        let formats = formats(output, &mut wrong);
+        let tables = tables(output, &formats, &mut wrong);
+        let asked = output.level.map(level_of);
+        let needed = formats.iter().map(|format| format.needs).max().unwrap_or(Level::Request);
+        for format in formats.iter().filter(|format| asked.is_some_and(|level| level < format.needs)) {
+            let (name, needs) = (format.name, format.needs.name());
+            let given = asked.map_or("", Level::name);
+            let what = format!("--trace {name} is made of {needs} records, which --level {given} leaves out");
+            wrong.push(format!("{what}; write --level {needs}, or leave --level away"));
+        }
+        if !wrong.is_empty() {
+            return Err(Failure::Usage(wrong.join("\n")));
+        }
+        let files = |format: &'static Format| {
+            let named = tables.iter().map(move |table| (format, Some(*table)));
+            if format.tabular { named.collect() } else { vec![(format, None)] }
+        };
+        let forms: Vec<_> = formats.into_iter().flat_map(files).collect();
+        // Where nothing is written, nobody takes what is made beyond a report's needs.
+        let asked = asked.filter(|_| !forms.is_empty());
+        Ok(Self { forms, level: asked.unwrap_or_else(|| needed.max(Level::Connection)) })
+    }
+
+    /// True when no file is written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.forms.is_empty()
+    }
+
+    /// Starts the files of a run with this header; `stem` makes their paths, without their endings, of a name.
+    pub(crate) fn create(&self, header: &TraceHeader, stem: impl Fn(&str) -> PathBuf) -> Result<TraceFiles, Failure> {
+        let mut files = TraceFiles { files: Vec::new(), level: self.level };
+        for (format, table) in &self.forms {
+            let stem = stem(table.unwrap_or("trace"));
+            let (file, unfinished) = create(&stem.with_extension(format.ending))?;
+            let table = (*table).unwrap_or_default().to_owned();
+            let wish = Wish { selection: Selection::EVERYTHING, table, interfaces: Vec::new() };
+            let converter = begin(header, self.level, format, &wish, Box::new(file));
+            let converter = converter.map_err(|error| failure(&unfinished.path, error))?;
+            files.files.push(TraceFile { converter, failed: None, unfinished });
+        }
+        Ok(files)
+    }
+}
+
+/// The forms of `--trace`, each once.
+fn formats(output: &OutputArgs, wrong: &mut Vec<String>) -> Vec<&'static Format> {
+    let asked: Vec<&str> = output.trace.iter().map(String::as_str).collect();
+    if asked.contains(&NONE) {
+        if asked.len() > 1 {
+            wrong.push(format!("--trace {}: `none` goes with no other form", asked.join(",")));
+        }
+        return Vec::new();
+    }
+    if output.output.is_none() {
+        if !asked.is_empty() {
+            wrong.push(format!("--trace {} writes files; name a folder for them with -o DIR", asked.join(",")));
+        }
+    } else if asked.is_empty() {
+        return FORMATS.iter().filter(|format| format.name == USUAL).collect();
+    }
+    let mut found: Vec<&'static Format> = Vec::new();
+    for name in asked {
+        match format_named("--trace", name, &[NONE]) {
+            Ok(format) if found.iter().any(|known| known.name == format.name) => {}
+            Ok(format) => found.push(format),
+            Err(what) => wrong.push(what),
+        }
+    }
+    found
+}
+
+/// The form of this name, or what is wrong with the name; `others` are names that the option knows besides.
+pub(crate) fn format_named(option: &str, name: &str, others: &[&str]) -> Result<&'static Format, String> {
+    find(name).ok_or_else(|| {
+        if name == "parquet" {
+            let build = "cargo build --release --features parquet";
+            return format!("this podwire was built without Parquet; build it with `{build}`, or use {option} csv");
+        }
+        let names = || FORMATS.iter().map(|format| format.name).chain(others.iter().copied());
+        let known = names().collect::<Vec<_>>().join(", ");
+        let advice = did_you_mean(name, names());
+        format!("{option} {name}: there is no such form; there are {known}; {advice}")
+    })
+}
+
+/// The tables of `--table`, the first one when it is not given.
+fn tables(output: &OutputArgs, formats: &[&Format], wrong: &mut Vec<String>) -> Vec<&'static str> {
+    let names = || TABLES.iter().map(|table| table.name);
+    if output.tables.is_empty() {
+        return names().take(1).collect();
+    }
+    if !formats.iter().any(|format| format.tabular) {
+        wrong.push("--table is for tables; write --trace csv or --trace parquet with it".to_owned());
+    }
+    let mut found: Vec<&'static str> = Vec::new();
+    for name in &output.tables {
+        match names().find(|known| known == name) {
+            Some(known) if found.contains(&known) => {}
+            Some(known) => found.push(known),
+            None => {
+                let advice = did_you_mean(name, names());
+                let known = names().collect::<Vec<_>>().join(", ");
+                wrong.push(format!("--table {name}: there is no such table; there are {known}; {advice}"));
+            }
+        }
+    }
+    found
+}
+
+fn level_of(level: TraceLevel) -> Level {
+    match level {
+        TraceLevel::Request => Level::Request,
+        TraceLevel::Connection => Level::Connection,
+        TraceLevel::Segment => Level::Segment,
+    }
+}
+
+/// The files of a run that is being made.
+pub(crate) struct TraceFiles {
+    files: Vec<TraceFile>,
+    level: Level,
+}
+
+struct TraceFile {
+    converter: Box<dyn Converter>,
+    /// Why it takes no more.
+    failed: Option<ConvertError>,
+    unfinished: Unfinished,
+}
+
+impl TraceFiles {
+    /// Ends the files and gives them their names; returns what the user should be told. A file that failed is taken away.
+    pub(crate) fn finish(self) -> Result<Vec<String>, Failure> {
+        let mut notes = Vec::new();
+        for TraceFile { converter, failed, unfinished } in self.files {
+            let ended = failed.map_or_else(|| converter.finish(), Err);
+            notes.extend(ended.map_err(|error| failure(&unfinished.path, error))?);
+            unfinished.put_in_place()?;
+        }
+        Ok(notes)
+    }
+}
+
+impl TraceSink for TraceFiles {
+    fn record(&mut self, record: &Record) {
+        if record.body.level() > self.level {
+            return;
+        }
+        for file in self.files.iter_mut().filter(|file| file.failed.is_none()) {
+            file.failed = file.converter.take(record).err();
+        }
+    }
+}
+
+fn failure(path: &Path, error: ConvertError) -> Failure {
+    match error {
+        ConvertError::Output(error) => Failure::io(path, &error),
+        ConvertError::Trace(error) => trace_failure(path, &error),
+        error @ (ConvertError::TooCoarse { .. }
+        | ConvertError::Unknown { .. }
+        | ConvertError::NoRequest(_)
+        | ConvertError::NoInterface { .. }
+        | ConvertError::NoTable { .. }
+        | ConvertError::TooLong
+        | ConvertError::Form(_)) => Failure::Io(format!("{}: {error}", path.display())),
+    }
+}
