@@ -30,6 +30,13 @@ impl EntityKey {
         self.with_bytes(text.as_bytes())
     }
 
+    /// The key of the name that goes on with a number in decimal digits.
+    pub fn then_number(self, number: u16) -> Self {
+        let before = if number > 9 { self.then_number(number / 10) } else { self };
+        let digit = char::from_digit(u32::from(number % 10), 10).expect("a decimal digit");
+        before.then(digit.encode_utf8(&mut [0; 1]))
+    }
+
     /// The key of this entity together with another one.
     pub fn with(self, other: Self) -> Self {
         self.with_bytes(b"&").with_bytes(&other.0.to_le_bytes())

@@ -92,16 +92,13 @@ impl World {
 /// so no text is made of it.
 fn key_of_table(node: &str, source: IpAddr, (address, port): (IpAddr, u16)) -> EntityKey {
     let key = then_address(EntityKey::of(node).then("/"), source);
-    let key = then_address(key.then(">"), address);
-    key.then(":").then(itoa::Buffer::new().format(port))
+    then_address(key.then(">"), address).then(":").then_number(port)
 }
 
 fn then_address(key: EntityKey, address: IpAddr) -> EntityKey {
     let IpAddr::V4(address) = address else { return key.then(&address.to_string()) };
-    let mut digits = itoa::Buffer::new();
-    let [first, others @ ..] = address.octets();
-    let key = key.then(digits.format(first));
-    others.into_iter().fold(key, |key, octet| key.then(".").then(digits.format(octet)))
+    let [first, others @ ..] = address.octets().map(u16::from);
+    others.into_iter().fold(key.then_number(first), |key, octet| key.then(".").then_number(octet))
 }
 
 #[cfg(test)]
