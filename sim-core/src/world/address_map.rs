@@ -21,16 +21,12 @@ impl Key {
     #[inline]
     fn of((address, port): (IpAddr, u16)) -> Self {
         match address {
-            IpAddr::V4(address) => {
-                let [a, b, c, d] = address.octets();
-                let [p, q] = port.to_be_bytes();
-                Self { low: u64::from_be_bytes([0, 0, a, b, c, d, p, q]), high: [0; 3] }
-            }
+            IpAddr::V4(address) => Self { low: u64::from(address.to_bits()) << 16 | u64::from(port), high: [0; 3] },
             IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h] = address.segments().map(u64::from);
-                let word = |high: u64, low: u64| u32::try_from(high << 16 | low).expect("two times 16 bits");
-                let low = f << 48 | g << 32 | h << 16 | u64::from(port);
-                Self { low, high: [word(d, e), word(b, c), word(1, a)] }
+                let bits = address.to_bits();
+                let word = |from: u32| u32::try_from(bits >> from & u128::from(u32::MAX)).expect("32 bits");
+                let low = u64::from(word(0)) << 16 | (u64::from(word(32)) & 0xffff) << 48 | u64::from(port);
+                Self { low, high: [word(48), word(80), word(112) | 1 << 16] }
             }
         }
     }

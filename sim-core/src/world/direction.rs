@@ -19,6 +19,8 @@ pub(super) struct Wires {
     pub links: Vec<LinkState>,
     /// Two for each link.
     pub directions: Vec<DirectionState>,
+    /// The least bandwidth of any link; `None` when none is limited.
+    pub slowest: Option<Bandwidth>,
     /// A fault may touch a link.
     pub links_may_fail: bool,
     /// How packets go all the way at once, where they can.
@@ -42,6 +44,7 @@ impl Wires {
         Self {
             links: vec![LinkState::default(); links.len()],
             directions: links.iter().flat_map(both).collect(),
+            slowest: links.iter().filter_map(|link| link.bandwidth).min_by_key(|least| least.0),
             links_may_fail: true,
             roads: None,
             order_bits: ORDER_BITS - (u64::BITS - ways.leading_zeros()),

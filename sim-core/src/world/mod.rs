@@ -95,7 +95,6 @@ use crate::kernel::executive::{Agenda, StopReason};
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
 use crate::model::ids::{NodeId, PodId, ServicePortId, WorkloadId};
-use crate::model::units::Bandwidth;
 use crate::topology::routes::Routes;
 use crate::trace::{Body, RecordId, TraceSink};
 use actions::Goal;
@@ -154,8 +153,6 @@ pub struct World {
 
     routes: Routes,
     sockets: SocketTable,
-    /// The least bandwidth of any link; `None` when none is limited.
-    slowest: Option<Bandwidth>,
     /// Stable names of the Service ports' draws.
     port_keys: Vec<EntityKey>,
     wires: Wires,

@@ -18,9 +18,10 @@ const COUNT_BITS_LEAST: u32 = 20;
 /// passed, the last one highest, with the place of the link by which the packet came to it; then a count.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Roads {
-    field_bits: u32,
-    trail_bits: u32,
-    count_bits: u32,
+    /// Bits of a field, of all fields, and of the count.
+    field: u32,
+    trail: u32,
+    count: u32,
 }
 
 impl Roads {
@@ -36,20 +37,20 @@ impl Roads {
             state.place_at_head = *ways_in;
             *ways_in += 1;
         }
-        let field_bits = u32::BITS - ways_in.into_iter().max()?.leading_zeros();
-        let trail_bits = field_bits.checked_mul(routes.most_switches())?;
-        let count_bits = order_bits.checked_sub(trail_bits).filter(|bits| *bits >= COUNT_BITS_LEAST)?;
-        Some(Self { field_bits, trail_bits, count_bits })
+        let field = u32::BITS - ways_in.into_iter().max()?.leading_zeros();
+        let trail = field.checked_mul(routes.most_switches())?;
+        let count = order_bits.checked_sub(trail).filter(|bits| *bits >= COUNT_BITS_LEAST)?;
+        Some(Self { field, trail, count })
     }
 
     /// The number of a packet that is sent after so many others of its instant. Those beyond the last number share it.
     fn number(self, trail: u64, sent: u64) -> u64 {
-        trail << self.count_bits | sent.min((1 << self.count_bits) - 1)
+        trail << self.count | sent.min((1 << self.count) - 1)
     }
 
     /// The trail of a packet that comes to one more switch.
     fn pass(self, trail: u64, place_at_head: u32) -> u64 {
-        trail >> self.field_bits | u64::from(place_at_head) << (self.trail_bits - self.field_bits)
+        trail >> self.field | u64::from(place_at_head) << (self.trail - self.field)
     }
 }
 

@@ -441,7 +441,7 @@ impl World {
         if train.packets == 1 {
             return SimDuration::ZERO;
         }
-        let time = self.slowest.map_or(SimDuration::ZERO, |bandwidth| bandwidth.serialisation(train.bytes));
+        let time = self.wires.slowest.map_or(SimDuration::ZERO, |bandwidth| bandwidth.serialisation(train.bytes));
         retransmission::in_jiffies(time)
     }
 

@@ -70,7 +70,6 @@ impl World {
             journal: Journal::new(level),
             routes: Routes::new(&model.topology),
             sockets: SocketTable::new(&model),
-            slowest: model.topology.links().iter().filter_map(|link| link.bandwidth).min_by_key(|least| least.0),
             port_keys: model.service_ports.iter().map(|port| port_key(&model, port)).collect(),
             wires: Wires::new(model.topology.links(), model.topology.nodes().len()),
             wire_views: WireViews::default(),

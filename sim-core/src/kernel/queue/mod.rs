@@ -335,8 +335,8 @@ mod tests {
     fn packets_of_one_instant_go_by_link_and_departure() {
         let mut queue = EventQueue::new();
         queue.push_arrival(at(9), 7 << 36, "late link");
-        queue.push_arrival(at(9), 2 << 36 | 11, "second");
-        queue.push_arrival(at(9), 2 << 36 | 10, "first");
+        queue.push_arrival(at(9), (2 << 36) + 11, "second");
+        queue.push_arrival(at(9), (2 << 36) + 10, "first");
         let order: Vec<&str> = std::iter::from_fn(|| queue.pop()).map(|fired| fired.event).collect();
         assert_eq!(order, ["first", "second", "late link"]);
     }
