@@ -52,7 +52,13 @@ impl<T> AddressMap<T> {
         let key = Key::of(address);
         match self.place(key) {
             Ok(place) => self.entries[place].1 = value,
-            Err(place) => self.entries.insert(place, (key, value)),
+            Err(place) => {
+                if self.entries.len() == self.entries.capacity() {
+                    // By a quarter: there are many maps, and doubled ones would be half empty.
+                    self.entries.reserve_exact(self.entries.len() / 4 + 2);
+                }
+                self.entries.insert(place, (key, value));
+            }
         }
     }
 

@@ -22,8 +22,8 @@ impl LocalPorts {
     pub(super) fn held(&self) -> (usize, usize) {
         let used = self.tables.iter().map(|table| table.used() as usize).sum();
         let sets: usize = self.tables.iter().map(EphemeralPorts::heap_bytes).sum();
-        // Which client and destination each table belongs to stands in a list that grows by doubling.
-        let keys = self.tables.len() * AddressMap::<u32>::BYTES_PER_ENTRY * 4 / 3;
+        // Which client and destination each table belongs to stands in lists that grow by a quarter.
+        let keys = self.tables.len() * AddressMap::<u32>::BYTES_PER_ENTRY * 9 / 8;
         (used, self.tables.capacity() * size_of::<EphemeralPorts>() + sets + keys + self.waits.heap_bytes())
     }
 }

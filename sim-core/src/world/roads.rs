@@ -70,3 +70,55 @@ impl World {
         self.arrive(self.agenda.now() + delay, direction.0, number, packet);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::kernel::queue::ORDER_BITS;
+    use crate::model::units::Bandwidth;
+    use crate::topology::generators::{LinkProfile, leaf_spine};
+    use crate::topology::{Fabric, Node, NodeRole};
+
+    /// The roads of seven nodes below three leaves and two spines.
+    fn roads(profile: &LinkProfile, order_bits: u32) -> Option<Roads> {
+        let node = |number: u8| Node {
+            name: format!("node-{number}"),
+            zone: String::new(),
+            role: NodeRole::Worker,
+            address: IpAddr::V4(Ipv4Addr::new(192, 168, 0, number)),
+            pod_cidr: None,
+            unschedulable: false,
+        };
+        let topology = leaf_spine((1..=7).map(node).collect(), 3, 2, profile, Fabric::Routed).unwrap();
+        let both = topology.links().iter().flat_map(|link| [DirectionState::new(link), DirectionState::new(link)]);
+        Roads::new(&Routes::new(&topology), &mut both.collect::<Vec<_>>(), order_bits)
+    }
+
+    #[test]
+    fn the_last_switch_decides_then_the_one_before_then_the_turn_at_the_node() {
+        let roads = roads(&LinkProfile::default(), 40).unwrap();
+        let trail = |places: &[u32]| places.iter().fold(0, |trail, place| roads.pass(trail, *place));
+        let in_order = [
+            roads.number(trail(&[2, 1, 0]), 9),
+            roads.number(trail(&[0, 0, 1]), 0),
+            roads.number(trail(&[0, 0, 1]), 1),
+            // More than there are numbers for.
+            roads.number(trail(&[0, 0, 1]), u64::MAX),
+            roads.number(trail(&[1, 0, 1]), 0),
+            roads.number(trail(&[0, 1, 1]), 0),
+        ];
+        assert!(in_order.is_sorted_by(|before, after| before < after), "{in_order:?}");
+        assert!(in_order[5] >> 40 == 0, "it fits");
+    }
+
+    #[test]
+    fn limited_links_and_ways_that_no_number_holds_have_none() {
+        assert!(roads(&LinkProfile::default(), ORDER_BITS / 2).is_some());
+        let limited = LinkProfile { bandwidth: Some(Bandwidth(1_000_000_000)), ..LinkProfile::default() };
+        assert!(roads(&limited, ORDER_BITS).is_none());
+        // Three switches of at most five ways in: nine bits, and the count.
+        assert!(roads(&LinkProfile::default(), 3 * 3 + COUNT_BITS_LEAST - 1).is_none());
+    }
+}
