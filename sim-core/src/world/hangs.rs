@@ -243,7 +243,7 @@ impl World {
 }
 
 /// What a kubelet, a daemon or a pod's own processes do.
-const fn is_of_processes(kind: Control) -> bool {
+pub(super) const fn is_of_processes(kind: Control) -> bool {
     matches!(
         kind,
         Control::ContainerUp

@@ -3,6 +3,7 @@
 //! does. A run of the usual kind asks nothing here.
 
 use super::event::{Control, Event};
+use super::hangs::is_of_processes;
 use super::traffic::Connection;
 use super::{RunSummary, World};
 use crate::kernel::draws::{Draws, EntityKey, Stream, below};
@@ -241,38 +242,13 @@ impl World {
     /// queue: which of two pods is ready first decides the order of their `EndpointSlice` changes, as the order of two
     /// requests at one server does theirs. Load balancers and clients hear at once of what is there.
     fn entity_of_control(&self, kind: Control, subject: u32) -> Entity {
-        match kind {
-            Control::ContainerUp
-            | Control::ProbesTurn
-            | Control::Restart
-            | Control::NoticeExit
-            | Control::AddressInUse
-            | Control::BeginStop
-            | Control::Terminate
-            | Control::Kill
-            | Control::Drained
-            | Control::GiveUpDraining
-            | Control::ImagePulled => {
-                let node = self.pods[PodId(subject).index()].node.filter(|_| self.daemons_report_to_nobody());
-                node.map_or(Entity::ControlPlane, Entity::at)
-            }
-            Control::ProxySynced => Entity::at(NodeId(subject)),
-            Control::Schedule
-            | Control::Replace
-            | Control::NodeNotReady
-            | Control::NodeReady
-            | Control::QueueTaints
-            | Control::TaintNode
-            | Control::Evict
-            | Control::SyncSlices
-            | Control::CheckFailed
-            | Control::TargetTurns
-            | Control::TargetDrained
-            | Control::ClientLearns
-            | Control::Reconcile
-            | Control::SyncReplicas
-            | Control::AskForEviction => Entity::ControlPlane,
+        if kind == Control::ProxySynced {
+            return Entity::at(NodeId(subject));
         }
+        if !is_of_processes(kind) || !self.daemons_report_to_nobody() {
+            return Entity::ControlPlane;
+        }
+        self.pods[PodId(subject).index()].node.map_or(Entity::ControlPlane, Entity::at)
     }
 
     /// Docker hosts stand by themselves without a registry and without an orchestrator.
