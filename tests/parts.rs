@@ -118,11 +118,38 @@ impl Trace {
         wanted
     }
 
+    /// Requests of sources are roots; those of workers have the request that they are made for as their cause.
+    fn chains_end_at_roots(&self, part: &[Record]) -> Checked {
+        let is_call = |record: &Record| {
+            let Body::RequestArrived { source, .. } = record.body else { return false };
+            self.header.sources[source.index()].parent.is_some()
+        };
+        let (calls, others): (Vec<Record>, Vec<Record>) = part.iter().copied().partition(is_call);
+        prop_assert!(calls.iter().all(|call| call.cause != 0));
+        chains_end_at_roots(&others)
+    }
+
+    /// A part of one request at any time and place holds its end.
+    fn answers_are_there(&self, asked: &Asked, part: &[Record]) -> Checked {
+        let names = Names::new(&self.header);
+        let requests: Vec<_> = self.records.iter().filter(|record| request(&names, record).is_some()).collect();
+        let Some(index) = asked.request.filter(|_| !requests.is_empty()) else { return Ok(()) };
+        if asked.node.is_some() || asked.times != (None, None) {
+            return Ok(());
+        }
+        let Body::RequestArrived { source, number, .. } = index.get(&requests).body else { return Ok(()) };
+        let ends = |record: &&Record| matches!(record.body, Body::RequestEnded { source: of, number: its, .. } if (of, its) == (source, number));
+        let whole = self.records.iter().filter(ends).count();
+        prop_assert_eq!(part.iter().filter(ends).count(), whole);
+        Ok(())
+    }
+
     fn check(&self, asked: &Asked) -> Checked {
         let selection = self.selection(asked);
         let part = self.part(&selection);
         order_and_causes(&part)?;
-        chains_end_at_roots(&part)?;
+        self.chains_end_at_roots(&part)?;
+        self.answers_are_there(asked, &part)?;
         let wanted = self.wanted(&selection);
         let kept: Vec<&Record> = self.records.iter().filter(|record| wanted.contains(&record.id)).collect();
         prop_assert!(part.iter().eq(kept.iter().copied()), "{} records, not {}", part.len(), kept.len());
