@@ -223,6 +223,33 @@ fn a_timeline_has_a_slice_for_every_request_that_ends_when_it_ends() {
     assert_eq!(open.values().sum::<usize>(), unfinished);
 }
 
+/// What the options of `convert` ask for is what comes out; that its causes are in it, `tests/parts.rs` holds for all scenarios.
+#[test]
+fn options_of_convert_take_parts() {
+    let folder = Folder::new();
+    let out = folder.path("out");
+    podwire(&["run", "scenarios/library/drain.yaml", "-q", "--trace", "bin", "-o", &out]);
+    let arm = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir());
+    let trace = arm.unwrap().join("trace.bin").to_str().unwrap().to_owned();
+    let whole = convert(&folder, &trace, "jsonl", &[]);
+    let header: Value = serde_json::from_str(text(whole.clone()).lines().next().unwrap()).unwrap();
+    let whole = lines(whole);
+    let all: BTreeSet<String> = whole.iter().map(Value::to_string).collect();
+    let arrived: Vec<&Value> = whole.iter().filter(|record| record["kind"] == "request-arrived").collect();
+    let asked = arrived[arrived.len() / 2];
+    let request = format!("{}/{}", asked["source"].as_str().unwrap(), asked["number"]);
+    let node = header["nodes"].as_array().unwrap().last().unwrap()["name"].as_str().unwrap();
+    for part in [&["--request", &request][..], &["--node", node], &["--from", "20s", "--until", "21s"]] {
+        let records = lines(convert(&folder, &trace, "jsonl", part));
+        assert!(!records.is_empty() && records.len() < whole.len(), "{part:?}: {} of {}", records.len(), whole.len());
+        assert!(records.iter().all(|record| all.contains(&record.to_string())), "{part:?}");
+        if part[0] == "--request" {
+            let ended = |record: &Value| record["kind"] == "request-ended" && record["number"] == asked["number"];
+            assert!(records.iter().any(ended), "{part:?}");
+        }
+    }
+}
+
 /// The files that `--trace` and `--table` ask for by name, the form that `convert` knows them by, and the table.
 const WRITTEN: [(&str, &str, &[&str]); 7] = [
     ("trace.bin", "binary", &[]),
