@@ -3,6 +3,8 @@
 
 pub mod generators;
 pub mod routes;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::net::IpAddr;
 

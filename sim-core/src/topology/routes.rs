@@ -230,20 +230,8 @@ fn only_uplink(topology: &Topology, vertex: VertexId) -> Option<(Direction, Vert
 mod tests {
     use super::*;
     use crate::topology::generators::{LinkProfile, leaf_spine, star};
-    use crate::topology::{Fabric, Link, Node, NodeRole};
-    use std::net::{IpAddr, Ipv4Addr};
-
-    fn nodes(count: u8) -> Vec<Node> {
-        let node = |number| Node {
-            name: format!("node-{number}"),
-            zone: String::new(),
-            role: NodeRole::Worker,
-            address: IpAddr::V4(Ipv4Addr::new(192, 168, 0, number)),
-            pod_cidr: None,
-            unschedulable: false,
-        };
-        (1..=count).map(node).collect()
-    }
+    use crate::topology::testing::workers;
+    use crate::topology::{Fabric, Link};
 
     fn path(routes: &Routes, from: u32, to: u32, flow: u64) -> Vec<u32> {
         let mut at = VertexId(from);
@@ -258,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_star_takes_two_hops() {
-        let topology = star(nodes(3), &LinkProfile::default(), Fabric::Routed).unwrap();
+        let topology = star(workers(3), &LinkProfile::default(), Fabric::Routed).unwrap();
         let routes = Routes::new(&topology);
         assert_eq!(path(&routes, 0, 2, 0), [3, 2]);
         assert_eq!(path(&routes, 1, 1, 0), Vec::<u32>::new());
@@ -266,7 +254,7 @@ mod tests {
 
     #[test]
     fn leaf_spine_spreads_flows_over_spines_and_keeps_each_on_one() {
-        let topology = leaf_spine(nodes(4), 2, 2, &LinkProfile::default(), Fabric::Routed).unwrap();
+        let topology = leaf_spine(workers(4), 2, 2, &LinkProfile::default(), Fabric::Routed).unwrap();
         let routes = Routes::new(&topology);
         // Vertices: nodes 0..4, leaves 4 and 5, spines 6 and 7; nodes 0 and 2 share leaf 4.
         assert_eq!(path(&routes, 0, 2, 0), [4, 2]);
@@ -278,12 +266,12 @@ mod tests {
     fn two_nodes_on_one_cable_and_hosts_that_never_forward() {
         let profile = LinkProfile::default();
         let cable = |a, b| -> Link { profile.link(format!("{a}--{b}"), VertexId(a), VertexId(b)) };
-        let topology = Topology::new(nodes(2), vec![], vec![cable(0, 1)], Fabric::Routed).unwrap();
+        let topology = Topology::new(workers(2), vec![], vec![cable(0, 1)], Fabric::Routed).unwrap();
         assert_eq!(path(&Routes::new(&topology), 0, 1, 7), [1]);
 
         // Node 1 sits between nodes 0 and 2, but a host forwards nothing: 0 goes round by the switch.
         let links = vec![cable(0, 1), cable(1, 2), cable(0, 3), cable(2, 3)];
-        let topology = Topology::new(nodes(3), vec!["switch".to_owned()], links, Fabric::Routed).unwrap();
+        let topology = Topology::new(workers(3), vec!["switch".to_owned()], links, Fabric::Routed).unwrap();
         assert_eq!(path(&Routes::new(&topology), 0, 2, 0), [3, 2]);
     }
 }

@@ -73,25 +73,16 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-
     use super::*;
     use crate::kernel::queue::ORDER_BITS;
     use crate::model::units::Bandwidth;
+    use crate::topology::Fabric;
     use crate::topology::generators::{LinkProfile, leaf_spine};
-    use crate::topology::{Fabric, Node, NodeRole};
+    use crate::topology::testing::workers;
 
     /// The roads of seven nodes below three leaves and two spines.
     fn roads(profile: &LinkProfile, order_bits: u32) -> Option<Roads> {
-        let node = |number: u8| Node {
-            name: format!("node-{number}"),
-            zone: String::new(),
-            role: NodeRole::Worker,
-            address: IpAddr::V4(Ipv4Addr::new(192, 168, 0, number)),
-            pod_cidr: None,
-            unschedulable: false,
-        };
-        let topology = leaf_spine((1..=7).map(node).collect(), 3, 2, profile, Fabric::Routed).unwrap();
+        let topology = leaf_spine(workers(7), 3, 2, profile, Fabric::Routed).unwrap();
         let both = topology.links().iter().flat_map(|link| [DirectionState::new(link), DirectionState::new(link)]);
         Roads::new(&Routes::new(&topology), &mut both.collect::<Vec<_>>(), order_bits)
     }
