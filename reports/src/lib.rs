@@ -19,6 +19,7 @@ mod numbers;
 mod pcapng;
 pub mod report;
 pub mod series;
+mod spread;
 pub mod state;
 pub mod svg;
 pub mod timeline;

@@ -217,7 +217,7 @@ impl Metrics {
                 let of_edge = trees.pending().filter(|(other, _)| self.first_path(*other) == path);
                 of_edge.map(|(_, pending)| pending).collect()
             }
-            None => self.pending.of_source(path).copied().collect(),
+            None => self.pending.of_source(path),
         }
     }
 

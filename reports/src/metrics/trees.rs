@@ -4,8 +4,7 @@
 //! A record of a request names the record of its arrival as its cause, so one table finds them all. Memory is that of
 //! pending trees; a record costs one look-up, and a tree is walked once, when it is over.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 
 use sim_core::model::call_graph::BASE_BITS;
 use sim_core::model::ids::PodId;
@@ -17,31 +16,10 @@ use super::chains::{Chains, FaultSet};
 use super::critical_path::Band;
 use super::leaves::{RootFailure, Verdict};
 use super::pending::Pending;
+use crate::spread::SpreadMap;
 
 /// No node.
 const NONE: u32 = u32::MAX;
-
-/// Spreads record numbers, which are dense, over a table. Nothing depends on the table's order: it is never walked.
-#[derive(Clone, Copy, Debug, Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // 2^64 over the golden ratio: neighbours land far apart, in the high bits as in the low ones.
-        let product = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = product ^ (product >> 32);
-    }
-}
 
 /// A request in a tree.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +81,7 @@ pub(super) struct Trees {
     nodes: Vec<Node>,
     free: Vec<u32>,
     /// Pending requests by the record of their arrival, failed ones of pending trees by that of their end.
-    index: HashMap<RecordId, u32, BuildHasherDefault<Spread>>,
+    index: SpreadMap<RecordId, u32>,
     /// By the record of the arrival of who is waited for.
     waiters: BTreeMap<RecordId, Vec<Waiter>>,
     /// Failed roots whose verdict is known now.
