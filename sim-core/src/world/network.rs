@@ -103,17 +103,17 @@ impl World {
         {
             return self.drop_packet(packet, DropReason::Partition, record);
         }
+        if self.wires.roads.is_some() {
+            return self.take_road(at, (target, flow), packet);
+        }
         match self.routes.next(at, target, flow) {
-            Some(direction) => match self.wires.roads {
-                Some(roads) => self.take_road(roads, direction, (target, flow), packet),
-                None => self.transmit(direction, (target, flow), packet, origin),
-            },
+            Some(direction) => self.transmit(direction, (target, flow), packet, origin),
             None => self.loop_back(target, packet),
         }
     }
 
     /// Delivers inside a node.
-    fn loop_back(&mut self, node: NodeId, packet: Packet) {
+    pub(super) fn loop_back(&mut self, node: NodeId, packet: Packet) {
         self.hold(node, packet, self.model.transport.loopback_latency);
     }
 

@@ -8,21 +8,50 @@ use super::World;
 use super::direction::DirectionState;
 use super::network::Packet;
 use crate::kernel::time::SimDuration;
-use crate::model::ids::NodeId;
+use crate::model::ids::{NodeId, VertexId};
 use crate::topology::routes::{Direction, Routes};
 
 /// Bits that are left at least for the packets that a node sends over one link in one instant.
 const COUNT_BITS_LEAST: u32 = 20;
+/// Bits of the place of a remembered road: those of the connections under way, in both directions, mostly find room.
+const REMEMBERED_BITS: u32 = 10;
 
 /// How the order of packets that come over one link in one instant is made into a number: one field for each switch that was
 /// passed, the last one highest, with the place of the link by which the packet came to it; then a count.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Roads {
     /// Bits of a field, of all fields, and of the count.
     field: u32,
     trail: u32,
     count: u32,
+    /// The road that was taken last of those that share a place: a connection takes the same few again and again.
+    remembered: Box<[Road]>,
 }
+
+/// The whole way of the packets of a flow from a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Road {
+    from: VertexId,
+    target: NodeId,
+    flow: u64,
+    /// The link that it begins with, and the one that it ends with.
+    first: Direction,
+    last: Direction,
+    delay: SimDuration,
+    /// The fields of the order of its packets.
+    trail: u64,
+}
+
+/// From a node to itself there is no road.
+const NOWHERE: Road = Road {
+    from: VertexId(0),
+    target: NodeId(0),
+    flow: 0,
+    first: Direction(0),
+    last: Direction(0),
+    delay: SimDuration::ZERO,
+    trail: 0,
+};
 
 impl Roads {
     /// The roads of a network that no fault can touch; `None` where packets wait or are lost, or a number does not hold the
@@ -40,34 +69,82 @@ impl Roads {
         let field = u32::BITS - ways_in.into_iter().max()?.leading_zeros();
         let trail = field.checked_mul(routes.most_switches())?;
         let count = order_bits.checked_sub(trail).filter(|bits| *bits >= COUNT_BITS_LEAST)?;
-        Some(Self { field, trail, count })
+        Some(Self { field, trail, count, remembered: vec![NOWHERE; 1 << REMEMBERED_BITS].into() })
     }
 
     /// The number of a packet that is sent after so many others of its instant. Those beyond the last number share it.
-    fn number(self, trail: u64, sent: u64) -> u64 {
+    fn number(&self, trail: u64, sent: u64) -> u64 {
         trail << self.count | sent.min((1 << self.count) - 1)
     }
 
     /// The trail of a packet that comes to one more switch.
-    fn pass(self, trail: u64, place_at_head: u32) -> u64 {
+    fn pass(&self, trail: u64, place_at_head: u32) -> u64 {
         trail >> self.field | u64::from(place_at_head) << (self.trail - self.field)
     }
 }
 
-impl World {
-    /// Sends a packet along its whole way, which begins with a direction.
-    pub(super) fn take_road(&mut self, roads: Roads, first: Direction, (target, flow): (NodeId, u64), packet: Packet) {
-        let sent = self.wires.directions[first.index()].count_at(self.agenda.now());
-        let (mut direction, mut delay, mut trail) = (first, SimDuration::ZERO, 0);
-        loop {
-            let state = &self.wires.directions[direction.index()];
-            delay = delay + state.latency;
-            let Some(onward) = self.routes.next(self.routes.head(direction), target, flow) else { break };
-            trail = roads.pass(trail, state.place_at_head);
-            direction = onward;
+impl Roads {
+    /// The road of a flow; `None` from a node to itself.
+    #[inline]
+    fn of(
+        &mut self,
+        from: VertexId,
+        (target, flow): (NodeId, u64),
+        routes: &Routes,
+        directions: &[DirectionState],
+    ) -> Option<Road> {
+        let place = place_of(from, target, flow);
+        let known = self.remembered[place];
+        if (known.from, known.target, known.flow) == (from, target, flow) && from.0 != target.0 {
+            return Some(known);
         }
-        let number = roads.number(trail, sent);
-        self.arrive(self.agenda.now() + delay, direction.0, number, packet);
+        let road = self.explore(from, (target, flow), routes, directions)?;
+        self.remembered[place] = road;
+        Some(road)
+    }
+
+    #[inline(never)]
+    fn explore(
+        &self,
+        from: VertexId,
+        (target, flow): (NodeId, u64),
+        routes: &Routes,
+        directions: &[DirectionState],
+    ) -> Option<Road> {
+        let first = routes.next(from, target, flow)?;
+        let (mut last, mut delay, mut trail) = (first, SimDuration::ZERO, 0);
+        loop {
+            let state = &directions[last.index()];
+            delay = delay + state.latency;
+            let Some(onward) = routes.next(routes.head(last), target, flow) else { break };
+            trail = self.pass(trail, state.place_at_head);
+            last = onward;
+        }
+        Some(Road { from, target, flow, first, last, delay, trail })
+    }
+}
+
+/// Where a road is remembered.
+#[inline]
+fn place_of(from: VertexId, target: NodeId, flow: u64) -> usize {
+    let ends = u64::from(from.0) << 32 | u64::from(target.0);
+    let mixed = (ends ^ flow).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> (u64::BITS - REMEMBERED_BITS)).expect("a few bits")
+}
+
+impl World {
+    /// Sends a packet along its whole way.
+    #[inline]
+    pub(super) fn take_road(&mut self, from: VertexId, to: (NodeId, u64), packet: Packet) {
+        let wires = &mut self.wires;
+        let roads = wires.roads.as_mut().expect("packets take roads where there are some");
+        let Some(road) = roads.of(from, to, &self.routes, &wires.directions) else {
+            return self.loop_back(to.0, packet);
+        };
+        let now = self.agenda.now();
+        let sent = wires.directions[road.first.index()].count_at(now);
+        let number = roads.number(road.trail, sent);
+        self.arrive(now + road.delay, road.last.0, number, packet);
     }
 }
 
