@@ -101,6 +101,7 @@ impl<S> Observers<S> {
 }
 
 impl<S: TraceSink> TraceSink for Observers<S> {
+    #[inline]
     fn record(&mut self, record: &Record) {
         self.metrics.record(record);
         if let Some(digest) = &mut self.digest {

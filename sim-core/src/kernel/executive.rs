@@ -144,6 +144,7 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
     }
 
     /// Takes the next event at or before `limit` and moves the clock to it.
+    #[inline]
     pub fn next(&mut self, limit: SimTime) -> Option<Fired<E>> {
         let fired = self.queue.pop_until(limit)?;
         self.move_clock(&fired);

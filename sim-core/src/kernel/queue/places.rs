@@ -89,6 +89,7 @@ impl Places {
     }
 
     /// An event happens: it cannot be cancelled any more.
+    #[inline]
     pub(super) fn happens(&mut self, handle: u32) {
         if let Some(number) = NonZeroU32::new(handle) {
             self.release(number);
