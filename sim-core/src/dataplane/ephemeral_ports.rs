@@ -13,11 +13,11 @@ const STEPS_PER_DRAW: u32 = 21;
 
 /// Used ports of one (source address, destination address, destination port).
 #[derive(Clone, Debug)]
-pub struct EphemeralPorts {
+pub(super) struct EphemeralPorts {
     /// Names the draws of its steps.
     key: EntityKey,
     first: u16,
-    /// How many ports there are: an even number, as the kernel leaves the last one of an odd range out.
+    /// How many ports there are.
     len: u32,
     used: UsedPorts,
     used_count: u32,
@@ -32,16 +32,28 @@ pub struct EphemeralPorts {
 
 impl EphemeralPorts {
     /// No port used; the draws of `key` decide where the search begins and how it steps.
-    pub fn new(range: PortRange, key: EntityKey, draws: &mut Draws) -> Self {
-        let len = if range.len() > 1 { range.len() & !1 } else { 1 };
-        let start = draws.once(key, "ephemeral-port", 0);
-        let next = u32::try_from(below(start, u64::from(len.div_ceil(2)))).expect("below the number of ports") * 2;
+    #[cfg(test)]
+    pub(super) fn new(range: PortRange, key: EntityKey, draws: &Draws) -> Self {
         let used = UsedPorts::Few(Vec::new());
-        Self { key, first: range.first, len, used, used_count: 0, next, passed: None, taken: 0, steps: 0 }
+        let next = start(range, key, draws);
+        let (first, len) = (range.first, ports_of(range));
+        Self { key, first, len, used, used_count: 0, next, passed: None, taken: 0, steps: 0 }
+    }
+
+    /// The port at `offset` has been given out, the first one of all; it may still be used.
+    pub(super) fn after_first(range: PortRange, key: EntityKey, offset: u32, is_used: bool) -> Self {
+        let (first, len) = (range.first, ports_of(range));
+        let mut used = UsedPorts::Few(Vec::new());
+        if is_used {
+            used.insert(offset, len);
+        }
+        // Nothing was in its way.
+        let (next, passed) = (offset, Some(0));
+        Self { key, first, len, used, used_count: u32::from(is_used), next, passed, taken: 0, steps: 0 }
     }
 
     /// Takes a port; `None` when all are used (EADDRNOTAVAIL).
-    pub fn allocate(&mut self, draws: &mut Draws) -> Option<u16> {
+    pub(super) fn allocate(&mut self, draws: &mut Draws) -> Option<u16> {
         if self.used_count == self.len {
             return None;
         }
@@ -52,7 +64,7 @@ impl EphemeralPorts {
         self.next = from & !1;
         let passed = if offset >= from { offset - from } else { offset + self.len - from };
         self.passed = Some(u16::try_from(passed).expect("a range has at most 2^16 ports"));
-        u16::try_from(u32::from(self.first) + offset).ok()
+        Some(port_at(self.first, offset))
     }
 
     /// Steps from where the last search began to where the next one does.
@@ -69,10 +81,10 @@ impl EphemeralPorts {
     }
 
     /// The port that would be taken next.
-    pub fn next_free(&mut self, draws: &mut Draws) -> Option<u16> {
+    pub(super) fn next_free(&mut self, draws: &mut Draws) -> Option<u16> {
         self.step(draws);
         let (_, offset) = self.candidate()?;
-        u16::try_from(u32::from(self.first) + offset).ok()
+        Some(port_at(self.first, offset))
     }
 
     /// What a step is more than 2.
@@ -87,20 +99,40 @@ impl EphemeralPorts {
     }
 
     /// Gives a port back.
-    pub fn release(&mut self, port: u16) {
+    pub(super) fn release(&mut self, port: u16) {
         self.used.remove(u32::from(port - self.first));
         self.used_count -= 1;
     }
 
     /// Heap memory in bytes.
-    pub fn heap_bytes(&self) -> usize {
+    pub(super) fn heap_bytes(&self) -> usize {
         self.used.heap_bytes()
     }
 
     /// How many ports are used.
-    pub fn used(&self) -> u32 {
+    pub(super) fn used(&self) -> u32 {
         self.used_count
     }
+}
+
+/// How many ports of a range are given out: an even number, as the kernel leaves the last one of an odd range out.
+fn ports_of(range: PortRange) -> u32 {
+    if range.len() > 1 { range.len() & !1 } else { 1 }
+}
+
+/// Where the search of a table begins that has given out no port: what it gives out first.
+pub(super) fn start(range: PortRange, key: EntityKey, draws: &Draws) -> u32 {
+    let start = draws.once(key, "ephemeral-port", 0);
+    u32::try_from(below(start, u64::from(ports_of(range).div_ceil(2)))).expect("below the number of ports") * 2
+}
+
+/// The port at an offset of a range.
+pub(super) fn port(range: PortRange, offset: u32) -> u16 {
+    port_at(range.first, offset)
+}
+
+fn port_at(first: u16, offset: u32) -> u16 {
+    u16::try_from(u32::from(first) + offset).expect("a port of a range")
 }
 
 #[cfg(test)]
@@ -110,8 +142,8 @@ mod tests {
     const RANGE: PortRange = PortRange { first: 32_768, last: 32_867 };
 
     fn ports(range: PortRange) -> (EphemeralPorts, Draws) {
-        let mut draws = Draws::new(1);
-        (EphemeralPorts::new(range, EntityKey::of("node/10.0.0.1>10.0.0.2:80"), &mut draws), draws)
+        let draws = Draws::new(1);
+        (EphemeralPorts::new(range, EntityKey::of("node/10.0.0.1>10.0.0.2:80"), &draws), draws)
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //! knows no routes.
 
 pub mod conntrack;
-pub mod ephemeral_ports;
+mod ephemeral_ports;
 pub mod icmp_limit;
 pub mod ipvs;
 pub mod ipvs_persistence;
+pub mod numbers;
+pub mod port_tables;
 pub mod rule_costs;
 pub mod service_rules;
 pub mod time_wait;

@@ -33,9 +33,6 @@ impl Key {
 }
 
 impl<T> AddressMap<T> {
-    /// What an entry takes in memory.
-    pub(super) const BYTES_PER_ENTRY: usize = size_of::<(Key, T)>();
-
     /// Nothing yet.
     pub(super) fn new() -> Self {
         Self { entries: Vec::new() }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::address_map::AddressMap;
+use super::local_ports::key_of_ports;
 use super::names::NameCache;
 use super::state::PodState;
 use super::traffic::ClientState;
@@ -136,7 +137,7 @@ impl World {
             version: 0,
             balancer: None,
             names: NameCache::default(),
-            ports: AddressMap::new(),
+            ports_key: key_of_ports(&self.model.topology.node(node).name, address),
             pools: AddressMap::new(),
             open: 0,
             waiting: 0,

@@ -3,67 +3,84 @@
 use std::net::IpAddr;
 
 use super::World;
-use super::address_map::AddressMap;
-use crate::dataplane::ephemeral_ports::EphemeralPorts;
+use super::traffic::ClientState;
+use crate::dataplane::numbers::{Key, Numbers};
+use crate::dataplane::port_tables::PortTables;
 use crate::dataplane::time_wait::{TimeWaits, Waiting};
 use crate::kernel::draws::EntityKey;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
+use crate::model::settings::PortRange;
 
 /// All tables of local ports.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct LocalPorts {
-    tables: Vec<EphemeralPorts>,
+    tables: PortTables,
+    /// Numbers of what is dialled.
+    destinations: Numbers<(IpAddr, u16)>,
     waits: TimeWaits,
 }
 
+impl Key for (IpAddr, u16) {
+    fn bits(self) -> u64 {
+        let (address, port) = self;
+        let address = match address {
+            IpAddr::V4(address) => u64::from(address.to_bits()),
+            IpAddr::V6(address) => {
+                let [high, low] = [address.to_bits() >> 64, address.to_bits()].map(lower_half);
+                high.rotate_left(32) ^ low
+            }
+        };
+        address.rotate_left(16) ^ u64::from(port)
+    }
+}
+
+fn lower_half(bits: u128) -> u64 {
+    u64::try_from(bits & u128::from(u64::MAX)).expect("64 bits")
+}
+
 impl LocalPorts {
+    /// No table yet; all will give out ports of this range.
+    pub(super) fn new(range: PortRange) -> Self {
+        Self { tables: PortTables::new(range), destinations: Numbers::default(), waits: TimeWaits::default() }
+    }
+
     /// How many ports are used, and heap memory in bytes.
     pub(super) fn held(&self) -> (usize, usize) {
-        let used = self.tables.iter().map(|table| table.used() as usize).sum();
-        let sets: usize = self.tables.iter().map(EphemeralPorts::heap_bytes).sum();
-        // Which client and destination each table belongs to stands in lists that grow by a quarter.
-        let keys = self.tables.len() * AddressMap::<u32>::BYTES_PER_ENTRY * 9 / 8;
-        (used, self.tables.capacity() * size_of::<EphemeralPorts>() + sets + keys + self.waits.heap_bytes())
+        let bytes = self.tables.heap_bytes() + self.destinations.heap_bytes() + self.waits.heap_bytes();
+        (self.tables.used(), bytes)
     }
 }
 
 impl World {
     /// The table of a client for an address and port that it dials, made on first use.
-    pub(super) fn port_table(&mut self, client: u32, (address, port): (IpAddr, u16)) -> u32 {
-        let state = &self.clients[client as usize];
-        let owner = state.owner as usize;
-        if let Some(table) = self.clients[owner].ports.get((address, port)) {
-            return *table;
-        }
-        let range = self.model.transport.ip_local_port_range;
-        let node = &self.model.topology.node(state.node).name;
-        let key = key_of_table(node, state.address, (address, port));
-        let tables = &mut self.local_ports.tables;
-        if tables.len() == tables.capacity() {
-            tables.reserve_exact(tables.len() / 4 + 8);
-        }
-        tables.push(EphemeralPorts::new(range, key, &mut self.draws));
-        let table = u32::try_from(tables.len() - 1).expect("destinations number below 2^32");
-        self.clients[owner].ports.insert((address, port), table);
-        table
+    pub(super) fn port_table(&mut self, client: u32, dialled: (IpAddr, u16)) -> u32 {
+        let owner = self.clients[client as usize].owner;
+        let LocalPorts { tables, destinations, .. } = &mut self.local_ports;
+        let destination = destinations.get(dialled).unwrap_or_else(|| destinations.add(dialled));
+        let ports_key = self.clients[owner as usize].ports_key;
+        tables.table(owner, destination, &self.draws, || key_of_table(ports_key, dialled))
     }
 
     /// Takes a port of a table; `None` when all are used.
     pub(super) fn take_local_port(&mut self, table: u32) -> Option<u16> {
         self.end_time_waits();
-        self.local_ports.tables[table as usize].allocate(&mut self.draws)
+        let World { local_ports: LocalPorts { tables, destinations, .. }, clients, draws, .. } = self;
+        let parties = tables.parties(table);
+        tables.allocate(table, draws, || key_of_parties(clients, destinations, parties))
     }
 
     /// The port that would be taken next.
     pub(super) fn next_local_port(&mut self, table: u32) -> Option<u16> {
         self.end_time_waits();
-        self.local_ports.tables[table as usize].next_free(&mut self.draws)
+        let World { local_ports: LocalPorts { tables, destinations, .. }, clients, draws, .. } = self;
+        let parties = tables.parties(table);
+        tables.next_free(table, draws, || key_of_parties(clients, destinations, parties))
     }
 
     /// Gives a port back at once.
     pub(super) fn release_local_port(&mut self, table: u32, port: u16) {
-        self.local_ports.tables[table as usize].release(port);
+        self.local_ports.tables.release(table, port);
     }
 
     /// A port stays in TIME_WAIT before it is given back.
@@ -78,7 +95,7 @@ impl World {
         let agenda = &self.agenda;
         while let Some(Waiting { table, port, .. }) = waits.pop(|until| agenda.has_passed(until, EventClass::Transport))
         {
-            tables[table as usize].release(port);
+            tables.release(table, port);
         }
     }
 
@@ -88,11 +105,23 @@ impl World {
     }
 }
 
+/// The beginning of the names of the draws of a client's tables: `NODE/SOURCE>`.
+pub(super) fn key_of_ports(node: &str, source: IpAddr) -> EntityKey {
+    then_address(EntityKey::of(node).then("/"), source).then(">")
+}
+
+fn key_of_parties(
+    clients: &[ClientState],
+    destinations: &Numbers<(IpAddr, u16)>,
+    (owner, destination): (u32, u32),
+) -> EntityKey {
+    key_of_table(clients[owner as usize].ports_key, destinations.key(destination))
+}
+
 /// The name of a table's draws, `NODE/SOURCE>DESTINATION:PORT`. In a large cluster nearly every connection makes a table,
 /// so no text is made of it.
-fn key_of_table(node: &str, source: IpAddr, (address, port): (IpAddr, u16)) -> EntityKey {
-    let key = then_address(EntityKey::of(node).then("/"), source);
-    then_address(key.then(">"), address).then(":").then_number(port)
+fn key_of_table(ports_key: EntityKey, (address, port): (IpAddr, u16)) -> EntityKey {
+    then_address(ports_key, address).then(":").then_number(port)
 }
 
 fn then_address(key: EntityKey, address: IpAddr) -> EntityKey {
@@ -111,7 +140,8 @@ mod tests {
             [("10.0.0.1", "255.9.80.100"), ("fd00::1", "fd00:0:0:7::"), ("0.0.0.0", "::ffff:1.2.3.4")]
         {
             let name = EntityKey::of(&format!("node-7/{source}>{address}:8080"));
-            assert_eq!(key_of_table("node-7", source.parse().unwrap(), (address.parse().unwrap(), 8080)), name);
+            let ports_key = key_of_ports("node-7", source.parse().unwrap());
+            assert_eq!(key_of_table(ports_key, (address.parse().unwrap(), 8080)), name);
         }
     }
 }

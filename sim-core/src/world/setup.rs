@@ -100,7 +100,7 @@ impl World {
             clients: Vec::new(),
             shared_groups: SharedGroups::default(),
             fixed_lists: vec![None; model.graph().edges.len()],
-            local_ports: LocalPorts::default(),
+            local_ports: LocalPorts::new(model.transport.ip_local_port_range),
             neighbours: BTreeMap::new(),
             conntrack: None,
             udp: Udp::new(&model),

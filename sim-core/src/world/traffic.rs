@@ -86,8 +86,8 @@ pub(super) struct ClientState {
     pub balancer: Option<Group>,
     /// What it has heard of the name that it dials, if it dials one.
     pub names: NameCache,
-    /// Port tables by dialled address, of all clients that it is the first of.
-    pub ports: AddressMap<u32>,
+    /// How the names begin of the draws of its local ports: with its node and the address that it had first.
+    pub ports_key: EntityKey,
     /// The pools of connections that it keeps, by dialled address.
     pub pools: AddressMap<u32>,
     /// How many it keeps or opens, over all addresses.

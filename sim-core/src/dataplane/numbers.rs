@@ -1,0 +1,165 @@
+//! Numbers for keys, in the order in which they come: for keys of which there are very many, each a few bytes. Nothing is
+//! ever taken out, and no order but that of the numbers is ever seen. Knows nothing of what the keys are.
+
+/// A key with a hash that is the same in every run.
+pub trait Key: Copy + Eq {
+    /// Bits that differ where keys do.
+    fn bits(self) -> u64;
+}
+
+impl Key for (u32, u32) {
+    fn bits(self) -> u64 {
+        u64::from(self.0) << 32 | u64::from(self.1)
+    }
+}
+
+/// A place of the table: the upper half of a key's hash, and its number.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    hash: u32,
+    number: u32,
+}
+
+const EMPTY: Slot = Slot { hash: 0, number: u32::MAX };
+
+/// Keys and their numbers.
+#[derive(Clone, Debug)]
+pub struct Numbers<K> {
+    keys: Vec<K>,
+    /// By hash, each at the place that it asks for or behind it; between a half and three quarters of them are taken.
+    slots: Vec<Slot>,
+}
+
+impl<K> Default for Numbers<K> {
+    fn default() -> Self {
+        Self { keys: Vec::new(), slots: Vec::new() }
+    }
+}
+
+impl<K: Key> Numbers<K> {
+    /// The number of a key, if it has one.
+    #[inline]
+    pub fn get(&self, key: K) -> Option<u32> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        let hash = hash_of(key);
+        let mut place = place_of(hash, self.slots.len());
+        loop {
+            let slot = self.slots[place];
+            if slot.number == EMPTY.number {
+                return None;
+            }
+            if slot.hash == hash && self.keys[slot.number as usize] == key {
+                return Some(slot.number);
+            }
+            place = if place + 1 == self.slots.len() { 0 } else { place + 1 };
+        }
+    }
+
+    /// Gives a key that has none the next number.
+    pub fn add(&mut self, key: K) -> u32 {
+        debug_assert!(self.get(key).is_none(), "a key has one number");
+        if self.keys.len() * 4 >= self.slots.len() * 3 {
+            self.spread_out();
+        }
+        let number = u32::try_from(self.keys.len()).expect("keys number below 2^32");
+        push_tightly(&mut self.keys, key);
+        place_in(&mut self.slots, Slot { hash: hash_of(key), number });
+        number
+    }
+
+    /// The key of a number.
+    pub fn key(&self, number: u32) -> K {
+        self.keys[number as usize]
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// True before the first key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Heap memory in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        self.keys.capacity() * size_of::<K>() + self.slots.capacity() * size_of::<Slot>()
+    }
+
+    fn spread_out(&mut self) {
+        let mut slots = vec![EMPTY; self.slots.len() / 2 * 3 + 16];
+        for slot in self.slots.iter().filter(|slot| slot.number != EMPTY.number) {
+            place_in(&mut slots, *slot);
+        }
+        self.slots = slots;
+    }
+}
+
+/// Appends to a list of very many entries: it grows by an eighth, because a doubled one would be half empty.
+pub(super) fn push_tightly<T>(list: &mut Vec<T>, entry: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 8 + 16);
+    }
+    list.push(entry);
+}
+
+fn place_in(slots: &mut [Slot], slot: Slot) {
+    let mut place = place_of(slot.hash, slots.len());
+    while slots[place].number != EMPTY.number {
+        place = if place + 1 == slots.len() { 0 } else { place + 1 };
+    }
+    slots[place] = slot;
+}
+
+#[inline]
+fn hash_of<K: Key>(key: K) -> u32 {
+    // Stafford's mix 13 spreads the bits of keys that are near each other.
+    let mixed = key.bits();
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    u32::try_from(mixed >> 32).expect("the upper half")
+}
+
+/// The place that a hash asks for: in the order of the hashes, so that a larger table is filled from front to back.
+#[inline]
+fn place_of(hash: u32, places: usize) -> usize {
+    usize::try_from(u64::from(hash) * places as u64 >> 32).expect("below the number of places")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn each_key_keeps_the_number_that_it_was_given(keys in proptest::collection::vec((0..40_u32, 0..40_u32), 0..500)) {
+            let mut numbers = Numbers::default();
+            let mut known = BTreeMap::new();
+            for key in keys {
+                prop_assert_eq!(numbers.get(key), known.get(&key).copied());
+                if !known.contains_key(&key) {
+                    known.insert(key, numbers.add(key));
+                }
+            }
+            prop_assert_eq!(numbers.len(), known.len());
+            let mut given: Vec<u32> = known.values().copied().collect();
+            given.sort_unstable();
+            prop_assert!(given.into_iter().eq(0..numbers.len() as u32));
+            prop_assert!(known.into_iter().all(|(key, number)| numbers.key(number) == key));
+        }
+    }
+
+    #[test]
+    fn a_key_takes_little_room() {
+        let mut numbers = Numbers::default();
+        for key in 0..100_000_u32 {
+            numbers.add((key / 100, key % 100));
+        }
+        assert!(numbers.heap_bytes() < 25 * numbers.len(), "{}", numbers.heap_bytes());
+    }
+}
