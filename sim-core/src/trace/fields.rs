@@ -176,7 +176,7 @@ impl<'a> Encoder<'a> {
     /// Writes `N` bytes.
     #[inline(always)]
     pub(crate) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        self.bytes[self.length..self.length + N].copy_from_slice(&bytes);
+        *self.bytes[self.length..].first_chunk_mut().expect("the longest record has room") = bytes;
         self.length += N;
     }
 
