@@ -84,7 +84,10 @@ pub struct Change {
 /// All lists and their history.
 #[derive(Clone, Debug)]
 pub struct VersionedLists {
-    lists: Vec<Vec<Snapshot>>,
+    /// The newest list of each Service port, which nearly everybody asks for.
+    newest: Vec<Snapshot>,
+    /// Those before it, in order.
+    older: Vec<Vec<Snapshot>>,
     /// Changes that led to the lists of the start.
     before: u64,
     /// Every change after them, in order.
@@ -99,7 +102,13 @@ impl VersionedLists {
         let none: Arc<[Backend]> = Arc::from([]);
         let (backends, leaving, usable) = (Arc::clone(&none), Arc::clone(&none), none);
         let empty = Snapshot { version: 0, record: 0, backends, leaving, usable };
-        Self { lists: vec![vec![empty]; ports], before: 0, changes: Vec::new(), counts: vec![[0; 2]; ports] }
+        Self {
+            newest: vec![empty; ports],
+            older: vec![Vec::new(); ports],
+            before: 0,
+            changes: Vec::new(),
+            counts: vec![[0; 2]; ports],
+        }
     }
 
     /// Number of the last change.
@@ -114,21 +123,23 @@ impl VersionedLists {
             let usable = if Arc::ptr_eq(&snapshot.usable, &snapshot.backends) { 0 } else { snapshot.usable.len() };
             snapshot.backends.len() + snapshot.leaving.len() + usable
         };
-        self.lists.iter().map(|list| list.capacity() * heads + list.iter().map(size).sum::<usize>()).sum()
+        let older: usize = self.older.iter().map(Vec::capacity).sum();
+        let snapshots = self.newest.iter().chain(self.older.iter().flatten());
+        (self.newest.len() + older) * heads + snapshots.map(size).sum::<usize>()
     }
 
     /// The newest list of a Service port.
     pub fn newest(&self, port: ServicePortId) -> &Snapshot {
-        self.lists[port.index()].last().expect("a list starts with its empty snapshot")
+        &self.newest[port.index()]
     }
 
     /// The list as it stood at `version`.
     pub fn at(&self, port: ServicePortId, version: u64) -> &Snapshot {
-        let history = &self.lists[port.index()];
         let newest = self.newest(port);
         if newest.version <= version {
             return newest;
         }
+        let history = &self.older[port.index()];
         let place = history.partition_point(|snapshot| snapshot.version <= version);
         &history[place - 1]
     }
@@ -139,9 +150,9 @@ impl VersionedLists {
         self.before = version;
         for (index, (backends, (version, record))) in lists.into_iter().enumerate() {
             self.counts[index][0] = backends.len() as u64;
-            let (backends, leaving) = (Arc::<[Backend]>::from(backends), Arc::clone(&self.lists[index][0].leaving));
+            let (backends, leaving) = (Arc::<[Backend]>::from(backends), Arc::clone(&self.newest[index].leaving));
             let usable = sorted_once_each(&backends);
-            self.lists[index] = vec![Snapshot { version, record, backends, leaving, usable }];
+            self.newest[index] = Snapshot { version, record, backends, leaving, usable };
         }
     }
 
@@ -176,7 +187,9 @@ impl VersionedLists {
         *count += 1;
         self.changes.push(Change { at, port, weight, number: *count, record });
         let version = self.version();
-        self.lists[port.index()].push(Snapshot { version, record, backends, leaving, usable });
+        let newest = Snapshot { version, record, backends, leaving, usable };
+        let before = std::mem::replace(&mut self.newest[port.index()], newest);
+        self.older[port.index()].push(before);
     }
 
     /// The last change after the start.
@@ -211,11 +224,11 @@ fn once_each(list: &Arc<[Backend]>) -> Arc<[Backend]> {
 /// in order; it syncs at once, but not within `minSyncPeriod` of its last sync.
 #[derive(Clone, Debug, Default)]
 pub struct ProxyMark {
+    pending: VecDeque<(SimTime, u64)>,
     mark: u64,
     planned: u64,
     arrival: SimTime,
     sync: Option<SimTime>,
-    pending: VecDeque<(SimTime, u64)>,
 }
 
 impl ProxyMark {

@@ -217,7 +217,7 @@ impl World {
     }
 
     fn is_outside(&self, client: u32) -> bool {
-        self.topology_role(self.clients[client as usize].node) == NodeRole::External
+        self.clients[client as usize].is_outside
     }
 
     fn node_at(&self, address: IpAddr) -> Option<NodeId> {

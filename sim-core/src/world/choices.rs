@@ -80,11 +80,11 @@ impl World {
             self.forget_connections();
         }
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
-        let service = self.model.service_port(port).service;
-        let plain = self.model.service(service).traffic.is_plain() && self.ipvs.is_none();
-        if plain && self.model.service(service).balancing.is_left_open() {
+        if self.service_ports.of(port).is_plain && self.ipvs.is_none() {
             return self.choose_at_random(node, port, draw);
         }
+        let service = self.model.service_port(port).service;
+        let plain = self.model.service(service).traffic.is_plain() && self.ipvs.is_none();
         let destination = self.cluster_ips[service.index()];
         let of = (source, number, attempt);
         let (from, destination) = (approach.address, destination.unwrap_or(approach.address));

@@ -131,7 +131,9 @@ impl World {
             node,
             address,
             owner,
+            is_outside: self.model.topology.node(node).role == NodeRole::External,
             alive: false,
+            pod_drains: false,
             list: Arc::from([]),
             list_record: 0,
             version: 0,
@@ -171,6 +173,7 @@ impl World {
             self.clients[index].address = address;
         }
         self.clients[index].alive = true;
+        self.clients[index].pod_drains = false;
         self.clients[index].health = BTreeMap::new();
         self.clients[index].drained = Vec::new();
         self.clients[index].balancer = None;
@@ -338,7 +341,8 @@ impl World {
     pub(super) fn client_learns(&mut self, index: usize, version: u64) {
         let state = &self.clients[index];
         let node = &self.nodes[state.node.index()];
-        let deaf = !node.up || node.silent.is_some() || self.looks_up(index) || self.is_registry_out();
+        let deaf =
+            !self.up[state.node.index()] || node.silent.is_some() || self.looks_up(index) || self.is_registry_out();
         let deaf = deaf || !self.follows_registry(state.edge as usize);
         if !state.alive || version <= state.version || deaf {
             return;

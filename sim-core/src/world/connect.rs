@@ -16,7 +16,6 @@ use crate::model::application::Target;
 use crate::model::call::Connections;
 use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
 use crate::model::settings::{AddressModelKind, Discovery};
-use crate::topology::NodeRole;
 use crate::trace::fields::Client;
 use crate::trace::words::Outcome;
 use crate::trace::{Body, RecordId};
@@ -108,8 +107,7 @@ impl World {
             return self.aim_at_upstream(exchange, upstreams);
         }
         if self.model.address_model == AddressModelKind::FlatPodIp {
-            let node = self.clients[client as usize].node;
-            if self.model.topology.node(node).role == NodeRole::External {
+            if self.clients[client as usize].is_outside {
                 return self.aim_at_node_port(source, number, attempt, port);
             }
             if self.model.discovery == Discovery::Service && !self.is_headless(Target::Service(port)) {
@@ -120,7 +118,7 @@ impl World {
     }
 
     fn aim_at_cluster_ip(&self, client: u32, port: ServicePortId) -> Result<Aim, (Outcome, RecordId)> {
-        let service_port = self.model.service_port(port);
+        let service_port = self.service_ports.of(port);
         if let Some(deleted) = self.deleted_service(service_port.service) {
             return Err((Outcome::DnsError, deleted));
         }
@@ -407,9 +405,7 @@ impl World {
     pub(super) fn is_wanted(&self, (source, number): (u32, u64), workload: WorkloadId) -> bool {
         match self.target_of_request(source, number) {
             Target::Services { .. } => false,
-            Target::Service(port) => {
-                self.model.service_port(port).backends.iter().any(|(backend, _)| *backend == workload)
-            }
+            Target::Service(port) => self.service_ports.leads_to(&self.model, port, workload),
             Target::Pod { workload: wanted, .. } => wanted == workload,
             // Whoever answers at an address is the one that was meant.
             Target::Address { .. } => true,

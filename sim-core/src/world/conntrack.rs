@@ -17,7 +17,6 @@ use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
 use crate::model::ids::{NodeId, SourceId};
 use crate::model::settings::AddressModelKind;
-use crate::topology::NodeRole;
 use crate::trace::words::{DropReason, End, Outcome};
 use crate::trace::{Body, RecordId};
 use crate::transport::syn;
@@ -125,7 +124,7 @@ impl World {
         let Connection { client, client_node, via, server_node, way, address, .. } = self.connections[connection];
         let own = self.clients[client as usize].pod.map(|_| self.clients[client as usize].address);
         let stays_in_pod = own.is_some_and(|own| way == Way::Unowned || address == own);
-        let outside = self.model.topology.node(client_node).role == NodeRole::External;
+        let outside = self.clients[client as usize].is_outside;
         let all = entries(way, !outside && !stays_in_pod, client_node, via, server_node);
         let node = match place {
             Place::Client => client_node,
@@ -174,7 +173,7 @@ impl World {
                 let last = attempts.fold(state.sent, |last, attempt| last + syn::syn_timeout(attempt, linear));
                 last + SYN_SENT
             }
-            (_, Outcome::NoClient) if !self.nodes[state.client_node.index()].up => {
+            (_, Outcome::NoClient) if !self.up[state.client_node.index()] => {
                 now.saturating_add(self.established_lasts())
             }
             (_, Outcome::ConnectionReset | Outcome::NoClient) => now + CLOSE,

@@ -105,7 +105,7 @@ impl World {
     /// A node's rules stay at the version that they hold.
     pub(super) fn stall_proxy(&mut self, node: NodeId) {
         let rules = self.proxy_mark(node);
-        let up = self.nodes[node.index()].up;
+        let up = self.up[node.index()];
         let Some(trouble) = self.impairments.of_mut(node) else { return };
         trouble.stalled_by += 1;
         if up {

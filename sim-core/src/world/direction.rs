@@ -60,11 +60,8 @@ impl Wires {
 pub(super) struct DirectionState {
     /// Propagation time.
     pub latency: SimDuration,
-    /// Departures so far; on roads those of `counted_at`.
+    /// Departures so far.
     pub departures: u64,
-    counted_at: SimTime,
-    /// On roads: its place among the directions that lead to the same vertex.
-    pub place_at_head: u32,
     /// Where it leads to a switch whose next hops are filled ahead of time: nothing that a node sends from an instant on
     /// reaches the switch earlier than so long after that instant. Zero where packets go hop by hop.
     pub lookahead: SimDuration,
@@ -125,24 +122,11 @@ impl DirectionState {
         Self {
             latency: link.latency,
             departures: 0,
-            counted_at: SimTime::ZERO,
-            place_at_head: 0,
             lookahead: SimDuration::ZERO,
             awaited: SimTime::ZERO,
             takes_all: egress.takes_all(),
             egress: Box::new(egress),
         }
-    }
-
-    /// How many packets have been counted in this instant before this one.
-    #[inline]
-    pub(super) fn count_at(&mut self, now: SimTime) -> u64 {
-        if self.counted_at != now {
-            self.counted_at = now;
-            self.departures = 0;
-        }
-        self.departures += 1;
-        self.departures - 1
     }
 
     /// A cut empties the queue; mending it begins afresh.

@@ -32,7 +32,7 @@ impl World {
         if self.model.address_model != AddressModelKind::PortMapping {
             return;
         }
-        let up = self.nodes[node.index()].up;
+        let up = self.up[node.index()];
         let Some(trouble) = self.impairments.of_mut(node) else { return };
         trouble.daemon.out_by += 1;
         if !up || trouble.daemon.out.is_some() {

@@ -167,7 +167,7 @@ impl World {
         }
         for index in 0..self.nodes.len() {
             let node = NodeId::from_index(index);
-            if !self.nodes[index].serves_clients || !self.nodes[index].up {
+            if !self.nodes[index].serves_clients || !self.up[index] {
                 continue;
             }
             if self.nodes[index].silent.is_some() || self.stalled_rules(node).is_some() {
@@ -250,7 +250,7 @@ impl World {
 
     /// A node that serves clients holds a version in its rules now.
     pub(super) fn proxy_synced(&mut self, node: NodeId, version: u64) {
-        if !self.nodes[node.index()].up || self.proxy_mark(node) < version {
+        if !self.up[node.index()] || self.proxy_mark(node) < version {
             return;
         }
         let cause = self.endpoints.change(version).record;

@@ -4,6 +4,7 @@
 use super::World;
 use super::controllers::{Controller, Template};
 use super::direction::DirectionState;
+use super::roads::Roads;
 use super::services::ServiceState;
 use super::state::{LinkState, NodeState, Pod};
 use super::traffic::ClientState;
@@ -113,7 +114,8 @@ impl World {
     fn node_bytes(&self) -> usize {
         let links = self.wires.links.capacity() * size_of::<LinkState>();
         let directions = self.wires.directions.len() * DirectionState::BYTES;
-        self.nodes.capacity() * size_of::<NodeState>() + links + directions + self.routes.heap_bytes()
+        let roads = self.wires.roads.as_ref().map_or(0, Roads::heap_bytes);
+        self.nodes.capacity() * size_of::<NodeState>() + links + directions + roads + self.routes.heap_bytes()
     }
 
     fn pod_bytes(&self) -> usize {
@@ -134,7 +136,10 @@ impl World {
         // The number of each port's changes, its draws' name, its node port and since when it is known.
         let port = 2 * size_of::<[u64; 2]>() + 2 * size_of::<Option<u16>>();
         let workload = size_of::<Controller>() + size_of::<Template>() + 2 * size_of::<u32>();
-        self.service_states.len() * each + self.service_since.len() * port + self.controllers.len() * workload
+        self.service_states.len() * each
+            + self.service_since.len() * port
+            + self.controllers.len() * workload
+            + self.service_ports.heap_bytes()
     }
 
     fn connection_bytes(&self) -> usize {

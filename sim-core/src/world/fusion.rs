@@ -55,7 +55,7 @@ impl World {
         if self.wires.links_may_fail {
             return;
         }
-        self.wires.roads = Roads::new(&self.routes, &mut self.wires.directions, self.wires.order_bits);
+        self.wires.roads = Roads::new(&self.routes, &self.wires.directions, self.wires.order_bits);
         if self.wires.roads.is_some() {
             return;
         }

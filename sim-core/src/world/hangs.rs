@@ -34,7 +34,7 @@ impl World {
         if first {
             self.stall_proxy(node);
         }
-        if self.hangs(node) || !self.nodes[node.index()].up {
+        if self.hangs(node) || !self.up[node.index()] {
             return;
         }
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::NodeHung { node });

@@ -134,7 +134,7 @@ impl World {
     /// Something has changed about who reaches whom: nodes fall silent or are heard again.
     pub(super) fn review_contact(&mut self, record: RecordId) {
         for node in self.workers() {
-            if !self.nodes[node.index()].up {
+            if !self.up[node.index()] {
                 continue;
             }
             let checked = self.answers_checks(node);

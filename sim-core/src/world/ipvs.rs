@@ -146,7 +146,7 @@ impl World {
             return;
         }
         let Connection { client_end, client_node, .. } = self.connections[connection];
-        let machine_is_down = !self.nodes[client_node.index()].up;
+        let machine_is_down = !self.up[client_node.index()];
         let rest = remembered_for(client_end, outcome, machine_is_down, self.model.cluster.ipvs.tcp_timeout);
         self.leave_virtual_server(connection, rest);
         self.count_closed(connection, rest);

@@ -230,7 +230,7 @@ impl World {
         let (Origin::External(outside) | Origin::Node(outside)) = self.model.sources[source as usize].from else {
             return Answer::Silent;
         };
-        if !self.nodes[node.index()].up || !self.reaches(outside, node) {
+        if !self.up[node.index()] || !self.reaches(outside, node) {
             return Answer::Silent;
         }
         match self.model.address_model {

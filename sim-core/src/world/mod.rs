@@ -62,6 +62,7 @@ mod requests;
 mod roads;
 mod rule_costs;
 mod server_tcp;
+mod service_ports;
 mod services;
 mod setup;
 mod shared_groups;
@@ -115,6 +116,7 @@ use neighbours::Neighbour;
 use network::Packet;
 use node_rules::NodeRules;
 use registry::RegistryEntry;
+use service_ports::ServicePortTable;
 use services::ServiceState;
 use shared_groups::SharedGroups;
 use slab::Slab;
@@ -153,6 +155,7 @@ pub struct World {
 
     routes: Routes,
     sockets: SocketTable,
+    service_ports: ServicePortTable,
     /// Stable names of the Service ports' draws.
     port_keys: Vec<EntityKey>,
     wires: Wires,
@@ -169,6 +172,8 @@ pub struct World {
     loads: Option<Loads>,
 
     nodes: Vec<NodeState>,
+    /// Which nodes run: apart from the rest of them, because every packet that arrives asks.
+    up: Vec<bool>,
     /// Nodes whose node ports outside traffic may use.
     fronts: Vec<NodeId>,
     monitor: MonitorPasses,

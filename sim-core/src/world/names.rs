@@ -185,14 +185,13 @@ impl World {
         if self.looks_up(client as usize) {
             return self.clients[client as usize].names.cluster_ip;
         }
-        self.cluster_ips[self.model.service_port(port).service.index()]
+        self.cluster_ips[self.service_ports.of(port).service.index()]
     }
 
     /// Whether a target has a name but no address of its own.
     pub(super) fn is_headless(&self, target: Target) -> bool {
         let Target::Service(port) = target else { return false };
-        let service = self.model.service_port(port).service;
-        self.model.service(service).kind == crate::model::application::ServiceKind::Headless
+        self.service_ports.of(port).is_headless
     }
 }
 

@@ -90,11 +90,10 @@ impl World {
         }
         let Connection { client_node, via, server_node, .. } = self.connections[connection];
         let next = via.unwrap_or(server_node);
-        let state = &self.nodes[next.index()];
-        if state.up || next == client_node {
+        if self.up[next.index()] || next == client_node {
             return false;
         }
-        let because = state.power_record;
+        let because = self.nodes[next.index()].power_record;
         let key = self.between_nodes(client_node, next);
         let Some(until) = self.resolve_neighbour(key, None) else { return false };
         self.connections[connection].because = because;
@@ -138,7 +137,7 @@ impl World {
         }
         let Connection { arp_at_client, client_node, server_node, via, way, .. } = self.connections[connection];
         let asker = if arp_at_client { client_node } else { server_node };
-        if !self.nodes[asker.index()].up {
+        if !self.up[asker.index()] {
             return;
         }
         if asker != client_node {
@@ -151,7 +150,7 @@ impl World {
         if asked_itself {
             return self.host_unreachable(connection);
         }
-        let answered = arp_at_client && self.nodes[via.unwrap_or(server_node).index()].up;
+        let answered = arp_at_client && self.up[via.unwrap_or(server_node).index()];
         self.connections[connection].arp_at_client = false;
         if !answered && self.tells_client_of(asker, connection) {
             self.host_unreachable(connection);

@@ -238,9 +238,8 @@ impl World {
             return self.forward(vertex, connection, packet, Origin::Elsewhere);
         }
         let node = NodeId(vertex.0);
-        let state = &self.nodes[node.index()];
-        if !state.up {
-            return self.drop_packet(packet, DropReason::NodeDown, state.power_record);
+        if !self.up[node.index()] {
+            return self.drop_packet(packet, DropReason::NodeDown, self.nodes[node.index()].power_record);
         }
         let state = &self.connections[connection];
         if state.next_stop(packet.flags) != node {

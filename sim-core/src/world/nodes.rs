@@ -20,11 +20,11 @@ use crate::trace::{Body, RecordId};
 impl World {
     /// A machine stops dead: everything on it goes without a word.
     pub(super) fn stop_node(&mut self, node: NodeId, cause: RecordId) {
-        if !self.nodes[node.index()].up {
+        if !self.up[node.index()] {
             return;
         }
         let record = self.journal.write(self.agenda.now(), cause, 0, Body::NodeDown { node });
-        self.nodes[node.index()].up = false;
+        self.up[node.index()] = false;
         self.nodes[node.index()].power_record = record;
         self.targets_move(record);
         for pod in self.pods_on(node) {
@@ -46,12 +46,12 @@ impl World {
 
     /// A machine has booted: kubelet or daemon start what belongs there.
     pub(super) fn start_node(&mut self, node: NodeId, cause: RecordId) {
-        if self.nodes[node.index()].up {
+        if self.up[node.index()] {
             return;
         }
         let now = self.agenda.now();
         let record = self.journal.write(now, cause, 0, Body::NodeUp { node });
-        self.nodes[node.index()].up = true;
+        self.up[node.index()] = true;
         self.nodes[node.index()].power_record = record;
         self.targets_move(record);
         self.nodes[node.index()].docker = DockerHost::new(&self.model.docker);

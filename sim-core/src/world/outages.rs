@@ -60,7 +60,7 @@ impl World {
         if state.silent.is_none() {
             return;
         }
-        if !state.up {
+        if !self.up[node.index()] {
             state.silent = Some(state.power_record);
         }
         if !state.ready {

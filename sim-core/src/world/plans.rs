@@ -4,6 +4,7 @@
 use super::World;
 use super::path_draws::{Purpose, number_below};
 use super::requests::Arrival;
+use super::sockets::Sockets;
 use super::traffic::{Ended, Exchange, Frame, ServerSide};
 use crate::kernel::draws::below;
 use crate::model::application::WorkerModel;
@@ -19,19 +20,19 @@ impl World {
         self.exchanges[exchange].service = None;
         let pod = self.pod_of(exchange);
         let workload = self.pods[pod.index()].workload;
-        let behaviour = self.model.workload(workload).behaviour;
+        let Sockets { error_ppm, worker, .. } = self.sockets.of(workload);
         let Exchange { source, number, attempt, .. } = self.exchanges[exchange];
-        if behaviour.error_ppm > 0 {
+        if error_ppm > 0 {
             let draw = self.draw_of(source, number, attempt, Purpose::Error);
-            self.exchanges[exchange].failed = below(draw, u64::from(WHOLE_PPM)) < u64::from(behaviour.error_ppm);
+            self.exchanges[exchange].failed = below(draw, u64::from(WHOLE_PPM)) < u64::from(error_ppm);
         }
-        let plan = self.model.graph().plans[workload.index()];
-        let calls = plan.filter(|_| self.model.graph().has_children(SourceId(source), workload));
-        let Some(plan) = calls.filter(|_| !self.exchanges[exchange].failed) else {
+        let graph = self.model.graph();
+        let calls = graph.has_children(SourceId(source), workload) && !self.exchanges[exchange].failed;
+        let Some(plan) = calls.then(|| graph.plans[workload.index()]).flatten() else {
             return self.respond(exchange, true);
         };
         self.exchanges[exchange].server_side = ServerSide::Calling;
-        if behaviour.worker == WorkerModel::Async {
+        if worker == WorkerModel::Async {
             self.free_worker(pod);
         }
         self.open_frame(exchange, plan.root, None);

@@ -143,7 +143,7 @@ impl World {
     pub(super) fn bind(&mut self, pod: PodId, node: NodeId) {
         self.assign_node(pod, node);
         let state = &self.nodes[node.index()];
-        if state.up && state.silent.is_none() && self.daemon_out(node).is_none() {
+        if self.up[node.index()] && state.silent.is_none() && self.daemon_out(node).is_none() {
             self.start_pod(pod);
         } else {
             self.pods[pod.index()].state = PodState::Bound;

@@ -167,7 +167,7 @@ impl World {
         let mut probers = Vec::new();
         for node in members {
             let state = &self.nodes[node.index()];
-            if node == dead || !state.up || state.silent.is_some() {
+            if node == dead || !self.up[node.index()] || state.silent.is_some() {
                 continue;
             }
             let phase = below(self.draws.once(state.key, "gossip-phase", 0), settings.probe_interval.as_nanos());

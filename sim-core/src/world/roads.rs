@@ -7,7 +7,7 @@
 use super::World;
 use super::direction::DirectionState;
 use super::network::Packet;
-use crate::kernel::time::SimDuration;
+use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::ids::{NodeId, VertexId};
 use crate::topology::routes::{Direction, Routes};
 
@@ -24,8 +24,35 @@ pub(super) struct Roads {
     field: u32,
     trail: u32,
     count: u32,
+    /// By direction.
+    hops: Box<[Hop]>,
     /// The road that was taken last of those that share a place: a connection takes the same few again and again.
     remembered: Box<[Road]>,
+}
+
+/// A direction as roads know it.
+#[derive(Clone, Copy, Debug)]
+struct Hop {
+    latency: SimDuration,
+    head: VertexId,
+    /// Its place among the directions that lead to the same vertex.
+    place_at_head: u32,
+    /// How many packets have set off by it in this instant.
+    counted_at: SimTime,
+    count: u32,
+}
+
+impl Hop {
+    /// How many packets have set off in this instant before this one.
+    #[inline]
+    fn count_at(&mut self, now: SimTime) -> u32 {
+        if self.counted_at != now {
+            self.counted_at = now;
+            self.count = 0;
+        }
+        self.count = self.count.saturating_add(1);
+        self.count - 1
+    }
 }
 
 /// The whole way of the packets of a flow from a node.
@@ -56,20 +83,27 @@ const NOWHERE: Road = Road {
 impl Roads {
     /// The roads of a network that no fault can touch; `None` where packets wait or are lost, or a number does not hold the
     /// longest way.
-    pub(super) fn new(routes: &Routes, directions: &mut [DirectionState], order_bits: u32) -> Option<Self> {
+    pub(super) fn new(routes: &Routes, directions: &[DirectionState], order_bits: u32) -> Option<Self> {
         if !directions.iter().all(DirectionState::takes_all) {
             return None;
         }
         let mut ways_in = vec![0; routes.vertices()];
-        for (index, state) in directions.iter_mut().enumerate() {
-            let ways_in = &mut ways_in[routes.head(Direction::from_index(index)).index()];
-            state.place_at_head = *ways_in;
+        let mut hop = |(index, state): (usize, &DirectionState)| {
+            let head = routes.head(Direction::from_index(index));
+            let ways_in: &mut u32 = &mut ways_in[head.index()];
             *ways_in += 1;
-        }
+            Hop { latency: state.latency, head, place_at_head: *ways_in - 1, counted_at: SimTime::ZERO, count: 0 }
+        };
+        let hops = directions.iter().enumerate().map(&mut hop).collect();
         let field = u32::BITS - ways_in.into_iter().max()?.leading_zeros();
         let trail = field.checked_mul(routes.most_switches())?;
         let count = order_bits.checked_sub(trail).filter(|bits| *bits >= COUNT_BITS_LEAST)?;
-        Some(Self { field, trail, count, remembered: vec![NOWHERE; 1 << REMEMBERED_BITS].into() })
+        Some(Self { field, trail, count, hops, remembered: vec![NOWHERE; 1 << REMEMBERED_BITS].into() })
+    }
+
+    /// Heap memory in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.hops) + size_of_val(&*self.remembered)
     }
 
     /// The number of a packet that is sent after so many others of its instant. Those beyond the last number share it.
@@ -86,38 +120,26 @@ impl Roads {
 impl Roads {
     /// The road of a flow; `None` from a node to itself.
     #[inline]
-    fn of(
-        &mut self,
-        from: VertexId,
-        (target, flow): (NodeId, u64),
-        routes: &Routes,
-        directions: &[DirectionState],
-    ) -> Option<Road> {
+    fn of(&mut self, from: VertexId, (target, flow): (NodeId, u64), routes: &Routes) -> Option<Road> {
         let place = place_of(from, target, flow);
         let known = self.remembered[place];
         if (known.from, known.target, known.flow) == (from, target, flow) && from.0 != target.0 {
             return Some(known);
         }
-        let road = self.explore(from, (target, flow), routes, directions)?;
+        let road = self.explore(from, (target, flow), routes)?;
         self.remembered[place] = road;
         Some(road)
     }
 
     #[inline(never)]
-    fn explore(
-        &self,
-        from: VertexId,
-        (target, flow): (NodeId, u64),
-        routes: &Routes,
-        directions: &[DirectionState],
-    ) -> Option<Road> {
+    fn explore(&self, from: VertexId, (target, flow): (NodeId, u64), routes: &Routes) -> Option<Road> {
         let first = routes.next(from, target, flow)?;
         let (mut last, mut delay, mut trail) = (first, SimDuration::ZERO, 0);
         loop {
-            let state = &directions[last.index()];
-            delay = delay + state.latency;
-            let Some(onward) = routes.next(routes.head(last), target, flow) else { break };
-            trail = self.pass(trail, state.place_at_head);
+            let hop = self.hops[last.index()];
+            delay = delay + hop.latency;
+            let Some(onward) = routes.next(hop.head, target, flow) else { break };
+            trail = self.pass(trail, hop.place_at_head);
             last = onward;
         }
         Some(Road { from, target, flow, first, last, delay, trail })
@@ -136,14 +158,13 @@ impl World {
     /// Sends a packet along its whole way.
     #[inline]
     pub(super) fn take_road(&mut self, from: VertexId, to: (NodeId, u64), packet: Packet) {
-        let wires = &mut self.wires;
-        let roads = wires.roads.as_mut().expect("packets take roads where there are some");
-        let Some(road) = roads.of(from, to, &self.routes, &wires.directions) else {
+        let roads = self.wires.roads.as_mut().expect("packets take roads where there are some");
+        let Some(road) = roads.of(from, to, &self.routes) else {
             return self.loop_back(to.0, packet);
         };
         let now = self.agenda.now();
-        let sent = wires.directions[road.first.index()].count_at(now);
-        let number = roads.number(road.trail, sent);
+        let sent = roads.hops[road.first.index()].count_at(now);
+        let number = roads.number(road.trail, u64::from(sent));
         self.arrive(now + road.delay, road.last.0, number, packet);
     }
 }
@@ -161,7 +182,7 @@ mod tests {
     fn roads(profile: &LinkProfile, order_bits: u32) -> Option<Roads> {
         let topology = leaf_spine(workers(7), 3, 2, profile, Fabric::Routed).unwrap();
         let both = topology.links().iter().flat_map(|link| [DirectionState::new(link), DirectionState::new(link)]);
-        Roads::new(&Routes::new(&topology), &mut both.collect::<Vec<_>>(), order_bits)
+        Roads::new(&Routes::new(&topology), &both.collect::<Vec<_>>(), order_bits)
     }
 
     #[test]

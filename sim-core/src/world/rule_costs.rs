@@ -11,7 +11,6 @@ use crate::kernel::time::SimDuration;
 use crate::model::Model;
 use crate::model::ids::NodeId;
 use crate::model::settings::{AddressModelKind, Measured, ProxyMode};
-use crate::topology::NodeRole;
 use crate::trace::words::SegmentKind;
 
 /// The packet has passed the rules of the node that forwards it.
@@ -42,8 +41,8 @@ impl World {
 
     /// The time that a first SYN takes past the rules of its client's node: up to its Service's own rule, or past all.
     pub(super) fn walk_at_client(&mut self, connection: u32) -> SimDuration {
-        let Connection { source, number, client_node, way, .. } = self.connections[connection];
-        if !is_walk_felt(&self.model) || self.model.topology.node(client_node).role == NodeRole::External {
+        let Connection { source, number, client, client_node, way, .. } = self.connections[connection];
+        if !is_walk_felt(&self.model) || self.clients[client as usize].is_outside {
             return SimDuration::ZERO;
         }
         let by_cluster_ip = matches!(way, Way::ClusterIpFromPod | Way::ClusterIpToItself | Way::ClusterIpFromNode);

@@ -176,6 +176,9 @@ impl World {
 
     /// An established connection waits for a worker.
     pub(super) fn enter_accept_queue(&mut self, pod: PodId, connection: u32) {
+        if self.takes_free_worker(pod) {
+            return self.accept(pod, connection);
+        }
         self.connections[connection].server_end = ServerEnd::Queued;
         let server = &mut self.pods[pod.index()].server;
         server.queue.push_back(Waiting::Connection(connection));

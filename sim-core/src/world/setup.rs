@@ -16,6 +16,7 @@ use super::journal::Journal;
 use super::load_balancers::LoadBalancers;
 use super::loads::Loads;
 use super::local_ports::LocalPorts;
+use super::service_ports::ServicePortTable;
 use super::services::ServiceState;
 use super::shared_groups::SharedGroups;
 use super::slab::Slab;
@@ -70,10 +71,12 @@ impl World {
             journal: Journal::new(level),
             routes: Routes::new(&model.topology),
             sockets: SocketTable::new(&model),
+            service_ports: ServicePortTable::new(&model),
             port_keys: model.service_ports.iter().map(|port| port_key(&model, port)).collect(),
             wires: Wires::new(model.topology.links(), model.topology.nodes().len()),
             wire_views: WireViews::default(),
             nodes: model.topology.nodes().iter().map(|node| node_state(&model, &mut draws, node)).collect(),
+            up: vec![true; model.topology.nodes().len()],
             fronts: model.topology.with_role(NodeRole::Worker).collect(),
             monitor,
             taint_phase,
@@ -276,7 +279,6 @@ fn node_state(model: &Model, draws: &mut Draws, node: &Node) -> NodeState {
     let first = SimTime::ZERO + phase(draws, key, "lease-phase", cluster.node_lease_renew_interval);
     NodeState {
         key,
-        up: true,
         stopped_by: 0,
         power_record: 0,
         icmp: IcmpLimit::default(),

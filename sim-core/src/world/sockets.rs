@@ -1,9 +1,9 @@
-//! What the kernel looks at for every connection to a workload's pods: the ports they listen on, how many connections
-//! wait to be accepted, how many processes take them. Copied out of the model, where these stand far apart from each other.
+//! What is looked at for every connection to a workload's pods: the ports they listen on, how many connections wait to be
+//! accepted, how many processes take them, and whether these answer well. Copied out of the model, where these stand far apart from each other.
 //! Knows no pods and no connections.
 
 use crate::model::Model;
-use crate::model::application::{Protocol, Workload};
+use crate::model::application::{Behaviour, Protocol, WorkerModel, Workload};
 use crate::model::ids::WorkloadId;
 
 /// The listening sockets of one workload's pods.
@@ -13,6 +13,10 @@ pub(super) struct Sockets {
     pub backlog: u32,
     /// Most requests at one time; `None` for no limit.
     pub concurrency: Option<u32>,
+    /// Share of requests that fail by themselves, in millionths.
+    pub error_ppm: u32,
+    /// Whether a worker waits for the calls it makes.
+    pub worker: WorkerModel,
     first_port: u32,
     ports: u32,
 }
@@ -40,8 +44,8 @@ impl SocketTable {
         let declared = workload.containers.iter().flat_map(|container| &container.ports);
         self.ports.extend(declared.map(|port| (port.protocol, port.port)));
         let ports = number(self.ports.len()) - first_port;
-        let (backlog, concurrency) = (workload.behaviour.backlog, workload.behaviour.concurrency);
-        self.workloads.push(Sockets { backlog, concurrency, first_port, ports });
+        let Behaviour { backlog, concurrency, error_ppm, worker, .. } = workload.behaviour;
+        self.workloads.push(Sockets { backlog, concurrency, error_ppm, worker, first_port, ports });
     }
 
     /// The sockets of a workload.

@@ -16,56 +16,55 @@ use crate::model::application::Protocol;
 use crate::model::ids::{NodeId, WorkloadId};
 use crate::trace::RecordId;
 
-/// A machine.
+/// A machine. What its kube-proxy looks at for every connection stands first, side by side.
 #[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a node")]
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct NodeState {
-    /// Stable name of its draws.
-    pub key: EntityKey,
-    /// It runs.
-    pub up: bool,
-    /// Faults that keep it stopped.
-    pub stopped_by: u32,
-    /// The record of its last stop or boot.
-    pub power_record: RecordId,
-    /// ICMP errors that it may send.
-    pub icmp: IcmpLimit,
+    /// Its kube-proxy.
+    pub proxy: ProxyMark,
     /// The record since which the control plane hears nothing of it.
     pub silent: Option<RecordId>,
+    /// Its watch was broken until then.
+    pub proxy_hears_from: SimTime,
+    /// Stable name of its draws.
+    pub key: EntityKey,
+    /// The record of its last stop or boot.
+    pub power_record: RecordId,
     /// How often it has fallen silent: the index of the draws that find it out.
     pub silences: u64,
-    /// What the control plane believes.
-    pub ready: bool,
     /// The record since which the control plane hears of it again.
     pub heard_record: RecordId,
     /// The record of its becoming not ready.
     pub not_ready_record: RecordId,
-    /// It takes no new pods.
-    pub cordoned: bool,
-    /// It carries the unreachable taint.
-    pub tainted: bool,
     /// Its lease.
     pub lease: Lease,
     /// When an orchestrator of Docker hosts heard of it again last; `None` is since before the run.
     pub rejoined: Option<SimTime>,
+    /// Phase of its kubelet's relist.
+    pub relist_phase: SimDuration,
+    /// ICMP errors that it may send.
+    pub icmp: IcmpLimit,
+    /// Its Docker daemon.
+    pub docker: DockerHost,
+    /// The images it holds.
+    pub images: Images,
+    /// Faults that keep it stopped.
+    pub stopped_by: u32,
     /// The pending change of readiness.
     pub readiness_event: Option<EventId>,
     /// The pending taint.
     pub taint_event: Option<EventId>,
-    /// Its kube-proxy.
-    pub proxy: ProxyMark,
-    /// Its watch was broken until then.
-    pub proxy_hears_from: SimTime,
-    /// Clients of a Service live here, or it is a front of outside traffic.
-    pub serves_clients: bool,
-    /// Its Docker daemon.
-    pub docker: DockerHost,
-    /// Phase of its kubelet's relist.
-    pub relist_phase: SimDuration,
-    /// The images it holds.
-    pub images: Images,
     /// The first of the clients that it is itself.
     pub first_client: Option<u32>,
+    /// What the control plane believes.
+    pub ready: bool,
+    /// It takes no new pods.
+    pub cordoned: bool,
+    /// It carries the unreachable taint.
+    pub tainted: bool,
+    /// Clients of a Service live here, or it is a front of outside traffic.
+    pub serves_clients: bool,
 }
 
 impl Pod {
@@ -116,32 +115,20 @@ pub(super) struct HostedPort {
     pub host_port: u16,
 }
 
-/// A pod or container.
+/// A pod or container. What every connection looks at stands first, side by side.
 #[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a pod")]
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Pod {
+    pub server: Server,
     pub workload: WorkloadId,
-    /// Its place in its StatefulSet, or in order of creation.
-    pub ordinal: u32,
-    /// Its place in order of creation among its workload's pods: the key of its draws.
-    pub number: u32,
-    /// Which of its workload's templates it was made from.
-    pub revision: u32,
-    /// When it was made.
-    pub created: SimTime,
-    /// When it became Ready last.
-    pub ready_since: SimTime,
+    pub node: Option<NodeId>,
+    pub address: Option<IpAddr>,
+    pub state: PodState,
     /// Its kubelet or daemon is stopping it.
     pub stopping: bool,
     /// Starting, and waiting for its image.
     pub pulling: bool,
-    pub node: Option<NodeId>,
-    pub address: Option<IpAddr>,
-    /// Its addresses in further networks of Docker's.
-    pub more_addresses: Vec<IpAddr>,
-    /// What its host publishes of it.
-    pub host_ports: Vec<HostedPort>,
-    pub state: PodState,
     /// Its Ready condition as the API shows it.
     pub ready: bool,
     /// Marked for deletion.
@@ -156,21 +143,34 @@ pub(super) struct Pod {
     pub record: RecordId,
     /// The record that explains its Ready condition or deletion.
     pub condition: RecordId,
+    /// When it was made.
+    pub created: SimTime,
+    /// When it became Ready last.
+    pub ready_since: SimTime,
+    /// When its processes were started last.
+    pub started: SimTime,
+    /// Its addresses in further networks of Docker's.
+    pub more_addresses: Vec<IpAddr>,
+    /// What its host publishes of it.
+    pub host_ports: Vec<HostedPort>,
+    /// The faults that kill it at every start.
+    pub killers: Vec<RecordId>,
+    /// What its kubelet's probes have found.
+    pub health: Health,
+    /// Its place in its StatefulSet, or in order of creation.
+    pub ordinal: u32,
+    /// Its place in order of creation among its workload's pods: the key of its draws.
+    pub number: u32,
+    /// Which of its workload's templates it was made from.
+    pub revision: u32,
     /// Restarts that count for the back-off.
     pub back_off: u32,
     /// All restarts.
     pub restarts: u32,
-    /// When its processes were started last.
-    pub started: SimTime,
-    /// The faults that kill it at every start.
-    pub killers: Vec<RecordId>,
     /// Its next start, listening or death.
     pub life_event: Option<EventId>,
-    /// What its kubelet's probes have found.
-    pub health: Health,
     /// Its eviction.
     pub evict_event: Option<EventId>,
-    pub server: Server,
     /// The first of its clients; those of traffic sources stand side by side.
     pub first_client: Option<u32>,
     /// The first of its clients for the calls of its workload, which stand side by side.

@@ -47,8 +47,7 @@ impl World {
 
     /// A pod's kubelet hears of its deletion, unless it is cut off; Docker's daemon is told directly.
     pub(super) fn stop_soon(&mut self, pod: PodId, node: NodeId) {
-        if !self.nodes[node.index()].up || self.nodes[node.index()].silent.is_some() || self.pods[pod.index()].stopping
-        {
+        if !self.up[node.index()] || self.nodes[node.index()].silent.is_some() || self.pods[pod.index()].stopping {
             return;
         }
         let wait = match self.model.address_model {
@@ -152,9 +151,9 @@ impl World {
 
     /// The pod begins no requests of its own any more; those under way go on.
     fn retire_clients(&mut self, pod: PodId) {
-        for index in 0..self.clients.len() {
-            let client = &self.clients[index];
-            if let Some(source) = self.sources.get_mut(client.edge as usize).filter(|_| client.pod == Some(pod)) {
+        for (index, client) in self.clients.iter_mut().enumerate().filter(|(_, client)| client.pod == Some(pod)) {
+            client.pod_drains = true;
+            if let Some(source) = self.sources.get_mut(client.edge as usize) {
                 source.live.retain(|live| *live as usize != index);
             }
         }
@@ -162,7 +161,8 @@ impl World {
 
     /// A request of a client has ended: a pod that was asked to stop may have no other.
     pub(super) fn client_finished(&mut self, client: u32) {
-        if let Some(pod) = self.clients[client as usize].pod {
+        let state = &self.clients[client as usize];
+        if let Some(pod) = state.pod.filter(|_| state.pod_drains) {
             self.drain_goes_on(pod);
         }
     }

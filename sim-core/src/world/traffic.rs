@@ -64,40 +64,46 @@ pub(super) struct User {
     pub made: u64,
 }
 
-/// Whoever makes the requests of one edge in one place: a pod for a source or a call, a node for a source.
+/// Whoever makes the requests of one edge in one place: a pod for a source or a call, a node for a source. What every
+/// request looks at stands first, side by side.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct ClientState {
     pub edge: u32,
-    /// Stable name of its draws.
-    pub key: EntityKey,
-    pub client: Client,
-    pub pod: Option<PodId>,
     pub node: NodeId,
+    pub pod: Option<PodId>,
+    pub client: Client,
     pub address: IpAddr,
+    /// Its node stands outside.
+    pub is_outside: bool,
+    pub alive: bool,
+    /// Its pod was asked to stop and finishes what it has begun.
+    pub pod_drains: bool,
     /// The first client of the same pod or node: the processes of a machine share its local ports.
     pub owner: u32,
-    pub alive: bool,
-    /// The addresses it knows, unless it dials a Service.
-    pub list: Arc<[Backend]>,
-    /// The record that gave it this list.
-    pub list_record: RecordId,
-    /// The registry's version of the list.
-    pub version: u64,
-    pub balancer: Option<Group>,
-    /// What it has heard of the name that it dials, if it dials one.
-    pub names: NameCache,
+    /// How many connections it keeps or opens, over all addresses.
+    pub open: u32,
     /// How the names begin of the draws of its local ports: with its node and the address that it had first.
     pub ports_key: EntityKey,
-    /// The pools of connections that it keeps, by dialled address.
-    pub pools: AddressMap<u32>,
-    /// How many it keeps or opens, over all addresses.
-    pub open: u32,
-    /// Exchanges that wait for a connection, over all addresses.
-    pub waiting: u32,
     /// Saved-up retries, in millionths.
     pub retry_tokens: u64,
     /// Failures of addresses in a row.
     pub health: BTreeMap<(IpAddr, u16), Health>,
+    /// The addresses it knows, unless it dials a Service.
+    pub list: Arc<[Backend]>,
+    /// The record that gave it this list.
+    pub list_record: RecordId,
+    /// What it has heard of the name that it dials, if it dials one.
+    pub names: NameCache,
+    /// The pools of connections that it keeps, by dialled address.
+    pub pools: AddressMap<u32>,
+    pub balancer: Option<Group>,
+    /// Stable name of its draws.
+    pub key: EntityKey,
+    /// The registry's version of the list.
+    pub version: u64,
+    /// Exchanges that wait for a connection, over all addresses.
+    pub waiting: u32,
     /// Addresses that the balancer of a front proxy gives nothing to for their failures.
     pub drained: Vec<(IpAddr, u16)>,
 }

@@ -15,7 +15,6 @@ use crate::model::application::{Protocol, Target};
 use crate::model::balancing_choice::algorithm_of;
 use crate::model::ids::{NodeId, SourceId};
 use crate::model::settings::{AddressModelKind, PortRange};
-use crate::topology::NodeRole;
 use crate::trace::words::{AddressPart, ChoiceRule, TranslationRule};
 use crate::trace::{Body, RecordId};
 
@@ -179,7 +178,7 @@ impl World {
             way: state.way,
             client: self.stop(state.client_node),
             pod: client.pod.map(|_| client.address),
-            outside: self.model.topology.node(state.client_node).role == NodeRole::External,
+            outside: self.clients[state.client as usize].is_outside,
             client_port: state.local_port,
             dialled: SocketAddr::new(state.address, state.port),
             front: state.via.map(|via| self.stop(via)),

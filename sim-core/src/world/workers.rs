@@ -10,6 +10,18 @@ use crate::model::ids::{PodId, SourceId};
 use crate::trace::Body;
 
 impl World {
+    /// Takes a worker of a pod for what has just come, if one is free and nothing has waited longer.
+    pub(super) fn takes_free_worker(&mut self, pod: PodId) -> bool {
+        if self.pod_hangs(pod) {
+            return false;
+        }
+        let state = &mut self.pods[pod.index()];
+        let limit = self.sockets.of(state.workload).concurrency;
+        let is_free = state.server.queue.is_empty() && limit.is_none_or(|limit| state.server.busy < limit);
+        state.server.busy += u32::from(is_free);
+        is_free
+    }
+
     /// Free workers of a pod take what has waited longest.
     pub(super) fn put_to_work(&mut self, pod: PodId) {
         if self.pod_hangs(pod) {
@@ -34,7 +46,7 @@ impl World {
     }
 
     /// A worker accepts a connection, and serves or awaits its first request.
-    fn accept(&mut self, pod: PodId, connection: u32) {
+    pub(super) fn accept(&mut self, pod: PodId, connection: u32) {
         let state = &mut self.connections[connection];
         state.server_end = ServerEnd::Accepted;
         let body = Body::ConnectionAccepted {
@@ -80,6 +92,9 @@ impl World {
             return;
         }
         if std::mem::take(&mut self.connections[connection].reserved) {
+            return self.begin_service(exchange);
+        }
+        if self.takes_free_worker(pod) {
             return self.begin_service(exchange);
         }
         self.pods[pod.index()].server.queue.push_back(Waiting::Exchange(exchange));
@@ -167,7 +182,7 @@ impl World {
 
     /// Whether a request of a pod keeps its worker while its calls are pending.
     pub(super) fn holds_worker(&self, pod: PodId) -> bool {
-        self.model.workload(self.pods[pod.index()].workload).behaviour.worker == WorkerModel::Sync
+        self.sockets.of(self.pods[pod.index()].workload).worker == WorkerModel::Sync
     }
 
     /// Something that held an exchange is over. What is left is looked at after this event, but for a request that
