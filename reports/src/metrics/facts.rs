@@ -10,6 +10,7 @@ use sim_core::trace::{Body, Record};
 
 use super::addressing::AddressingTally;
 use super::chains::FaultSet;
+use super::written::WrittenLists;
 use crate::id_map::IdMap;
 
 /// A pod or container.
@@ -130,8 +131,6 @@ pub(crate) enum Lost {
 pub(crate) struct ClientFacts {
     /// Versions of the registry it has heard of, and when.
     pub(crate) configured: Vec<(u64, u64)>,
-    /// Addresses it wrote down: pod, address, port.
-    pub(crate) written: Vec<(u32, IpAddr, u16)>,
 }
 
 /// Everything the control-plane records say.
@@ -148,6 +147,8 @@ pub(crate) struct Facts {
     pub(crate) losses: Vec<(u64, Lost, FaultSet)>,
     /// Clients by source.
     pub(crate) clients: IdMap<BTreeMap<Client, ClientFacts>>,
+    /// Addresses that clients wrote down.
+    pub(crate) written: WrittenLists,
     /// Start of each fault, ns.
     pub(crate) fault_starts: BTreeMap<u32, u64>,
     /// Links that are down, and the faults behind it.
@@ -300,9 +301,6 @@ impl Facts {
             }
             Body::ClientConfigured { source, client, version, .. } => {
                 self.clients.slot(source.0).entry(client).or_default().configured.push((version, time));
-            }
-            Body::AddressWritten { source, client, pod, address, port } => {
-                self.clients.slot(source.0).entry(client).or_default().written.push((pod.0, address, port));
             }
             _ => {}
         }

@@ -19,6 +19,7 @@ pub mod spec;
 #[cfg(test)]
 mod tests;
 mod trees;
+mod written;
 
 pub use actions::UnfinishedAction;
 pub use addressing::Addressing;
@@ -438,6 +439,9 @@ impl TraceSink for Metrics {
             | Body::SegmentReceived { .. }
             | Body::FlowOpened { .. }
             | Body::ConntrackDeleted { .. } => {}
+            Body::AddressWritten { source, client, pod, address, port } => {
+                self.facts.written.write(source.0, client, (pod.0, address, port));
+            }
             Body::ConntrackPeak { entries, .. } => {
                 let most = &mut self.addressing.so_far.conntrack_entries;
                 *most = (*most).max(Some(entries));

@@ -194,11 +194,9 @@ impl Judge<'_> {
     }
 
     fn view(&self, source: u32) -> View {
-        let clients = self.facts.clients.get(source).into_iter().flatten();
-        let living = clients.filter(|(client, _)| self.facts.client_lives(**client));
-        let ever = self.facts.clients.get(source).into_iter().flatten().any(|(_, facts)| !facts.written.is_empty());
+        let written = &self.facts.written;
         match self.service_port(source) {
-            _ if ever => View::Fixed(living.flat_map(|(_, facts)| facts.written.iter().copied()).collect()),
+            _ if written.has(source) => View::Fixed(written.held(source, |client| self.facts.client_lives(client))),
             Some(_) if self.header.discovery == "registry" => View::Registry,
             Some(_) if self.header.discovery == "service" && self.looked_up(source) => View::Named,
             Some(_) if self.header.discovery == "service" => View::Rules,

@@ -281,11 +281,8 @@ impl World {
         let addresses = u32::try_from(list.len()).expect("backends number below 2^32");
         self.configure(index, Arc::clone(&list), addresses, 0, (cause, 0));
         let (record, client) = (self.clients[index].list_record, self.clients[index].client);
-        for Backend { pod, address, port } in list.iter().copied() {
-            let source = self.model.graph().edges[edge].first_path;
-            let body = Body::AddressWritten { source, client, pod, address, port };
-            self.journal.write(self.agenda.now(), record, 0, body);
-        }
+        let source = self.model.graph().edges[edge].first_path;
+        self.journal.write_list((self.agenda.now(), record), (source, client), &list);
     }
 
     /// The addresses that a person would write down for a call before the run, in order of the pods' creation.

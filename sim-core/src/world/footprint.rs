@@ -9,7 +9,6 @@ use super::services::ServiceState;
 use super::state::{LinkState, NodeState, Pod};
 use super::traffic::ClientState;
 use crate::control::versions::Backend;
-use crate::trace::Record;
 
 /// A part of a run's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,7 +106,7 @@ impl World {
             ports: Share::of(used, ports),
             conntrack: conntrack.map_or(Share::default(), |tables| Share::of(tables.entries(), tables.bytes())),
             events: Share::of(self.agenda.pending(), self.agenda.heap_bytes()),
-            records: Share::of(self.journal.held().0, self.journal.held().1 * size_of::<Record>()),
+            records: Share::of(self.journal.held().0, self.journal.held().1),
         }
     }
 

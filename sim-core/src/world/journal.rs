@@ -1,7 +1,15 @@
 //! Numbers records and holds them until the sink takes them.
 
+use std::sync::Arc;
+
+use crate::control::versions::Backend;
 use crate::kernel::time::SimTime;
-use crate::trace::{Body, Level, Record, RecordId};
+use crate::model::ids::SourceId;
+use crate::trace::fields::Client;
+use crate::trace::{Body, Level, Record, RecordId, TraceSink};
+
+/// Records handed to the sink at once.
+const BATCH: usize = 256;
 
 /// The records of a run that no sink has seen yet.
 #[derive(Clone, Debug)]
@@ -9,12 +17,40 @@ pub(super) struct Journal {
     last: RecordId,
     level: Level,
     waiting: Vec<Record>,
+    /// Lists of addresses that clients wrote down: there may be thousands of each, so their records are made when they are
+    /// handed over.
+    written: Vec<WrittenList>,
+}
+
+/// A client wrote a list of addresses down.
+#[derive(Clone, Debug)]
+struct WrittenList {
+    /// How many of the records that wait come before.
+    place: usize,
+    /// The number of the last record before.
+    after: RecordId,
+    time: SimTime,
+    cause: RecordId,
+    source: SourceId,
+    client: Client,
+    list: Arc<[Backend]>,
+}
+
+impl WrittenList {
+    /// Its records.
+    fn records(&self) -> impl Iterator<Item = Record> {
+        let Self { after, time, cause, source, client, ref list, .. } = *self;
+        list.iter().zip(after + 1..).map(move |(Backend { pod, address, port }, id)| {
+            let body = Body::AddressWritten { source, client, pod: *pod, address: *address, port: *port };
+            Record { id, time, cause, because: 0, body }
+        })
+    }
 }
 
 impl Journal {
     /// A journal that keeps records up to `level`.
     pub(super) fn new(level: Level) -> Self {
-        Self { last: 0, level, waiting: Vec::new() }
+        Self { last: 0, level, waiting: Vec::new(), written: Vec::new() }
     }
 
     /// Writes a record; every record gets a number, whether the level keeps it or not.
@@ -25,6 +61,18 @@ impl Journal {
             self.waiting.push(Record { id: self.last, time, cause, because, body });
         }
         self.last
+    }
+
+    /// Writes that a client wrote a list of addresses down, a record for each.
+    pub(super) fn write_list(
+        &mut self,
+        (time, cause): (SimTime, RecordId),
+        (source, client): (SourceId, Client),
+        list: &Arc<[Backend]>,
+    ) {
+        let (place, after, list) = (self.waiting.len(), self.last, Arc::clone(list));
+        self.last += list.len() as u64;
+        self.written.push(WrittenList { place, after, time, cause, source, client, list });
     }
 
     /// Writes a record of a segment: most runs keep none, so it is made only when it is kept.
@@ -66,13 +114,30 @@ impl Journal {
         self.last
     }
 
-    /// How many records wait, and for how many there is room.
+    /// How many records wait, and heap memory in bytes.
     pub(super) fn held(&self) -> (usize, usize) {
-        (self.waiting.len(), self.waiting.capacity())
+        let listed: usize = self.written.iter().map(|written| written.list.len()).sum();
+        let lists = self.written.capacity() * size_of::<WrittenList>();
+        (self.waiting.len() + listed, self.waiting.capacity() * size_of::<Record>() + lists)
     }
 
-    /// Records that wait for the sink.
-    pub(super) fn waiting(&mut self) -> &mut Vec<Record> {
-        &mut self.waiting
+    /// True when there is a batch to hand over.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= BATCH
+    }
+
+    /// Hands all records over that wait.
+    pub(super) fn hand_over(&mut self, sink: &mut impl TraceSink) {
+        let mut begin = 0;
+        for written in std::mem::take(&mut self.written) {
+            self.waiting[begin..written.place].iter().for_each(|record| sink.record(record));
+            begin = written.place;
+            written.records().for_each(|record| sink.record(&record));
+        }
+        self.waiting[begin..].iter().for_each(|record| sink.record(record));
+        self.waiting.clear();
+        // The start of a large cluster is told at once; nothing later is.
+        self.waiting.shrink_to(2 * BATCH);
     }
 }

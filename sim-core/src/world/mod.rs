@@ -239,9 +239,6 @@ pub struct World {
     written_node_ports: Vec<Option<u16>>,
 }
 
-/// Records handed to the sink at once.
-const BATCH: usize = 256;
-
 impl World {
     /// Runs to the end of the model's duration or to a limit.
     pub fn run<S: TraceSink>(&mut self, sink: &mut S) -> RunSummary {
@@ -272,11 +269,11 @@ impl World {
                 break;
             }
             self.handle(event);
-            if self.journal.waiting().len() >= BATCH {
-                self.hand_over(sink);
+            if self.journal.is_full() {
+                self.journal.hand_over(sink);
             }
         }
-        self.hand_over(sink);
+        self.journal.hand_over(sink);
         let idle =
             if self.agenda.is_idle() && !self.waits_beyond(end) { StopReason::Exhausted } else { StopReason::Duration };
         if self.stop.is_none() {
@@ -293,16 +290,6 @@ impl World {
     /// The current instant.
     pub fn now(&self) -> SimTime {
         self.agenda.now()
-    }
-
-    fn hand_over<S: TraceSink>(&mut self, sink: &mut S) {
-        let waiting = self.journal.waiting();
-        for record in waiting.iter() {
-            sink.record(record);
-        }
-        waiting.clear();
-        // The start of a large cluster is told at once; nothing later is.
-        waiting.shrink_to(2 * BATCH);
     }
 
     fn reach_limit(&mut self, limit: u64) {
