@@ -93,6 +93,21 @@ impl Stream {
     }
 }
 
+/// A stream of which there are very many, read in turns: the block of draws read last stands in place.
+#[derive(Clone, Debug)]
+pub struct ShortStream {
+    id: StreamId,
+    block: u64,
+    values: [u64; block::DRAWS],
+}
+
+impl ShortStream {
+    /// The stream `purpose` of `entity`, nothing read yet.
+    pub fn new(entity: EntityKey, purpose: &str) -> Self {
+        Self { id: StreamId::new(entity, purpose), block: u64::MAX, values: [0; block::DRAWS] }
+    }
+}
+
 /// The source of all randomness of a run.
 #[derive(Clone, Debug)]
 pub struct Draws {
@@ -119,6 +134,17 @@ impl Draws {
         }
         let place = usize::try_from(index % WINDOW as u64).expect("a place in a window of 32");
         stream.values[place]
+    }
+
+    /// The same for a short stream.
+    #[inline]
+    pub fn read_short(&self, stream: &mut ShortStream, index: u64) -> u64 {
+        let number = index / BLOCK;
+        if stream.block != number {
+            stream.values = self.block(stream.id, number);
+            stream.block = number;
+        }
+        stream.values[place_in_block(index)]
     }
 
     /// Draw number `index` of the stream, for streams that are read once or rarely.
@@ -250,8 +276,9 @@ mod tests {
         let key = EntityKey::of("traffic/curl");
         let mut forward = Stream::new(key, "arrival");
         let ahead: Vec<u64> = (0..100).map(|index| draws.read(&mut forward, index)).collect();
-        let mut backward = Stream::new(key, "arrival");
+        let (mut backward, mut short) = (Stream::new(key, "arrival"), ShortStream::new(key, "arrival"));
         for index in (0..100).rev() {
+            assert_eq!(draws.read_short(&mut short, index), ahead[usize::try_from(index).unwrap()]);
             assert_eq!(draws.read(&mut backward, index), ahead[usize::try_from(index).unwrap()]);
             assert_eq!(draws.once(key, "arrival", index), ahead[usize::try_from(index).unwrap()]);
         }

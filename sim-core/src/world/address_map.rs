@@ -59,6 +59,13 @@ impl<T> AddressMap<T> {
         }
     }
 
+    /// Takes the entry of an address and port out.
+    pub(super) fn remove(&mut self, address: (IpAddr, u16)) {
+        if let Ok(place) = self.place(Key::of(address)) {
+            self.entries.remove(place);
+        }
+    }
+
     /// All entries.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.entries.iter().map(|(_, value)| value)
@@ -87,5 +94,8 @@ mod tests {
         let found: Vec<usize> = dialled.iter().map(|address| *map.get(*address).unwrap()).collect();
         assert_eq!(found, [0, 1, 2, 30, 4, 5, 6, 7]);
         assert_eq!(map.values().count(), 8);
+        map.remove(dialled[3]);
+        map.remove(dialled[3]);
+        assert_eq!((map.get(dialled[3]), map.get(dialled[2]), map.values().count()), (None, Some(&2), 7));
     }
 }

@@ -264,7 +264,11 @@ impl World {
         state.heard = self.agenda.now();
         state.soft_error = false;
         let (node, neighbour) = (state.client_node, state.via.unwrap_or(state.server_node));
+        let is_idle = state.listed && state.active == 0;
         self.confirm_neighbour(node, neighbour);
+        if is_idle {
+            self.note_idle(connection);
+        }
     }
 
     fn response_arrives(&mut self, exchange: u32) {

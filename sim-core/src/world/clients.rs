@@ -141,6 +141,7 @@ impl World {
             names: NameCache::default(),
             ports_key: key_of_ports(&self.model.topology.node(node).name, address),
             pools: AddressMap::new(),
+            idle_order: None,
             open: 0,
             waiting: 0,
             retry_tokens: Self::first_tokens(),

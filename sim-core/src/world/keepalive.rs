@@ -110,5 +110,8 @@ impl World {
         let state = &mut self.connections[connection];
         state.heard = self.agenda.now();
         state.probes = 0;
+        if state.listed && state.active == 0 {
+            self.note_idle(connection);
+        }
     }
 }

@@ -213,7 +213,7 @@ pub struct World {
     proxied: ProxiedRequests,
     connections: Slab<Connection>,
     /// Connections that clients keep, by client and dialled address.
-    host_pools: Vec<HostPool>,
+    host_pools: Slab<HostPool>,
     /// Connections that a long message was sent on, by direction, and the packets of such messages under way.
     flows: BTreeMap<FlowKey, Flow>,
     parts: Slab<Part>,
@@ -223,6 +223,8 @@ pub struct World {
     /// Exchanges and connections that may be done with after this event.
     loose_exchanges: Vec<u32>,
     loose_connections: Vec<u32>,
+    /// Pools that may hold nothing after this event.
+    loose_pools: Vec<(u32, (IpAddr, u16))>,
 
     fault_records: Vec<RecordId>,
     disturbances: Disturbances,
@@ -314,6 +316,7 @@ impl World {
         self.look_at_targets();
         self.take_up_ended_calls();
         self.free_loose();
+        self.forget_loose_pools();
     }
 
     fn dispatch(&mut self, event: Event) {

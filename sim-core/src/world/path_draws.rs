@@ -97,7 +97,7 @@ impl World {
             Purpose::Front => &mut user.fronts,
             Purpose::Demand | Purpose::Chance | Purpose::Error | Purpose::Backoff => &mut user.demands,
         };
-        self.draws.read(stream, number / users)
+        self.draws.read_short(stream, number / users)
     }
 }
 

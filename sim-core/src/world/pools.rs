@@ -4,13 +4,18 @@
 use std::net::IpAddr;
 
 use super::World;
+use super::address_map::AddressMap;
 use super::event::Timer;
-use super::traffic::{Aim, ClientEnd, HostPool};
+use super::traffic::{Aim, ClientEnd, HostPool, IdleOrder};
 use crate::kernel::queue::EventClass;
+use crate::kernel::time::SimTime;
 use crate::model::call::Connections;
 use crate::model::ids::SourceId;
 use crate::trace::Body;
 use crate::trace::words::Outcome;
+
+/// Entries of an order of idle connections that may be out of date, beside one for each connection.
+const SPARE: usize = 16;
 
 impl World {
     /// An attempt takes a kept connection, opens one, or waits for one.
@@ -22,9 +27,10 @@ impl World {
             return self.reuse(exchange, connection);
         }
         if self.makes_room(client, pool) {
+            self.loose_pools.push((client, address));
             return self.dial(exchange, aim);
         }
-        self.host_pools[pool as usize].waiting.push_back(exchange);
+        self.host_pools[pool].waiting.push_back(exchange);
         self.clients[client as usize].waiting += 1;
     }
 
@@ -34,10 +40,22 @@ impl World {
         if let Some(pool) = pools.get(address) {
             return *pool;
         }
-        let pool = u32::try_from(self.host_pools.len()).expect("destinations number below 2^32");
+        let pool = self.host_pools.insert(HostPool::default());
         pools.insert(address, pool);
-        self.host_pools.push(HostPool::default());
         pool
+    }
+
+    /// Forgets pools that hold nothing any more: a client may dial very many addresses, and keeps few connections.
+    pub(super) fn forget_loose_pools(&mut self) {
+        while let Some((client, address)) = self.loose_pools.pop() {
+            let pools = &mut self.clients[client as usize].pools;
+            let Some(pool) = pools.get(address).copied() else { continue };
+            let HostPool { open, waiting, .. } = &self.host_pools[pool];
+            if *open == 0 && waiting.is_empty() {
+                pools.remove(address);
+                self.host_pools.remove(pool);
+            }
+        }
     }
 
     /// A client that has died keeps nothing.
@@ -45,8 +63,9 @@ impl World {
         let state = &mut self.clients[client];
         state.open = 0;
         state.waiting = 0;
-        for pool in state.pools.values() {
-            self.host_pools[*pool as usize] = HostPool::default();
+        state.idle_order = None;
+        for pool in std::mem::replace(&mut state.pools, AddressMap::new()).values() {
+            self.host_pools.remove(*pool);
         }
     }
 
@@ -57,7 +76,7 @@ impl World {
     /// A kept connection with room for a request, the one used last; those that are too old are closed on the way.
     fn take_kept(&mut self, pool: u32) -> Option<u32> {
         loop {
-            let connection = *self.host_pools[pool as usize].available.last()?;
+            let connection = *self.host_pools[pool].available.last()?;
             if !self.is_too_old(connection) {
                 return Some(connection);
             }
@@ -78,22 +97,58 @@ impl World {
     fn makes_room(&mut self, client: u32, pool: u32) -> bool {
         let settings = *self.settings_of(client);
         let state = &self.clients[client as usize];
-        if settings.per_host.is_some_and(|most| self.host_pools[pool as usize].open >= most) {
+        if settings.per_host.is_some_and(|most| self.host_pools[pool].open >= most) {
             return false;
         }
         if state.open < settings.pool {
             return true;
         }
-        let pools = state.pools.values().map(|pool| &self.host_pools[*pool as usize]);
-        let idle = pools.flat_map(|pool| pool.available.iter().copied());
-        let idle = idle.filter(|connection| {
-            let state = &self.connections[*connection];
-            state.active == 0 && state.client_end == ClientEnd::Established
-        });
-        let Some(oldest) = idle.min_by_key(|connection| self.connections[*connection].heard) else { return false };
+        let Some(oldest) = self.longest_idle(client) else { return false };
         self.retire(oldest);
         self.client_sends_fin(oldest, false);
         self.clients[client as usize].open < settings.pool
+    }
+
+    /// The idle connection of a client that has heard nothing for longest.
+    fn longest_idle(&mut self, client: u32) -> Option<u32> {
+        let mut order = self.clients[client as usize].idle_order.take().unwrap_or_else(|| self.idle_in_order(client));
+        while let Some((heard, connection)) = order.front().copied() {
+            if self.is_idle_since(client, connection, heard) {
+                break;
+            }
+            order.pop_front();
+        }
+        let longest = order.front().map(|(_, connection)| *connection);
+        self.clients[client as usize].idle_order = Some(order);
+        longest
+    }
+
+    fn idle_in_order(&self, client: u32) -> Box<IdleOrder> {
+        let pools = self.clients[client as usize].pools.values().map(|pool| &self.host_pools[*pool]);
+        let kept = pools.flat_map(|pool| pool.available.iter().copied());
+        let kept = kept.map(|connection| (self.connections[connection].heard, connection));
+        let mut idle: Vec<_> = kept.filter(|(heard, it)| self.is_idle_since(client, *it, *heard)).collect();
+        idle.sort_by_key(|(heard, _)| *heard);
+        Box::new(idle.into())
+    }
+
+    fn is_idle_since(&self, client: u32, connection: u32, heard: SimTime) -> bool {
+        let state = &self.connections[connection];
+        let is_kept = state.client == client && state.listed && !state.freed;
+        is_kept && state.active == 0 && state.client_end == ClientEnd::Established && state.heard == heard
+    }
+
+    /// A connection without a request has heard something now. Clients that have never had to give an idle one up keep no
+    /// order of theirs.
+    pub(super) fn note_idle(&mut self, connection: u32) {
+        let client = self.connections[connection].client;
+        let Some(mut order) = self.clients[client as usize].idle_order.take() else { return };
+        order.push_back((self.agenda.now(), connection));
+        // Those that were used again meanwhile stand there no more than as often as others.
+        if order.len() > 2 * self.settings_of(client).pool as usize + SPARE {
+            order.retain(|(heard, connection)| self.is_idle_since(client, *connection, *heard));
+        }
+        self.clients[client as usize].idle_order = Some(order);
     }
 
     fn reuse(&mut self, exchange: u32, connection: u32) {
@@ -139,7 +194,7 @@ impl World {
         }
         let pool = state.pool;
         self.connections[connection].listed = wanted;
-        let available = &mut self.host_pools[pool as usize].available;
+        let available = &mut self.host_pools[pool].available;
         if wanted {
             available.push(connection);
         } else if let Some(place) = available.iter().rposition(|listed| *listed == connection) {
@@ -170,7 +225,7 @@ impl World {
         let pool = self.pool_of(client, address);
         self.connections[connection].pool = pool;
         self.clients[client as usize].open += 1;
-        self.host_pools[pool as usize].open += 1;
+        self.host_pools[pool].open += 1;
     }
 
     /// A connection is closed or closing: it counts no more, and somebody who waited may open another one.
@@ -181,6 +236,7 @@ impl World {
         }
         state.in_pool = false;
         state.retired = true;
+        let address = (state.address, state.port);
         let (source, number, record) = (SourceId(state.source), state.number, state.record);
         let (client, pool, because) = (state.client, state.pool, state.because);
         if let Some(timer) = state.idle_timer.take() {
@@ -191,7 +247,8 @@ impl World {
         self.journal.write(self.agenda.now(), record, because, body);
         self.list(connection);
         self.clients[client as usize].open -= 1;
-        self.host_pools[pool as usize].open -= 1;
+        self.host_pools[pool].open -= 1;
+        self.loose_pools.push((client, address));
         self.serve_waiting(client, pool);
     }
 
@@ -201,10 +258,10 @@ impl World {
         if state.waiting == 0 || !state.alive {
             return;
         }
-        let others = state.pools.values().copied().filter(|pool| !self.host_pools[*pool as usize].waiting.is_empty());
+        let others = state.pools.values().copied().filter(|pool| !self.host_pools[*pool].waiting.is_empty());
         let pools: Vec<u32> = [pool].into_iter().chain(others).collect();
         for pool in pools {
-            while let Some(exchange) = self.host_pools[pool as usize].waiting.front().copied() {
+            while let Some(exchange) = self.host_pools[pool].waiting.front().copied() {
                 let aim = self.exchanges[exchange].aim.expect("an exchange that waits knows where it is meant to go");
                 if let Some(connection) = self.take_kept(pool) {
                     self.pop_waiting(client, pool);
@@ -220,7 +277,7 @@ impl World {
     }
 
     fn pop_waiting(&mut self, client: u32, pool: u32) {
-        self.host_pools[pool as usize].waiting.pop_front();
+        self.host_pools[pool].waiting.pop_front();
         self.clients[client as usize].waiting -= 1;
     }
 
@@ -230,7 +287,7 @@ impl World {
         let (client, Some(aim)) = (state.client, state.aim) else { return self.leave_name_queue(exchange) };
         let client = &mut self.clients[client as usize];
         if let Some(pool) = client.pools.get(aim.dialled()) {
-            let waiting = &mut self.host_pools[*pool as usize].waiting;
+            let waiting = &mut self.host_pools[*pool].waiting;
             let before = waiting.len();
             waiting.retain(|waiting| *waiting != exchange);
             client.waiting -= u32::from(waiting.len() < before);
@@ -255,6 +312,9 @@ impl World {
         let (client, pool) = (state.client, state.pool);
         self.list(connection);
         self.serve_waiting(client, pool);
+        if self.connections[connection].active == 0 {
+            self.note_idle(connection);
+        }
         let state = &self.connections[connection];
         if state.active > 0 || state.client_end != ClientEnd::Established || state.idle_timer.is_some() {
             return;

@@ -53,7 +53,7 @@ impl World {
 
     fn schedule_user(&mut self, source: usize, user: usize) {
         let state = &mut self.sources[source].users[user];
-        let draw = self.draws.read(&mut state.thinks, state.made);
+        let draw = self.draws.read_short(&mut state.thinks, state.made);
         let definition = &self.model.sources[source];
         let gap = definition.arrivals.gap(state.made, draw).pause();
         let begin = self.agenda.now().max(SimTime::ZERO + definition.start);

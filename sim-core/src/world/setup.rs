@@ -33,7 +33,7 @@ use crate::control::leases::Lease;
 use crate::control::node_lifecycle::MonitorPasses;
 use crate::control::versions::{ProxyMark, VersionedLists};
 use crate::dataplane::icmp_limit::IcmpLimit;
-use crate::kernel::draws::{Draws, EntityKey, Stream, below};
+use crate::kernel::draws::{Draws, EntityKey, ShortStream, Stream, below};
 use crate::kernel::executive::Agenda;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::Model;
@@ -113,13 +113,14 @@ impl World {
             exchanges: Slab::new(),
             proxied: ProxiedRequests::new(&model),
             connections: Slab::new(),
-            host_pools: Vec::new(),
+            host_pools: Slab::new(),
             flows: BTreeMap::new(),
             parts: Slab::new(),
             frames: Slab::new(),
             ended_calls: VecDeque::new(),
             loose_exchanges: Vec::new(),
             loose_connections: Vec::new(),
+            loose_pools: Vec::new(),
             fault_records: vec![0; model.faults.len()],
             action_records: vec![0; model.actions.len()],
             goals: Vec::new(),
@@ -312,10 +313,10 @@ fn source_state(source: &Source) -> SourceState {
     let user = |number: u32| {
         let key = key.part("user", u64::from(number));
         User {
-            thinks: Stream::new(key, "think"),
-            demands: Stream::new(key, "demand"),
-            picks: Stream::new(key, "pick"),
-            fronts: Stream::new(key, "front"),
+            thinks: ShortStream::new(key, "think"),
+            demands: ShortStream::new(key, "demand"),
+            picks: ShortStream::new(key, "pick"),
+            fronts: ShortStream::new(key, "front"),
             made: 0,
         }
     };

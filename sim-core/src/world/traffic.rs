@@ -10,7 +10,7 @@ use super::names::NameCache;
 use crate::balancing::Group;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::Way;
-use crate::kernel::draws::{EntityKey, Stream};
+use crate::kernel::draws::{EntityKey, ShortStream, Stream};
 use crate::kernel::queue::EventId;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::kernel::timers::TimerId;
@@ -56,12 +56,12 @@ pub(super) struct SourceState {
 /// A closed-loop user.
 #[derive(Clone, Debug)]
 pub(super) struct User {
-    pub thinks: Stream,
-    pub demands: Stream,
-    pub picks: Stream,
-    pub fronts: Stream,
     /// Requests made so far.
     pub made: u64,
+    pub thinks: ShortStream,
+    pub demands: ShortStream,
+    pub picks: ShortStream,
+    pub fronts: ShortStream,
 }
 
 /// Whoever makes the requests of one edge in one place: a pod for a source or a call, a node for a source. What every
@@ -97,6 +97,8 @@ pub(super) struct ClientState {
     pub names: NameCache,
     /// The pools of connections that it keeps, by dialled address.
     pub pools: AddressMap<u32>,
+    /// Its idle connections, once it has had to give one up.
+    pub idle_order: Option<Box<IdleOrder>>,
     pub balancer: Option<Group>,
     /// Stable name of its draws.
     pub key: EntityKey,
@@ -118,6 +120,10 @@ pub(super) struct HostPool {
     /// Exchanges that wait for a connection.
     pub waiting: VecDeque<u32>,
 }
+
+/// When idle connections of a client have heard something last, in order; those that were used or have heard something
+/// since are out of date.
+pub(super) type IdleOrder = VecDeque<(SimTime, u32)>;
 
 /// How an address has behaved towards a client.
 #[derive(Clone, Copy, Debug, Default)]
