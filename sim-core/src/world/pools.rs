@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::World;
 use super::address_map::AddressMap;
 use super::event::Timer;
-use super::traffic::{Aim, ClientEnd, HostPool, IdleOrder};
+use super::traffic::{Aim, ClientEnd, Connection, HostPool, IdleOrder};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
 use crate::model::call::Connections;
@@ -118,9 +118,10 @@ impl World {
             }
             order.pop_front();
         }
-        let longest = order.front().map(|(_, connection)| *connection);
+        let longest = order.front().copied();
+        debug_assert_eq!(longest.map(|(heard, _)| heard), self.idle_in_order(client).front().map(|(heard, _)| *heard));
         self.clients[client as usize].idle_order = Some(order);
-        longest
+        longest.map(|(_, connection)| connection)
     }
 
     fn idle_in_order(&self, client: u32) -> Box<IdleOrder> {
@@ -138,12 +139,13 @@ impl World {
         is_kept && state.active == 0 && state.client_end == ClientEnd::Established && state.heard == heard
     }
 
-    /// A connection without a request has heard something now. Clients that have never had to give an idle one up keep no
-    /// order of theirs.
+    /// A connection has no request any more, or has heard something while it had none. Clients that have never had to give
+    /// an idle one up keep no order of theirs.
     pub(super) fn note_idle(&mut self, connection: u32) {
-        let client = self.connections[connection].client;
+        let Connection { client, heard, .. } = self.connections[connection];
         let Some(mut order) = self.clients[client as usize].idle_order.take() else { return };
-        order.push_back((self.agenda.now(), connection));
+        let place = order.partition_point(|(other, _)| *other <= heard);
+        order.insert(place, (heard, connection));
         // Those that were used again meanwhile stand there no more than as often as others.
         if order.len() > 2 * self.settings_of(client).pool as usize + SPARE {
             order.retain(|(heard, connection)| self.is_idle_since(client, *connection, *heard));
@@ -311,10 +313,10 @@ impl World {
         }
         let (client, pool) = (state.client, state.pool);
         self.list(connection);
-        self.serve_waiting(client, pool);
         if self.connections[connection].active == 0 {
             self.note_idle(connection);
         }
+        self.serve_waiting(client, pool);
         let state = &self.connections[connection];
         if state.active > 0 || state.client_end != ClientEnd::Established || state.idle_timer.is_some() {
             return;
