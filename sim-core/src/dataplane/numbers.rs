@@ -99,7 +99,7 @@ impl<K: Key> Numbers<K> {
 }
 
 /// Appends to a list of very many entries: it grows by an eighth, because a doubled one would be half empty.
-pub(super) fn push_tightly<T>(list: &mut Vec<T>, entry: T) {
+pub fn push_tightly<T>(list: &mut Vec<T>, entry: T) {
     if list.len() == list.capacity() {
         list.reserve_exact(list.len() / 8 + 16);
     }
@@ -126,7 +126,7 @@ fn hash_of<K: Key>(key: K) -> u32 {
 /// The place that a hash asks for: in the order of the hashes, so that a larger table is filled from front to back.
 #[inline]
 fn place_of(hash: u32, places: usize) -> usize {
-    usize::try_from(u64::from(hash) * places as u64 >> 32).expect("below the number of places")
+    usize::try_from((u64::from(hash) * places as u64) >> 32).expect("below the number of places")
 }
 
 #[cfg(test)]
@@ -142,14 +142,12 @@ mod tests {
             let mut known = BTreeMap::new();
             for key in keys {
                 prop_assert_eq!(numbers.get(key), known.get(&key).copied());
-                if !known.contains_key(&key) {
-                    known.insert(key, numbers.add(key));
-                }
+                known.entry(key).or_insert_with(|| numbers.add(key));
             }
             prop_assert_eq!(numbers.len(), known.len());
             let mut given: Vec<u32> = known.values().copied().collect();
             given.sort_unstable();
-            prop_assert!(given.into_iter().eq(0..numbers.len() as u32));
+            prop_assert!(given.into_iter().map(|number| number as usize).eq(0..numbers.len()));
             prop_assert!(known.into_iter().all(|(key, number)| numbers.key(number) == key));
         }
     }

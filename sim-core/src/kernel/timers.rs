@@ -1,6 +1,8 @@
 //! Timers of constant delay: one first-in first-out list per (delay, class), so arming and cancelling are O(1)
 //! and only each list's head stands in the future event list. Knows nothing of what a timer is for.
 
+use std::num::NonZeroU32;
+
 use super::queue::EventClass;
 use super::time::{SimDuration, SimTime};
 
@@ -8,7 +10,8 @@ use super::time::{SimDuration, SimTime};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimerId {
     slot: u32,
-    generation: u32,
+    /// Never zero, so that an absent handle takes no room of its own.
+    generation: NonZeroU32,
 }
 
 /// The number of a per-delay list; the event that wakes it carries it.
@@ -25,7 +28,7 @@ struct Slot<P> {
     list: u32,
     previous: u32,
     next: u32,
-    generation: u32,
+    generation: NonZeroU32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +147,7 @@ impl<P: Copy> Timers<P> {
 
     fn take_slot(&mut self, deadline: SimTime, list: u32, payload: P) -> u32 {
         if self.free == NIL {
-            self.slots.push(Slot { deadline, payload, list, previous: NIL, next: NIL, generation: 0 });
+            self.slots.push(Slot { deadline, payload, list, previous: NIL, next: NIL, generation: NonZeroU32::MIN });
             return u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 timers armed");
         }
         let index = self.free;
@@ -168,7 +171,7 @@ impl<P: Copy> Timers<P> {
             self.slots[next as usize].previous = previous;
         }
         let slot = &mut self.slots[index as usize];
-        slot.generation = slot.generation.wrapping_add(1);
+        slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         slot.next = self.free;
         self.free = index;
     }

@@ -94,7 +94,7 @@ impl World {
         let state = &mut self.exchanges[exchange];
         let request = state.request.take()?;
         let (source, number) = (SourceId(state.source), state.number);
-        self.loose_exchanges.push(exchange);
+        self.loose.exchanges.push(exchange);
         if self.loads.is_some() {
             self.count_answer(exchange, outcome);
         }

@@ -136,7 +136,7 @@ impl World {
         state.client_attempt = state.client_attempt.saturating_add(1);
         let Some(connection) = state.connection else { return };
         if self.connections[connection].client_end != ClientEnd::Established {
-            return self.loose_exchanges.push(exchange);
+            return self.loose.exchanges.push(exchange);
         }
         if now.since(self.exchanges[exchange].sent_at) >= give_up {
             let soft = self.connections[connection].soft_error;
@@ -357,7 +357,7 @@ impl World {
         self.wait_with_local_port(port_table, local_port);
         self.entries_run_out(connection, Outcome::Ok);
         self.connections[connection].client_end = ClientEnd::Closed;
-        self.loose_connections.push(connection);
+        self.loose.connections.push(connection);
     }
 
     fn acknowledge_close(&mut self, connection: u32) {
@@ -432,7 +432,7 @@ impl World {
         self.stop_flow((connection, false));
         let state = &mut self.connections[connection];
         state.client_end = ClientEnd::Closed;
-        self.loose_connections.push(connection);
+        self.loose.connections.push(connection);
         let timers = [state.connect_deadline.take(), state.idle_timer.take()];
         let keepalive = state.keepalive.take();
         for timer in timers.into_iter().flatten() {

@@ -1,8 +1,8 @@
 //! Conntrack and the ports of masquerades, on nodes whose tables are limited (`nf_conntrack_max`): who is let in, who is
 //! dropped, when entries run out. Without a limit nothing here is asked.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use super::World;
 use super::event::Event;
@@ -11,6 +11,7 @@ use super::traffic::{ClientEnd, Connection};
 use crate::dataplane::conntrack::{
     CLOSE, ConntrackTable, ESTABLISHED, ESTABLISHED_BY_KUBE_PROXY, Entered, MAX_RETRANS, SYN_SENT, TIME_WAIT, entries,
 };
+use crate::dataplane::numbers::{Key, Numbers};
 use crate::dataplane::translation::Way;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -29,15 +30,49 @@ pub(super) enum Place {
     Server,
 }
 
-/// The ports that a node's masquerade has given out, for one destination.
-type Pool = (NodeId, IpAddr, u16);
+/// The ports that a node's masquerade gives out for one destination.
+type Pool = (NodeId, (IpAddr, u16));
+
+impl Key for Pool {
+    fn bits(self) -> u64 {
+        let (node, destination) = self;
+        destination.bits() ^ u64::from(node.0).rotate_right(16)
+    }
+}
+
+/// Masquerades' ports in use, by pool.
+#[derive(Clone, Debug, Default)]
+struct Pools {
+    numbers: Numbers<Pool>,
+    used: Vec<u32>,
+}
+
+impl Pools {
+    /// The number of a pool, given on first use.
+    fn number(&mut self, pool: Pool) -> u32 {
+        self.numbers.get(pool).unwrap_or_else(|| {
+            self.used.push(0);
+            self.numbers.add(pool)
+        })
+    }
+
+    /// How many of its ports are in use.
+    fn used(&mut self, number: u32) -> &mut u32 {
+        &mut self.used[number as usize]
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.numbers.heap_bytes() + self.used.capacity() * size_of::<u32>()
+    }
+}
 
 /// Entries of one connection on one node that will run out.
 #[derive(Clone, Copy, Debug)]
 struct Expiring {
     node: NodeId,
+    /// The pool whose port comes back with them: its number, plus one.
+    pool: Option<NonZeroU32>,
     entries: u8,
-    pool: Option<Pool>,
 }
 
 /// All tables.
@@ -48,7 +83,7 @@ pub(super) struct Conntrack {
     tables: Vec<ConntrackTable>,
     /// The record of a table that is full.
     full: Vec<RecordId>,
-    pools: BTreeMap<Pool, u32>,
+    pools: Pools,
     expiring: Slab<Expiring>,
 }
 
@@ -64,7 +99,7 @@ impl Conntrack {
         let limit = model.transport.nf_conntrack_max.filter(|limit| *limit > 0)?;
         let nodes = model.topology.nodes().len();
         let tables = vec![ConntrackTable::new(limit); nodes];
-        Some(Self { plan, tables, full: vec![0; nodes], pools: BTreeMap::new(), expiring: Slab::new() })
+        Some(Self { plan, tables, full: vec![0; nodes], pools: Pools::default(), expiring: Slab::new() })
     }
 }
 
@@ -77,7 +112,7 @@ impl Conntrack {
     /// Heap memory in bytes.
     pub(super) fn bytes(&self) -> usize {
         let tables = self.tables.capacity() * (size_of::<ConntrackTable>() + size_of::<RecordId>());
-        tables + self.expiring.bytes() + self.pools.len() * size_of::<(Pool, u32)>() * 4 / 3
+        tables + self.expiring.bytes() + self.pools.heap_bytes()
     }
 }
 
@@ -96,7 +131,8 @@ impl World {
         let now = self.agenda.now();
         let record = self.connections[connection].record;
         let Some(conntrack) = &mut self.conntrack else { return Ok(()) };
-        if pool.is_some_and(|pool| conntrack.pools.get(&pool).is_some_and(|used| *used >= ports)) {
+        let pool = pool.map(|pool| conntrack.pools.number(pool));
+        if pool.is_some_and(|pool| *conntrack.pools.used(pool) >= ports) {
             return Err((DropReason::MasqueradeFull, 0));
         }
         let full = &mut conntrack.full[node.index()];
@@ -114,7 +150,7 @@ impl World {
             Entered::Yes(None) => {}
         }
         if let Some(pool) = pool {
-            *conntrack.pools.entry(pool).or_insert(0) += 1;
+            *conntrack.pools.used(pool) += 1;
         }
         self.connections[connection].tracked[place as usize] = entries;
         Ok(())
@@ -149,10 +185,10 @@ impl World {
         let at_front = matches!(way, Way::NodePort | Way::NodePortFromPod | Way::NodePortBehindBalancer);
         match place {
             Place::Client if at_client && matches!(way, Way::ClusterIpFromNode | Way::ClusterIpToItself) => {
-                Some((client_node, target, target_port))
+                Some((client_node, (target, target_port)))
             }
-            Place::Client if at_client => Some((client_node, address, port)),
-            Place::Front if at_front => Some((via?, target, target_port)),
+            Place::Client if at_client => Some((client_node, (address, port))),
+            Place::Front if at_front => Some((via?, (target, target_port))),
             Place::Client | Place::Front | Place::Server => None,
         }
     }
@@ -203,13 +239,14 @@ impl World {
             let (node, _) = self.entries_at(connection, place);
             let pool = self.pool_at(connection, place);
             let until = self.connections[connection].tracked_until.max(self.agenda.now());
-            self.plan_expiry(Expiring { node, entries, pool }, until);
+            self.plan_expiry((node, entries, pool), until);
         }
     }
 
-    fn plan_expiry(&mut self, expiring: Expiring, until: SimTime) {
+    fn plan_expiry(&mut self, (node, entries, pool): (NodeId, u8, Option<Pool>), until: SimTime) {
         let Some(conntrack) = &mut self.conntrack else { return };
-        let entry = conntrack.expiring.insert(expiring);
+        let pool = pool.and_then(|pool| NonZeroU32::new(conntrack.pools.number(pool) + 1));
+        let entry = conntrack.expiring.insert(Expiring { node, pool, entries });
         if until <= self.agenda.now() {
             return self.entries_expire(entry);
         }
@@ -226,8 +263,8 @@ impl World {
         if table.has_room() {
             conntrack.full[node.index()] = 0;
         }
-        if let Some(used) = pool.and_then(|pool| conntrack.pools.get_mut(&pool)) {
-            *used -= 1;
+        if let Some(pool) = pool {
+            *conntrack.pools.used(pool.get() - 1) -= 1;
         }
     }
 

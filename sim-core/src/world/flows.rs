@@ -397,7 +397,7 @@ impl World {
 
     fn release(&mut self, exchange: u32) {
         self.exchanges[exchange].in_flight -= 1;
-        self.loose_exchanges.push(exchange);
+        self.loose.exchanges.push(exchange);
     }
 
     /// A dying server's kernel closes the connection, behind what it still has to send.
@@ -423,7 +423,7 @@ impl World {
         let Some(flow) = self.flows.get_mut(&key) else { return };
         flow.stopped = true;
         self.keep_timer(key);
-        self.loose_connections.push(key.0);
+        self.loose.connections.push(key.0);
     }
 
     /// A packet of a flow is on its way no more.
@@ -436,7 +436,7 @@ impl World {
         let flow = self.flows.get_mut(&key).expect("a part has a flow");
         flow.in_flight -= 1;
         if flow.in_flight == 0 && (flow.stopped || self.connections[key.0].client_end == ClientEnd::Closed) {
-            self.loose_connections.push(key.0);
+            self.loose.connections.push(key.0);
         }
     }
 

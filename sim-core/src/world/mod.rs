@@ -122,7 +122,7 @@ use shared_groups::SharedGroups;
 use slab::Slab;
 use sockets::SocketTable;
 use state::{NodeState, Pod};
-use traffic::{ClientState, Connection, Ended, Exchange, Frame, HostPool, PathState, Request, SourceState};
+use traffic::{ClientState, Connection, Ended, Exchange, Frame, HostPool, Loose, PathState, Request, SourceState};
 use udp::Udp;
 use upstreams::ProxiedRequests;
 use whereabouts::Whereabouts;
@@ -220,11 +220,7 @@ pub struct World {
     frames: Slab<Frame>,
     /// Calls that have ended in this event, for the plans that wait for them.
     ended_calls: VecDeque<Ended>,
-    /// Exchanges and connections that may be done with after this event.
-    loose_exchanges: Vec<u32>,
-    loose_connections: Vec<u32>,
-    /// Pools that may hold nothing after this event.
-    loose_pools: Vec<(u32, (IpAddr, u16))>,
+    loose: Loose,
 
     fault_records: Vec<RecordId>,
     disturbances: Disturbances,
@@ -299,11 +295,10 @@ impl World {
         self.stop = Some(StopReason::CapacityLimit);
     }
 
-    #[inline]
     fn handle(&mut self, event: Event) {
         self.dispatch(event);
         let followed = !self.ended_calls.is_empty() || self.load_balancers.moved.is_some();
-        if followed || !self.loose_exchanges.is_empty() || !self.loose_connections.is_empty() {
+        if followed || !self.loose.exchanges.is_empty() || !self.loose.connections.is_empty() {
             self.settle();
         }
         if !self.wires.legs.is_empty() {

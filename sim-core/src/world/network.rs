@@ -366,7 +366,7 @@ impl World {
             let exchange = &mut self.exchanges[packet.subject];
             exchange.in_flight -= 1;
             if exchange.in_flight == 0 && exchange.request.is_none() {
-                self.loose_exchanges.push(packet.subject);
+                self.loose.exchanges.push(packet.subject);
             }
             return;
         }
@@ -376,7 +376,7 @@ impl World {
         let connection = &mut self.connections[packet.subject];
         connection.in_flight -= 1;
         if connection.in_flight == 0 && connection.client_end == ClientEnd::Closed {
-            self.loose_connections.push(packet.subject);
+            self.loose.connections.push(packet.subject);
         }
     }
 }

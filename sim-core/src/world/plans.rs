@@ -140,7 +140,7 @@ impl World {
         if let Some(parent) = parent {
             return self.child_ended(parent, failed, because);
         }
-        self.loose_exchanges.push(exchange);
+        self.loose.exchanges.push(exchange);
         if self.exchanges[exchange].server_side != ServerSide::Calling {
             return;
         }

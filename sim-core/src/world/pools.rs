@@ -27,7 +27,7 @@ impl World {
             return self.reuse(exchange, connection);
         }
         if self.makes_room(client, pool) {
-            self.loose_pools.push((client, address));
+            self.loose.pools.push((client, address));
             return self.dial(exchange, aim);
         }
         self.host_pools[pool].waiting.push_back(exchange);
@@ -47,7 +47,7 @@ impl World {
 
     /// Forgets pools that hold nothing any more: a client may dial very many addresses, and keeps few connections.
     pub(super) fn forget_loose_pools(&mut self) {
-        while let Some((client, address)) = self.loose_pools.pop() {
+        while let Some((client, address)) = self.loose.pools.pop() {
             let pools = &mut self.clients[client as usize].pools;
             let Some(pool) = pools.get(address).copied() else { continue };
             let HostPool { open, waiting, .. } = &self.host_pools[pool];
@@ -111,7 +111,8 @@ impl World {
 
     /// The idle connection of a client that has heard nothing for longest.
     fn longest_idle(&mut self, client: u32) -> Option<u32> {
-        let mut order = self.clients[client as usize].idle_order.take().unwrap_or_else(|| self.idle_in_order(client));
+        let known = self.clients[client as usize].idle_order.take();
+        let mut order = known.unwrap_or_else(|| Box::new(self.idle_in_order(client)));
         while let Some((heard, connection)) = order.front().copied() {
             if self.is_idle_since(client, connection, heard) {
                 break;
@@ -124,13 +125,13 @@ impl World {
         longest.map(|(_, connection)| connection)
     }
 
-    fn idle_in_order(&self, client: u32) -> Box<IdleOrder> {
+    fn idle_in_order(&self, client: u32) -> IdleOrder {
         let pools = self.clients[client as usize].pools.values().map(|pool| &self.host_pools[*pool]);
         let kept = pools.flat_map(|pool| pool.available.iter().copied());
         let kept = kept.map(|connection| (self.connections[connection].heard, connection));
         let mut idle: Vec<_> = kept.filter(|(heard, it)| self.is_idle_since(client, *it, *heard)).collect();
         idle.sort_by_key(|(heard, _)| *heard);
-        Box::new(idle.into())
+        idle.into()
     }
 
     fn is_idle_since(&self, client: u32, connection: u32, heard: SimTime) -> bool {
@@ -250,7 +251,7 @@ impl World {
         self.list(connection);
         self.clients[client as usize].open -= 1;
         self.host_pools[pool].open -= 1;
-        self.loose_pools.push((client, address));
+        self.loose.pools.push((client, address));
         self.serve_waiting(client, pool);
     }
 

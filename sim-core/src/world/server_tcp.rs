@@ -145,7 +145,7 @@ impl World {
         state.server_timer = None;
         if u32::from(state.server_attempt) >= retries {
             state.server_end = ServerEnd::None;
-            return self.loose_connections.push(connection);
+            return self.loose.connections.push(connection);
         }
         state.server_attempt += 1;
         self.send_syn_ack(connection);
@@ -383,7 +383,7 @@ impl World {
         self.disarm_server(connection);
         self.stop_flow((connection, true));
         self.connections[connection].server_end = ServerEnd::Closed;
-        self.loose_connections.push(connection);
+        self.loose.connections.push(connection);
         let mut next = self.connections[connection].exchanges;
         while let Some(exchange) = next {
             let state = &mut self.exchanges[exchange];

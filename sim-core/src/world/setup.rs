@@ -22,7 +22,7 @@ use super::shared_groups::SharedGroups;
 use super::slab::Slab;
 use super::sockets::SocketTable;
 use super::state::{NodeState, PodState};
-use super::traffic::{PathState, SourceState, User};
+use super::traffic::{Loose, PathState, SourceState, User};
 use super::udp::Udp;
 use super::upstreams::ProxiedRequests;
 use super::whereabouts::Whereabouts;
@@ -64,6 +64,10 @@ pub(super) fn control_loops(model: &Model, draws: &mut Draws) -> (MonitorPasses,
 impl World {
     /// A world at its first instant, with records up to `level`.
     pub fn new(model: Arc<Model>, level: Level) -> Self {
+        Self::before_set_up(model, level).set_up()
+    }
+
+    fn before_set_up(model: Arc<Model>, level: Level) -> Self {
         let mut draws = Draws::new(model.seed);
         let (monitor, taint_phase) = control_loops(&model, &mut draws);
         Self {
@@ -118,9 +122,7 @@ impl World {
             parts: Slab::new(),
             frames: Slab::new(),
             ended_calls: VecDeque::new(),
-            loose_exchanges: Vec::new(),
-            loose_connections: Vec::new(),
-            loose_pools: Vec::new(),
+            loose: Loose::default(),
             fault_records: vec![0; model.faults.len()],
             action_records: vec![0; model.actions.len()],
             goals: Vec::new(),
@@ -136,7 +138,6 @@ impl World {
             draws,
             model,
         }
-        .set_up()
     }
 
     fn set_up(mut self) -> Self {

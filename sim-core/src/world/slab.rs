@@ -1,5 +1,7 @@
 //! A table with reusable places.
 
+use crate::dataplane::numbers::push_tightly;
+
 /// Entries by number; a freed number is given out again.
 #[derive(Clone, Debug)]
 pub(super) struct Slab<T> {
@@ -19,7 +21,7 @@ impl<T> Slab<T> {
             self.entries[index as usize] = entry;
             return index;
         }
-        self.entries.push(entry);
+        push_tightly(&mut self.entries, entry);
         u32::try_from(self.entries.len() - 1).expect("limits keep tables below 2^32")
     }
 

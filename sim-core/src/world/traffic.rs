@@ -125,6 +125,15 @@ pub(super) struct HostPool {
 /// since are out of date.
 pub(super) type IdleOrder = VecDeque<(SimTime, u32)>;
 
+/// What may be done with after an event.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Loose {
+    pub exchanges: Vec<u32>,
+    pub connections: Vec<u32>,
+    /// Pools that may hold nothing: client and dialled address.
+    pub pools: Vec<(u32, (IpAddr, u16))>,
+}
+
 /// How an address has behaved towards a client.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Health {

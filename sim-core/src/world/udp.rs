@@ -146,8 +146,8 @@ impl World {
         self.exchanges[exchange].server_side = ServerSide::Done;
         self.send_of_exchange(exchange, SegmentKind::Response, 0);
         self.connections[connection].server_end = ServerEnd::Closed;
-        self.loose_exchanges.push(exchange);
-        self.loose_connections.push(connection);
+        self.loose.exchanges.push(exchange);
+        self.loose.connections.push(connection);
     }
 
     /// Something of an exchange comes back through the node that forwarded its datagram.
@@ -172,7 +172,7 @@ impl World {
     pub(super) fn close_datagrams(&mut self, connection: u32) {
         let Connection { client, source, number, attempt, address, port, .. } = self.connections[connection];
         self.connections[connection].client_end = ClientEnd::Closed;
-        self.loose_connections.push(connection);
+        self.loose.connections.push(connection);
         self.close_socket_of_attempt((client, source, number, attempt), (address, port));
     }
 }

@@ -190,16 +190,16 @@ impl World {
     #[inline]
     pub(super) fn loosen(&mut self, exchange: u32) {
         if self.exchanges[exchange].request.is_none() {
-            self.loose_exchanges.push(exchange);
+            self.loose.exchanges.push(exchange);
         }
     }
 
     /// Frees exchanges and connections that nothing holds any more.
     pub(super) fn free_loose(&mut self) {
-        while let Some(exchange) = self.loose_exchanges.pop() {
+        while let Some(exchange) = self.loose.exchanges.pop() {
             self.free_exchange_if_done(exchange);
         }
-        while let Some(connection) = self.loose_connections.pop() {
+        while let Some(connection) = self.loose.connections.pop() {
             self.free_connection_if_done(connection);
         }
     }
@@ -215,7 +215,7 @@ impl World {
         self.exchanges[exchange].freed = true;
         self.exchanges.remove(exchange);
         let Some(connection) = connection else { return };
-        self.loose_connections.push(connection);
+        self.loose.connections.push(connection);
         if self.connections[connection].exchanges == Some(exchange) {
             self.connections[connection].exchanges = after;
             return;
