@@ -14,6 +14,7 @@ use super::chains::{Chains, FaultSet};
 use super::facts::{Entry, Facts, Lists, Lost};
 use super::pending::Pending;
 use crate::id_map::IdMap;
+use crate::spread::SpreadSet;
 use crate::trace_io::Names;
 
 /// Where an outage's time went, ns; `None` for a stage that was not reached.
@@ -80,7 +81,8 @@ struct Failures {
 /// Who makes the requests of an edge, by its first path, and how a source's last one ended.
 #[derive(Clone, Debug, Default)]
 struct SourceTally {
-    pods: IdMap<bool>,
+    /// Pods that have asked: numbers of pods come in no order here.
+    pods: SpreadSet<u32>,
     nodes: IdMap<bool>,
     via: IdMap<bool>,
     last: (u64, FaultSet),
@@ -99,7 +101,9 @@ impl OutageTally {
         let source = self.sources.slot(source);
         match client {
             Client::None => {}
-            Client::Pod(pod) => *source.pods.slot(pod.0) = true,
+            Client::Pod(pod) => {
+                source.pods.insert(pod.0);
+            }
             Client::Node(node) => *source.nodes.slot(node.0) = true,
         }
     }
@@ -293,8 +297,8 @@ impl Judge<'_> {
         let mut nodes = BTreeSet::new();
         let Some(tally) = self.tally.sources.get(source) else { return nodes };
         let set = |map: &IdMap<bool>| map.iter().filter(|(_, seen)| **seen).map(|(id, _)| id).collect::<Vec<_>>();
-        let living = set(&tally.pods).into_iter().filter(|pod| self.facts.lives(*pod));
-        nodes.extend(living.filter_map(|pod| self.facts.pod(pod)?.node));
+        let living = tally.pods.iter().filter(|pod| self.facts.lives(**pod));
+        nodes.extend(living.filter_map(|pod| self.facts.pod(*pod)?.node));
         nodes.extend(set(&tally.nodes));
         nodes.extend(set(&tally.via));
         // A node outside has no rules, a dead one serves nobody.
