@@ -1,5 +1,7 @@
 //! Numbers for keys, in the order in which they come: for keys of which there are very many, each a few bytes. Nothing is
-//! ever taken out, and no order but that of the numbers is ever seen. Knows nothing of what the keys are.
+//! ever taken out, and no order but that of the numbers is ever seen. Knows nothing of what the keys stand for.
+
+use std::net::IpAddr;
 
 /// A key with a hash that is the same in every run.
 pub trait Key: Copy + Eq {
@@ -11,6 +13,24 @@ impl Key for (u32, u32) {
     fn bits(self) -> u64 {
         u64::from(self.0) << 32 | u64::from(self.1)
     }
+}
+
+impl Key for (IpAddr, u16) {
+    fn bits(self) -> u64 {
+        let (address, port) = self;
+        let address = match address {
+            IpAddr::V4(address) => u64::from(address.to_bits()),
+            IpAddr::V6(address) => {
+                let [high, low] = [address.to_bits() >> 64, address.to_bits()].map(lower_half);
+                high.rotate_left(32) ^ low
+            }
+        };
+        address.rotate_left(16) ^ u64::from(port)
+    }
+}
+
+fn lower_half(bits: u128) -> u64 {
+    u64::try_from(bits & u128::from(u64::MAX)).expect("64 bits")
 }
 
 /// A place of the table: the upper half of a key's hash, and its number.
@@ -74,16 +94,6 @@ impl<K: Key> Numbers<K> {
         self.keys[number as usize]
     }
 
-    /// How many keys there are.
-    pub fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// True before the first key.
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
     /// Heap memory in bytes.
     pub fn heap_bytes(&self) -> usize {
         self.keys.capacity() * size_of::<K>() + self.slots.capacity() * size_of::<Slot>()
@@ -144,10 +154,10 @@ mod tests {
                 prop_assert_eq!(numbers.get(key), known.get(&key).copied());
                 known.entry(key).or_insert_with(|| numbers.add(key));
             }
-            prop_assert_eq!(numbers.len(), known.len());
+            prop_assert_eq!(numbers.keys.len(), known.len());
             let mut given: Vec<u32> = known.values().copied().collect();
             given.sort_unstable();
-            prop_assert!(given.into_iter().map(|number| number as usize).eq(0..numbers.len()));
+            prop_assert!(given.into_iter().map(|number| number as usize).eq(0..numbers.keys.len()));
             prop_assert!(known.into_iter().all(|(key, number)| numbers.key(number) == key));
         }
     }
@@ -158,6 +168,6 @@ mod tests {
         for key in 0..100_000_u32 {
             numbers.add((key / 100, key % 100));
         }
-        assert!(numbers.heap_bytes() < 25 * numbers.len(), "{}", numbers.heap_bytes());
+        assert!(numbers.heap_bytes() < 25 * numbers.keys.len(), "{}", numbers.heap_bytes());
     }
 }

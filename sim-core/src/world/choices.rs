@@ -8,6 +8,7 @@ use super::World;
 use super::loads::Holder;
 use super::node_rules::{Approach, Choice};
 use super::path_draws::Purpose;
+use super::service_ports::PortFacts;
 use super::state::Pod;
 use super::traffic::{Connection, PathState};
 use crate::balancing::{self, Chains, Group, Request};
@@ -80,11 +81,11 @@ impl World {
             self.forget_connections();
         }
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
-        if self.service_ports.of(port).is_plain && self.ipvs.is_none() {
+        let PortFacts { service, is_plain, is_left_open, .. } = self.service_ports.of(port);
+        let plain = is_plain && self.ipvs.is_none();
+        if plain && is_left_open {
             return self.choose_at_random(node, port, draw);
         }
-        let service = self.model.service_port(port).service;
-        let plain = self.model.service(service).traffic.is_plain() && self.ipvs.is_none();
         let destination = self.cluster_ips[service.index()];
         let of = (source, number, attempt);
         let (from, destination) = (approach.address, destination.unwrap_or(approach.address));

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::World;
 use super::traffic::ClientState;
-use crate::dataplane::numbers::{Key, Numbers};
+use crate::dataplane::numbers::Numbers;
 use crate::dataplane::port_tables::PortTables;
 use crate::dataplane::time_wait::{TimeWaits, Waiting};
 use crate::kernel::draws::EntityKey;
@@ -19,24 +19,6 @@ pub(super) struct LocalPorts {
     /// Numbers of what is dialled.
     destinations: Numbers<(IpAddr, u16)>,
     waits: TimeWaits,
-}
-
-impl Key for (IpAddr, u16) {
-    fn bits(self) -> u64 {
-        let (address, port) = self;
-        let address = match address {
-            IpAddr::V4(address) => u64::from(address.to_bits()),
-            IpAddr::V6(address) => {
-                let [high, low] = [address.to_bits() >> 64, address.to_bits()].map(lower_half);
-                high.rotate_left(32) ^ low
-            }
-        };
-        address.rotate_left(16) ^ u64::from(port)
-    }
-}
-
-fn lower_half(bits: u128) -> u64 {
-    u64::try_from(bits & u128::from(u64::MAX)).expect("64 bits")
 }
 
 impl LocalPorts {

@@ -14,8 +14,10 @@ pub(super) struct PortFacts {
     pub port: u16,
     /// It has a name but no address of its own.
     pub is_headless: bool,
-    /// Every node treats it alike, each connection by itself, and takes the endpoint as its kube-proxy does by itself.
+    /// Every node treats it alike, and each connection by itself.
     pub is_plain: bool,
+    /// No algorithm is named: a node takes an endpoint as its kube-proxy does by itself.
+    pub is_left_open: bool,
     /// The workload behind it, when it is one.
     only_workload: Option<WorkloadId>,
 }
@@ -57,7 +59,8 @@ fn facts_of(model: &Model, port: &ServicePort) -> PortFacts {
         service: port.service,
         port: port.port,
         is_headless: service.kind == ServiceKind::Headless,
-        is_plain: service.traffic.is_plain() && service.balancing.is_left_open(),
+        is_plain: service.traffic.is_plain(),
+        is_left_open: service.balancing.is_left_open(),
         only_workload,
     }
 }

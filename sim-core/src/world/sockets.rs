@@ -1,5 +1,6 @@
 //! What is looked at for every connection to a workload's pods: the ports they listen on, how many connections wait to be
-//! accepted, how many processes take them, and whether these answer well. Copied out of the model, where these stand far apart from each other.
+//! accepted, how many processes take them, and whether these answer well. Copied out of the model, where these stand far
+//! apart from each other.
 //! Knows no pods and no connections.
 
 use crate::model::Model;

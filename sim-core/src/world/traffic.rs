@@ -130,7 +130,7 @@ pub(super) type IdleOrder = VecDeque<(SimTime, u32)>;
 pub(super) struct Loose {
     pub exchanges: Vec<u32>,
     pub connections: Vec<u32>,
-    /// Pools that may hold nothing: client and dialled address.
+    /// Pools that may hold nothing: client and dialled address. They are looked at when an exchange or a connection is.
     pub pools: Vec<(u32, (IpAddr, u16))>,
 }
 
