@@ -4,7 +4,7 @@ use sim_core::model::ids::{NodeId, SourceId};
 use sim_core::trace::words::{DropReason, Outcome, SegmentKind};
 use sim_core::trace::{Body, Level, Record};
 
-use crate::lab::{ONE_SERVER, count, outcomes, run, run_manifest, seconds_of, times, world_of};
+use crate::lab::{ONE_SERVER, count, outcomes, run, run_manifest, said, seconds_of, times, world_of};
 
 /// Requests at every whole second, of which the one at 0 s is left out.
 const EACH_SECOND: &str = "
@@ -216,8 +216,7 @@ fn what_runs_out_of_patience_names_the_fault() {
         let failed = records
             .iter()
             .filter(|record| matches!(record.body, Body::RequestEnded { outcome, .. } if outcome != Outcome::Ok));
-        let mut kinds: Vec<&str> =
-            failed.map(|record| records[usize::try_from(record.because).unwrap() - 1].body.kind()).collect();
+        let mut kinds: Vec<&str> = failed.map(|record| said(&records, record.because).kind()).collect();
         let count = kinds.len();
         kinds.dedup();
         (count, kinds)
@@ -270,7 +269,7 @@ fn a_lossy_link_loses_in_one_direction_alone() {
     let lost = back.iter().find(|record| {
         matches!(record.body, Body::SegmentDropped { reason: DropReason::Loss, segment: SegmentKind::SynAck, .. })
     });
-    let decided = back[usize::try_from(lost.unwrap().because).unwrap() - 1].body;
+    let decided = said(&back, lost.unwrap().because);
     assert!(matches!(decided, Body::LinkLoss { a_to_b: 0, b_to_a: 1_000_000, .. }), "{decided:?}");
     assert_rooted(&back);
 }

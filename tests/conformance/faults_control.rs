@@ -4,7 +4,7 @@ use sim_core::trace::words::{DeleteReason, Outcome};
 use sim_core::trace::{Body, Record};
 
 use crate::faults::assert_rooted;
-use crate::lab::{count, outcomes, run, times};
+use crate::lab::{count, outcomes, run, said, times};
 
 /// Two servers and a client on three nodes, ten requests a second, and these faults.
 fn cluster(arm: &str, duration: &str, faults: &str) -> Vec<Record> {
@@ -87,7 +87,7 @@ fn nothing_heals_while_the_api_server_is_away() {
     let made = *times(&records, "pod-created").last().unwrap();
     assert_eq!(made, 360_000);
     let why = records.iter().find(|record| record.body.kind() == "node-not-ready").unwrap();
-    assert_eq!(records[usize::try_from(why.cause).unwrap() - 1].body.kind(), "node-down");
+    assert_eq!(said(&records, why.cause).kind(), "node-down");
     assert_rooted(&records);
 }
 

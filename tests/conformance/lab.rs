@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use scenarios::{Overrides, Source};
 use sim_core::trace::words::{Outcome, SegmentKind};
-use sim_core::trace::{Body, Level, Record};
+use sim_core::trace::{Body, Level, Record, RecordId};
 use sim_core::world::World;
 
 /// The head of every scenario here: one server on node-1, one client on node-2, nothing in the way.
@@ -109,6 +109,11 @@ pub(crate) fn tenths_of(records: &[Record], kind: SegmentKind, request: u64) -> 
 /// How many records of a kind there are.
 pub(crate) fn count(records: &[Record], kind: &str) -> usize {
     records.iter().filter(|record| record.body.kind() == kind).count()
+}
+
+/// What the record with this number says.
+pub(crate) fn said(records: &[Record], id: RecordId) -> Body {
+    records.iter().find(|record| record.id == id).unwrap().body
 }
 
 /// Times of the records of a kind, in milliseconds.

@@ -3,19 +3,21 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use sim_core::trace::Record;
+use sim_core::trace::record::FIRST_OF_SEGMENTS;
+use sim_core::trace::{Level, Record};
 
 /// Whether a law holds.
 pub(crate) type Checked = Result<(), TestCaseError>;
 
-/// Numbers go up, time never goes back, and causes come first.
+/// Numbers go up, those of segments apart from the others; time never goes back, and causes come first.
 pub(crate) fn order_and_causes(records: &[Record]) -> Checked {
     let mut known: BTreeSet<u64> = BTreeSet::new();
-    let mut last = (0, 0);
+    let (mut last_time, mut last_ids) = (0, [0, FIRST_OF_SEGMENTS - 1]);
     for record in records {
-        let now = (record.time.as_nanos(), record.id);
-        prop_assert!(now.0 >= last.0 && now.1 > last.1, "{record:?} after {last:?}");
-        last = now;
+        let time = record.time.as_nanos();
+        let last = &mut last_ids[usize::from(record.body.level() == Level::Segment)];
+        prop_assert!(time >= last_time && record.id > *last, "{record:?} after {last} at {last_time}");
+        (last_time, *last) = (time, record.id);
         for other in [record.cause, record.because].into_iter().filter(|other| *other != 0) {
             prop_assert!(known.contains(&other), "{record:?} refers to nothing before it");
         }

@@ -18,7 +18,7 @@ pub use record::{Record, RecordId};
 
 /// Where records go.
 pub trait TraceSink {
-    /// Takes the next record; records come in order of time and of id.
+    /// Takes the next record; records come in order of time and, those of the segment level and the others apart, of id.
     fn record(&mut self, record: &Record);
 }
 

@@ -6,6 +6,7 @@ use crate::control::versions::Backend;
 use crate::kernel::time::SimTime;
 use crate::model::ids::SourceId;
 use crate::trace::fields::Client;
+use crate::trace::record::FIRST_OF_SEGMENTS;
 use crate::trace::{Body, Level, Record, RecordId, TraceSink};
 
 /// Records handed to the sink at once.
@@ -15,6 +16,8 @@ const BATCH: usize = 256;
 #[derive(Clone, Debug)]
 pub(super) struct Journal {
     last: RecordId,
+    /// The number of the last record of a segment.
+    last_of_segments: RecordId,
     level: Level,
     waiting: Vec<Record>,
     /// Lists of addresses that clients wrote down: there may be thousands of each, so their records are made when they are
@@ -50,17 +53,19 @@ impl WrittenList {
 impl Journal {
     /// A journal that keeps records up to `level`.
     pub(super) fn new(level: Level) -> Self {
-        Self { last: 0, level, waiting: Vec::new(), written: Vec::new() }
+        Self { last: 0, last_of_segments: FIRST_OF_SEGMENTS - 1, level, waiting: Vec::new(), written: Vec::new() }
     }
 
-    /// Writes a record; every record gets a number, whether the level keeps it or not.
+    /// Writes a record; it gets a number, whether the level keeps it or not.
     pub(super) fn write(&mut self, time: SimTime, cause: RecordId, because: RecordId, body: Body) -> RecordId {
-        self.last += 1;
-        debug_assert!(cause < self.last && because < self.last, "causes come first");
+        let last = if body.level() == Level::Segment { &mut self.last_of_segments } else { &mut self.last };
+        *last += 1;
+        let id = *last;
+        debug_assert!(cause < id && because < id, "causes come first");
         if body.level() <= self.level {
-            self.waiting.push(Record { id: self.last, time, cause, because, body });
+            self.waiting.push(Record { id, time, cause, because, body });
         }
-        self.last
+        id
     }
 
     /// Writes that a client wrote a list of addresses down, a record for each.
@@ -86,8 +91,6 @@ impl Journal {
     ) {
         if self.keeps_segments() {
             self.keep_segment(time, cause, because, body);
-        } else {
-            self.leave_out();
         }
     }
 
@@ -97,19 +100,13 @@ impl Journal {
         self.level == Level::Segment
     }
 
-    /// Numbers a record that is not kept.
-    #[inline]
-    pub(super) fn leave_out(&mut self) {
-        self.last += 1;
-    }
-
     /// Apart from the code that every run goes through, which it would crowd.
     #[cold]
     fn keep_segment(&mut self, time: SimTime, cause: RecordId, because: RecordId, body: impl FnOnce() -> Body) {
         self.write(time, cause, because, body());
     }
 
-    /// How many records were numbered.
+    /// How many records were numbered, without those of segments.
     pub(super) fn count(&self) -> u64 {
         self.last
     }

@@ -44,8 +44,6 @@ impl World {
     pub(super) fn write_sent(&mut self, node: NodeId, packet: Packet) {
         if self.journal.keeps_segments() {
             self.tell_sent(node, packet);
-        } else {
-            self.journal.leave_out();
         }
     }
 
@@ -54,8 +52,6 @@ impl World {
     pub(super) fn write_received(&mut self, node: NodeId, connection: u32, packet: Packet) {
         if self.journal.keeps_segments() {
             self.tell_received(node, connection, packet);
-        } else {
-            self.journal.leave_out();
         }
     }
 
