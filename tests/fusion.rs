@@ -104,8 +104,99 @@ spec:
     })
 }
 
+/// A small network of free links, where what the ends say to each other may be foregone, and everything that may come between:
+/// clients that give up within a round trip, second attempts, idle connections that are closed or probed, and faults and
+/// actions at any time.
+fn interrupted() -> impl Strategy<Value = String> {
+    let times = (1..2_000_u32, prop_oneof![Just(None), (1..8_u32).prop_map(Some)], 0..3_000_u32, 1..400_u32);
+    let kept = (prop_oneof![Just(0_u32), Just(1), Just(3)], prop_oneof![Just(1_u32), Just(4)], 0..3_u32);
+    let hedge = prop_oneof![2 => Just(None), 1 => (1..6_u32).prop_map(Some)];
+    let fault = (0..1_400_000_u32, 0..5_usize, 1..400_000_u32);
+    let load = (1..300_u32, prop_oneof![Just("poisson"), Just("constant")], any::<u16>());
+    let plan = (proptest::collection::vec(fault, 0..4), any::<bool>());
+    (times, kept, hedge, load, plan).prop_map(|(times, kept, hedge, (rate, arrivals, seed), (faults, restarts))| {
+        let (latency, patience, service, patience_of_server) = times;
+        let (pool, streams, style) = kept;
+        let traffic = |name: &str, source: &str| {
+            let timeout = patience.map_or(String::new(), |trips| format!("\n      timeout: {}us", trips * latency));
+            let hedge = hedge.map_or(String::new(), |trips| format!("\n      hedgeAfter: {}us", trips * latency));
+            let more = match style {
+                0 => "",
+                1 if pool > 0 => "\n      tcpKeepalive: {time: 1s, interval: 1s, probes: 1}",
+                _ => "\n      retries: {attempts: 3, retryOn: [connect, reset, timeout], backoff: 1ms}",
+            };
+            let kept = match pool {
+                0 => String::new(),
+                _ => format!("\n      connections: {{pool: {pool}, streams: {streams}, idleTimeout: {latency}us}}"),
+            };
+            format!(
+                "
+    - name: {name}
+      from: {source}
+      to: service/web:80
+      arrivals: {{kind: {arrivals}, rate: {rate}/s}}{timeout}{hedge}{more}{kept}"
+            )
+        };
+        let kinds = [
+            "kind: node-crash, node: node-1",
+            "kind: node-crash, node: node-4",
+            "kind: pod-kill, pod: {of: deployment/web, index: 0}",
+            "kind: pod-kill, pod: {of: deployment/curl, index: 0}",
+            "kind: partition, a: [node-2], b: [node-5]",
+        ];
+        let fault = |(number, (at, kind, length)): (usize, &(u32, usize, u32))| {
+            let length = if kinds[*kind].contains("pod-kill") { String::new() } else { format!("for: {length}us, ") };
+            format!("\n    - {{name: f{number}, at: {at}us, {length}{}}}", kinds[*kind])
+        };
+        let faults: String = faults.iter().enumerate().map(fault).collect();
+        let faults = if faults.is_empty() { faults } else { format!("\n  faults:{faults}") };
+        let actions = if restarts {
+            "\n  actions:\n    - {name: anew, at: 300ms, kind: rollout-restart, workload: deployment/web}"
+        } else {
+            ""
+        };
+        format!(
+            "apiVersion: podwire/v1
+kind: Scenario
+metadata: {{name: interrupted}}
+spec:
+  seed: {seed}
+  duration: 1500ms
+  include: [kubernetes/web.yaml, kubernetes/curl.yaml]
+  arms: [service, pod-ip-direct, docker-static]
+  topology: {{nodes: {{count: 7}}, links: {{latency: {latency}us}}}}
+  replicas: {{deployment/curl: 3}}
+  placement: {{deployment/web: [node-1, node-2, node-3], deployment/curl: [node-4, node-5, node-3]}}
+  behaviour:
+    deployment/web:
+      serviceTime: {{kind: exponential, mean: {service}us}}
+      keepAliveTimeout: {patience_of_server}ms
+      concurrency: 2
+  traffic:{}{}{faults}{actions}
+",
+            traffic("one", "deployment/curl"),
+            traffic("two", "deployment/curl"),
+        )
+    })
+}
+
 proptest! {
     #![proptest_config(config(48))]
+
+    #[test]
+    fn what_is_foregone_is_the_same_hop_by_hop(text in interrupted()) {
+        let scenario = load(&text, &[]);
+        for (number, arm) in scenario.arms.iter().enumerate() {
+            let until = SimTime::ZERO + arm.model.duration;
+            let (plain, most_events) = records(world(arm).hop_by_hop(), until);
+            let fused = run(&scenario, number, Level::Segment);
+            assert_equal(arm, &fused.records, &plain);
+            let untold = run(&scenario, number, Level::Connection);
+            let told: Vec<Record> = plain.into_iter().filter(|it| it.body.level() <= Level::Connection).collect();
+            assert_equal(arm, &untold.records, &told);
+            assert!(fused.report.events == untold.report.events && fused.report.events <= most_events);
+        }
+    }
 
     #[test]
     fn crowded_networks_are_the_same_hop_by_hop(text in network()) {

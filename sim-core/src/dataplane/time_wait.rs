@@ -30,14 +30,27 @@ pub struct TimeWaits {
 }
 
 impl TimeWaits {
-    /// Adds a port that waits at least as long as all others.
+    /// Adds a port, mostly one that waits at least as long as all others.
     pub fn push(&mut self, waiting: Waiting) {
-        debug_assert!(self.last().is_none_or(|last| last <= waiting.until));
-        if self.chunks.back().is_none_or(|chunk| chunk.len() == CHUNK) {
+        if self.last().is_some_and(|last| last > waiting.until) {
+            return self.insert(waiting);
+        }
+        if self.chunks.back().is_none_or(|chunk| chunk.len() >= CHUNK) {
             let chunk = self.spare.take().unwrap_or_else(|| Vec::with_capacity(CHUNK));
             self.chunks.push_back(chunk);
         }
         self.chunks.back_mut().expect("there is one").push(waiting);
+    }
+
+    /// Adds a port behind all that do not wait longer: near the end, for what is known ahead is not known long ahead.
+    fn insert(&mut self, waiting: Waiting) {
+        let waits_less = |other: &Waiting| other.until <= waiting.until;
+        let begins_before = |chunk: &Vec<Waiting>| chunk.first().is_none_or(waits_less);
+        let chunk = self.chunks.iter().rposition(begins_before).unwrap_or(0);
+        let first = if chunk == 0 { self.taken } else { 0 };
+        let chunk = &mut self.chunks[chunk];
+        let place = first + chunk[first..].partition_point(waits_less);
+        chunk.insert(place, waiting);
     }
 
     /// The port that has waited longest, when its time is over.
@@ -59,8 +72,8 @@ impl TimeWaits {
 
     /// Heap memory in bytes.
     pub fn heap_bytes(&self) -> usize {
-        let chunks = self.chunks.len() + usize::from(self.spare.is_some());
-        chunks * CHUNK * size_of::<Waiting>() + self.chunks.capacity() * size_of::<Vec<Waiting>>()
+        let ports: usize = self.chunks.iter().chain(&self.spare).map(Vec::capacity).sum();
+        ports * size_of::<Waiting>() + self.chunks.capacity() * size_of::<Vec<Waiting>>()
     }
 
     /// When the last one is free again.
@@ -88,5 +101,22 @@ mod tests {
         assert_eq!((waits.pop(|_| true), waits.last()), (None, None));
         waits.push(at(3_000));
         assert_eq!(waits.pop(|_| true), Some(at(3_000)));
+    }
+
+    #[test]
+    fn a_port_that_waits_less_goes_before_those_that_wait_longer() {
+        let mut waits = TimeWaits::default();
+        let at = |until: u64, port: u16| Waiting { until: SimTime::from_nanos(until), table: 1, port };
+        for number in 0..2_000_u16 {
+            waits.push(at(10 * u64::from(number), number));
+        }
+        assert_eq!(waits.pop(|_| true), Some(at(0, 0)));
+        let late = [at(1, 1), at(10, 2), at(5_120, 3), at(5_119, 4), at(19_989, 5)];
+        late.into_iter().for_each(|waiting| waits.push(waiting));
+        let in_order: Vec<Waiting> = std::iter::from_fn(|| waits.pop(|_| true)).collect();
+        assert!(in_order.is_sorted_by_key(|waiting| waiting.until));
+        assert_eq!(in_order.len(), 2_004);
+        let behind = |waiting: Waiting| in_order[in_order.iter().position(|it| *it == waiting).unwrap() - 1];
+        assert_eq!([at(10, 2), at(5_120, 3)].map(behind), [at(10, 1), at(5_120, 512)]);
     }
 }

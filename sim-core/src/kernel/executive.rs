@@ -1,6 +1,9 @@
 //! The executive: the clock, the future event list and the loop that runs a world until a named stop.
 //! Generic over the event; knows nothing of what events mean.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::queue::{EventClass, EventId, EventQueue, Fired};
 use super::time::{SimDuration, SimTime};
 use super::timers::{TimerId, Timers, WakeUp};
@@ -43,11 +46,48 @@ pub struct Agenda<E, P: Copy> {
     class: EventClass,
     queue: EventQueue<E>,
     timers: Timers<P>,
+    unrest: Unrest,
+    end: SimTime,
+}
+
+/// When events of the classes below [`EventClass::Link`] happen, or would if they were not taken back: they are few.
+#[derive(Clone, Debug)]
+struct Unrest {
+    times: BinaryHeap<Reverse<SimTime>>,
+    next: SimTime,
+}
+
+impl Default for Unrest {
+    fn default() -> Self {
+        Self { times: BinaryHeap::new(), next: SimTime::MAX }
+    }
+}
+
+impl Unrest {
+    fn expect(&mut self, time: SimTime) {
+        self.times.push(Reverse(time));
+        self.next = self.next.min(time);
+    }
+
+    /// What would have happened up to an instant has happened.
+    fn forget(&mut self, now: SimTime) {
+        while self.times.peek().is_some_and(|Reverse(time)| *time <= now) {
+            self.times.pop();
+        }
+        self.next = self.times.peek().map_or(SimTime::MAX, |Reverse(time)| *time);
+    }
 }
 
 impl<E: TimerEvent, P: Copy> Default for Agenda<E, P> {
     fn default() -> Self {
-        Self { now: SimTime::ZERO, class: EventClass::Fault, queue: EventQueue::new(), timers: Timers::default() }
+        Self {
+            now: SimTime::ZERO,
+            class: EventClass::Fault,
+            queue: EventQueue::new(),
+            timers: Timers::default(),
+            unrest: Unrest::default(),
+            end: SimTime::ZERO,
+        }
     }
 }
 
@@ -63,6 +103,18 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         (time, class) < (self.now, self.class)
     }
 
+    /// The run goes on to this instant, which events are then taken up to.
+    pub fn go_on_until(&mut self, end: SimTime) {
+        self.end = end;
+    }
+
+    /// Whether the run goes on to an instant, and nothing happens up to it but packets' arrivals and what is of the classes
+    /// above theirs: of the others all are pending already, but for those that others of them will schedule.
+    #[inline]
+    pub fn is_calm_until(&self, time: SimTime) -> bool {
+        time < self.unrest.next && time <= self.end
+    }
+
     /// How many events are pending; timers of one length count as one.
     pub fn pending(&self) -> usize {
         self.queue.len()
@@ -70,12 +122,13 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
 
     /// Heap memory of events and timers in bytes.
     pub fn heap_bytes(&self) -> usize {
-        self.queue.heap_bytes() + self.timers.heap_bytes()
+        let unrest = self.unrest.times.capacity() * size_of::<SimTime>();
+        self.queue.heap_bytes() + self.timers.heap_bytes() + unrest
     }
 
     /// Schedules an event at `time`, which is now (of this class or a higher one) or later.
     pub fn at(&mut self, time: SimTime, class: EventClass, event: E) {
-        self.check_order(time, class);
+        self.note(time, class);
         self.queue.push(time, class, event);
     }
 
@@ -86,13 +139,13 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
 
     /// Schedules an event that can be cancelled.
     pub fn at_cancellable(&mut self, time: SimTime, class: EventClass, event: E) -> EventId {
-        self.check_order(time, class);
+        self.note(time, class);
         self.queue.push_cancellable(time, class, event)
     }
 
     /// Schedules an event of a plan, before all events of its time and class that are not planned.
     pub fn at_planned(&mut self, time: SimTime, class: EventClass, event: E) -> EventId {
-        self.check_order(time, class);
+        self.note(time, class);
         self.queue.push_planned(time, class, event)
     }
 
@@ -100,6 +153,7 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
     /// when it has happened or was taken back.
     pub fn move_to(&mut self, id: EventId, time: SimTime, event: E) -> Option<EventId> {
         assert!(time > self.now, "an event moves to a time that is still to come");
+        self.unrest.expect(time);
         self.queue.move_to(id, time, event)
     }
 
@@ -130,6 +184,16 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
     /// Disarms a timer; false when it has fired already.
     pub fn disarm(&mut self, id: TimerId) -> bool {
         self.timers.cancel(id)
+    }
+
+    /// When an armed timer fires; `None` when it has fired or was disarmed.
+    pub fn timer_due(&self, id: TimerId) -> Option<SimTime> {
+        self.timers.due(id)
+    }
+
+    /// Whether a timer of a list is due.
+    pub fn is_due(&self, list: u32) -> bool {
+        self.timers.is_due(self.now, list)
     }
 
     /// The next due timer of a woken list.
@@ -185,6 +249,9 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         debug_assert!(fired.time >= self.now, "time never goes back");
         self.now = fired.time;
         self.class = fired.class;
+        if self.unrest.next <= fired.time {
+            self.unrest.forget(fired.time);
+        }
     }
 
     fn schedule(&mut self, wake_up: Option<WakeUp>) {
@@ -193,7 +260,12 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         }
     }
 
-    fn check_order(&self, time: SimTime, class: EventClass) {
+    /// Checks that an event is not scheduled before the present one, and notes when it happens if it is of a low class.
+    #[inline]
+    fn note(&mut self, time: SimTime, class: EventClass) {
+        if class < EventClass::Link {
+            self.unrest.expect(time);
+        }
         assert!(
             time > self.now || (time == self.now && class >= self.class),
             "an event of class {class:?} at {time} was scheduled from class {:?} at {}",

@@ -127,12 +127,25 @@ impl<P: Copy> Timers<P> {
         live
     }
 
+    /// When an armed timer fires; `None` when it has fired or was cancelled.
+    #[inline]
+    pub fn due(&self, id: TimerId) -> Option<SimTime> {
+        let slot = self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation);
+        slot.map(|slot| slot.deadline)
+    }
+
+    /// Whether a list's first timer is due.
+    pub fn is_due(&self, now: SimTime, list: TimerList) -> bool {
+        let head = self.lists[list as usize].head;
+        head != NIL && self.slots[head as usize].deadline <= now
+    }
+
     /// Called when a list's wake-up fires: takes the head's payload if it is due.
     pub fn pop_due(&mut self, now: SimTime, list: TimerList) -> Option<P> {
-        let head = self.lists[list as usize].head;
-        if head == NIL || self.slots[head as usize].deadline > now {
+        if !self.is_due(now, list) {
             return None;
         }
+        let head = self.lists[list as usize].head;
         let payload = self.slots[head as usize].payload;
         self.unlink(head);
         Some(payload)

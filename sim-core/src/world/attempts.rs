@@ -111,6 +111,10 @@ impl World {
                 let body = Body::ConnectionClosed { source, number, outcome };
                 self.journal.write(self.agenda.now(), state.record, because, body);
             }
+            // Of several streams, it was open to further ones before.
+            if state.listed && state.active == 0 {
+                self.note_idle(connection);
+            }
         }
         Some(request)
     }

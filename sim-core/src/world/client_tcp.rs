@@ -1,7 +1,7 @@
 //! The client's end of TCP: connecting, sending requests, closing, giving up.
 
 use super::World;
-use super::conntrack::Place;
+use super::conntrack::{Closing, Place};
 use super::event::Timer;
 use super::network::Packet;
 use super::traffic::{ClientEnd, Connection, Exchange, ServerEnd};
@@ -235,7 +235,12 @@ impl World {
         if self.loads.is_some() {
             self.count_established(connection);
         }
-        self.send(node, connection, SegmentKind::HandshakeAck, 0, 0);
+        if self.request_takes_acknowledgement(connection) {
+            self.note_sent(node, connection, SegmentKind::HandshakeAck, 0, 0);
+            self.connections[connection].holds_acknowledgement = true;
+        } else {
+            self.send(node, connection, SegmentKind::HandshakeAck, 0, 0);
+        }
         self.watch_idleness(connection);
         let mut next = self.connections[connection].exchanges;
         if self.connections[connection].active == 0 {
@@ -253,9 +258,7 @@ impl World {
     fn request_acknowledged(&mut self, exchange: u32) {
         let connection = self.exchanges[exchange].connection.expect("a sent request has a connection");
         self.hear(connection);
-        if self.connections[connection].client_end == ClientEnd::Established {
-            self.disarm_request(exchange);
-        }
+        self.disarm_request(exchange);
     }
 
     /// The client's kernel has heard from the other end.
@@ -287,7 +290,7 @@ impl World {
     fn response_received(&mut self, exchange: u32, connection: u32) {
         self.disarm_request(exchange);
         if self.connections[connection].pooled {
-            self.send_of_exchange(exchange, SegmentKind::ResponseAck, 0);
+            self.acknowledge_response(exchange, connection);
         }
         self.response_taken(exchange, connection);
     }
@@ -337,8 +340,15 @@ impl World {
         }
         self.stop_flow((connection, false));
         self.rules_see_fin(connection);
-        self.send_client_fin(connection);
+        let fin_arrives = if orphaned { None } else { self.foregone_close(connection) };
+        match fin_arrives {
+            Some(_) => self.foretell_close(connection),
+            None => self.send_client_fin(connection),
+        }
         self.leave_pool(connection, if orphaned { Outcome::RequestTimeout } else { Outcome::Ok });
+        if let Some(fin_arrives) = fin_arrives {
+            self.close_both(connection, fin_arrives);
+        }
     }
 
     fn server_closed_early(&mut self, connection: u32) {
@@ -354,8 +364,8 @@ impl World {
         self.disarm_client(connection);
         self.acknowledge_close(connection);
         let Connection { port_table, local_port, .. } = self.connections[connection];
-        self.wait_with_local_port(port_table, local_port);
-        self.entries_run_out(connection, Outcome::Ok);
+        self.wait_with_local_port(port_table, local_port, self.agenda.now());
+        self.entries_run_out(connection, Closing { outcome: Outcome::Ok, at: self.agenda.now() });
         self.connections[connection].client_end = ClientEnd::Closed;
         self.loose.connections.push(connection);
     }
@@ -428,7 +438,7 @@ impl World {
         if self.connections[connection].datagrams {
             return self.close_datagrams(connection);
         }
-        self.entries_run_out(connection, outcome);
+        self.entries_run_out(connection, Closing { outcome, at: self.agenda.now() });
         self.stop_flow((connection, false));
         let state = &mut self.connections[connection];
         state.client_end = ClientEnd::Closed;

@@ -395,10 +395,8 @@ impl World {
         if let Some(source) = self.sources.get_mut(self.clients[index].edge as usize) {
             source.live.retain(|live| *live != number);
         }
-        for connection in self.connections.numbers() {
-            if self.connections[connection].client == number && !self.connections[connection].freed {
-                self.client_dies(connection, because, machine_too);
-            }
+        for connection in self.connections_that(|state| state.client == number) {
+            self.client_dies(connection, because, machine_too);
         }
         self.end_requests_of(number, because);
         self.close_sockets_of_client(number);

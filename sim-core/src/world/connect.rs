@@ -360,6 +360,7 @@ impl World {
             soft_error: false,
             tracked: [0; 3],
             tracked_until: SimTime::ZERO,
+            holds_acknowledgement: false,
             freed: false,
             datagrams: false,
             exchanges: None,
@@ -386,6 +387,17 @@ impl World {
             keepalive: None,
             probes: 0,
         })
+    }
+
+    /// Connections of a kind, the oldest first: whatever else their places in the table tell, no order may come of it.
+    pub(super) fn connections_that(&self, are_meant: impl Fn(&Connection) -> bool) -> Vec<u32> {
+        let is_meant = |connection: &u32| {
+            let state = &self.connections[*connection];
+            !state.freed && are_meant(state)
+        };
+        let mut found: Vec<u32> = self.connections.numbers().filter(is_meant).collect();
+        found.sort_unstable_by_key(|connection| self.connections[*connection].record);
+        found
     }
 
     /// A SYN leaves at once, unless nobody answers the client's own ARP.

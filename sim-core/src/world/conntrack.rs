@@ -30,6 +30,13 @@ pub(super) enum Place {
     Server,
 }
 
+/// How and when the client's end of a connection closes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closing {
+    pub outcome: Outcome,
+    pub at: SimTime,
+}
+
 /// The ports that a node's masquerade gives out for one destination.
 type Pool = (NodeId, (IpAddr, u16));
 
@@ -194,12 +201,11 @@ impl World {
     }
 
     /// A connection's client has closed: its entries run out some time after its last word.
-    pub(super) fn entries_run_out(&mut self, connection: u32, outcome: Outcome) {
+    pub(super) fn entries_run_out(&mut self, connection: u32, Closing { outcome, at: now }: Closing) {
         self.rules_end(connection, outcome);
         if self.conntrack.is_none() {
             return;
         }
-        let now = self.agenda.now();
         let state = &self.connections[connection];
         let until = match (state.client_end, outcome) {
             (ClientEnd::SynSent, Outcome::ConnectionRefused) => now,

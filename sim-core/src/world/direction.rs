@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 
+use super::foregone::Foretold;
 use super::fusion::Leg;
 use super::network::Packet;
 use super::roads::Roads;
+use super::slab::Slab;
 use super::state::LinkState;
 use crate::kernel::queue::ORDER_BITS;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -30,6 +32,8 @@ pub(super) struct Wires {
     pub order_bits: u32,
     /// Packets that the present event has sent to switches.
     pub legs: Vec<Leg>,
+    /// Packets under way that were taken note of before.
+    pub foretold: Slab<Foretold>,
     /// An event at this instant or before it could have changed whether a packet took its hop ahead of time.
     pub looked_ahead: SimTime,
     /// Packets that were held inside nodes so far.
@@ -49,6 +53,7 @@ impl Wires {
             roads: None,
             order_bits: ORDER_BITS - (u64::BITS - ways.leading_zeros()),
             legs: Vec::new(),
+            foretold: Slab::new(),
             looked_ahead: SimTime::ZERO,
             loopback_departures: 0,
         }

@@ -94,12 +94,9 @@ impl World {
 
     /// The docker-proxies of a host die with their parent, the daemon (`PR_SET_PDEATHSIG`): what they relay is closed.
     pub(super) fn proxies_die(&mut self, node: NodeId, record: RecordId) {
-        for connection in self.connections.numbers() {
-            let Connection { way, server_node, server_end, freed, .. } = self.connections[connection];
-            if freed || way != Way::PublishedOnOwnHost || server_node != node {
-                continue;
-            }
-            match server_end {
+        let is_relayed = |state: &Connection| state.way == Way::PublishedOnOwnHost && state.server_node == node;
+        for connection in self.connections_that(is_relayed) {
+            match self.connections[connection].server_end {
                 ServerEnd::SynReceived | ServerEnd::Relayed => self.proxy_hangs_up(connection, record),
                 ServerEnd::Queued | ServerEnd::Accepted => {
                     self.leave_server(connection);

@@ -8,6 +8,8 @@ use crate::trace::words::SegmentKind;
 pub(super) enum Event {
     /// A packet reaches the end of a link, or of the inside of a node.
     Packet { subject: u32, direction: u32, kind: SegmentKind, attempt: u8, flags: u8 },
+    /// A segment that was taken note of before reaches the end of its way.
+    Foretold { segment: u32, direction: u32 },
     /// A list of timers of equal delay wants to be looked at.
     Timers { list: u32 },
     /// The next open-loop request of a source.

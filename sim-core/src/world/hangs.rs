@@ -43,11 +43,8 @@ impl World {
             trouble.hang = Some(Hang { record, services, ..Hang::default() });
             self.impairments.hung += 1;
         }
-        for connection in self.connections.numbers() {
-            let state = &mut self.connections[connection];
-            if !state.freed && state.server_node == node && state.working > 0 {
-                state.because = record;
-            }
+        for connection in self.connections_that(|state| state.server_node == node && state.working > 0) {
+            self.connections[connection].because = record;
         }
         self.review_contact(record);
         self.targets_move(record);
@@ -127,6 +124,11 @@ impl World {
                 services.push((exchange, end, due.since(self.agenda.now())));
             }
         }
+        // The oldest first, as with connections.
+        services.sort_unstable_by_key(|(exchange, ..)| {
+            let Exchange { record, attempt, .. } = self.exchanges[*exchange];
+            (record, attempt)
+        });
         services
     }
 
@@ -166,14 +168,13 @@ impl World {
 
     /// Workers that wait for the first request of a connection find it.
     fn serve_first_requests(&mut self, pods: &[PodId]) {
-        for connection in self.connections.numbers() {
-            let state = &self.connections[connection];
-            let idle = state.freed || !state.reserved || state.server_end != ServerEnd::Accepted;
-            if idle || !state.pod.is_some_and(|pod| pods.contains(&pod) && !self.pod_hangs(pod)) {
-                continue;
-            }
+        let waits = |state: &Connection| {
+            let is_free = state.reserved && state.server_end == ServerEnd::Accepted;
+            is_free && state.pod.is_some_and(|pod| pods.contains(&pod) && !self.pod_hangs(pod))
+        };
+        for connection in self.connections_that(waits) {
             let mut first = None;
-            let mut next = state.exchanges;
+            let mut next = self.connections[connection].exchanges;
             // The list holds the newest first.
             while let Some(exchange) = next {
                 if self.exchanges[exchange].server_side == ServerSide::Waiting {

@@ -65,9 +65,9 @@ impl World {
         self.local_ports.tables.release(table, port);
     }
 
-    /// A port stays in TIME_WAIT before it is given back.
-    pub(super) fn wait_with_local_port(&mut self, table: u32, port: u16) {
-        let until = self.agenda.now().saturating_add(self.model.transport.time_wait);
+    /// A port stays in TIME_WAIT from an instant on, before it is given back.
+    pub(super) fn wait_with_local_port(&mut self, table: u32, port: u16, since: SimTime) {
+        let until = since.saturating_add(self.model.transport.time_wait);
         self.local_ports.waits.push(Waiting { until, table, port });
     }
 

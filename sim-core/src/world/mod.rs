@@ -26,6 +26,7 @@ mod evictions;
 mod faults;
 mod flows;
 mod footprint;
+mod foregone;
 mod fork;
 mod fusion;
 mod hangs;
@@ -257,10 +258,11 @@ impl World {
         sink: &mut S,
         mut next: impl FnMut(&mut Self, SimTime) -> Option<Event>,
     ) -> RunSummary {
+        self.agenda.go_on_until(end);
         while self.stop.is_none() {
             let Some(event) = next(self, end) else { break };
             self.events += 1;
-            if self.events > self.model.limits.events {
+            if self.events > self.model.limits.events && self.counts(event) {
                 let body = Body::LimitReached { limit: self.model.limits.events };
                 self.journal.write(self.agenda.now(), 0, 0, body);
                 self.stop = Some(StopReason::EventLimit);
@@ -307,6 +309,7 @@ impl World {
     }
 
     /// Takes up what an event has left behind; most leave nothing.
+    #[inline(never)]
     fn settle(&mut self) {
         self.look_at_targets();
         self.take_up_ended_calls();
@@ -319,6 +322,7 @@ impl World {
             Event::Packet { subject, direction, kind, attempt, flags } => {
                 self.packet_arrives(direction, Packet { subject, kind, attempt, flags });
             }
+            Event::Foretold { segment, .. } => self.foretold_arrives(segment),
             Event::Timers { list } => self.timers(list),
             Event::Arrival { source } => self.open_arrival(source),
             Event::UserReady { source, user } => self.user_ready(source, user),
@@ -340,10 +344,20 @@ impl World {
     }
 
     fn timers(&mut self, list: u32) {
+        self.events -= u64::from(!self.agenda.is_due(list));
         while let Some(timer) = self.agenda.due_timer(list) {
             self.timer(timer);
         }
         self.agenda.rearm(list);
+    }
+
+    /// Whether something happens in an event: not where a list of timers is woken that no timer is due in, nor where only
+    /// the record is left of an arrival that was counted before.
+    fn counts(&self, event: Event) -> bool {
+        if let Event::Timers { list } = event {
+            return self.agenda.is_due(list);
+        }
+        !matches!(event, Event::Foretold { .. })
     }
 
     fn timer(&mut self, timer: Timer) {

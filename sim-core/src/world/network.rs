@@ -22,6 +22,8 @@ use crate::transport::segment::{BARE, Train};
 pub(super) const TO_CLIENT: u8 = 1;
 /// The packet has passed the node that forwards it.
 pub(super) const FORWARDED: u8 = 2;
+/// The last segment of the handshake comes right before the packet.
+pub(super) const BEHIND_HANDSHAKE: u8 = 16;
 
 /// Where a train of packets was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +61,7 @@ impl World {
     }
 
     #[inline]
-    fn note_sent(&mut self, from: NodeId, connection: u32, kind: SegmentKind, attempt: u8, flags: u8) {
+    pub(super) fn note_sent(&mut self, from: NodeId, connection: u32, kind: SegmentKind, attempt: u8, flags: u8) {
         debug_assert!(!is_of_exchange(kind));
         let state = &mut self.connections[connection];
         state.in_flight += 1;
@@ -76,10 +78,12 @@ impl World {
         *count = count.saturating_add(1);
         let number_of_connection = state.connection.expect("an exchange that sends has a connection");
         let connection = &self.connections[number_of_connection];
-        let flags = if matches!(kind, SegmentKind::Request | SegmentKind::ResponseAck) { 0 } else { TO_CLIENT };
-        let from = if flags == 0 { connection.client_node } else { connection.server_node };
-        let packet = Packet { subject: exchange, kind, attempt, flags };
+        let back = !matches!(kind, SegmentKind::Request | SegmentKind::ResponseAck);
+        let from = if back { connection.server_node } else { connection.client_node };
+        let behind = if connection.holds_acknowledgement { BEHIND_HANDSHAKE } else { 0 };
+        let packet = Packet { subject: exchange, kind, attempt, flags: if back { TO_CLIENT } else { behind } };
         self.write_sent(from, packet);
+        self.connections[number_of_connection].holds_acknowledgement = false;
         self.forward(VertexId(from.0), number_of_connection, packet, Origin::Here);
     }
 
@@ -119,11 +123,16 @@ impl World {
 
     /// A packet comes to a node, or to the way out of it, after some time in it.
     pub(super) fn hold(&mut self, node: NodeId, packet: Packet, wait: SimDuration) {
-        let time = self.agenda.now() + wait;
+        let (time, direction, number) = self.inside(node, wait);
+        self.arrive(time, direction, number, packet.event(direction));
+    }
+
+    /// When and by which way a packet comes that is held in a node from now on, and its number among those that are.
+    pub(super) fn inside(&mut self, node: NodeId, wait: SimDuration) -> (SimTime, u32, u64) {
         let direction = self.wires.directions.len() + node.index();
         self.wires.loopback_departures += 1;
         let direction = u32::try_from(direction).expect("directions and nodes number below 2^24");
-        self.arrive(time, direction, self.wires.loopback_departures, packet);
+        (self.agenda.now() + wait, direction, self.wires.loopback_departures)
     }
 
     /// Puts a packet onto one direction of a link.
@@ -183,14 +192,14 @@ impl World {
     #[inline]
     pub(super) fn arrive_by(&mut self, leg: Leg) {
         let Leg { arrival, number, direction, packet, .. } = leg;
-        self.arrive(arrival, direction.0, number, packet);
+        self.arrive(arrival, direction.0, number, packet.event(direction.0));
     }
 
     /// A packet arrives by a direction, or at the inside of a node, in the order of these numbers.
     #[inline]
-    pub(super) fn arrive(&mut self, time: SimTime, direction: u32, number: u64, packet: Packet) {
+    pub(super) fn arrive(&mut self, time: SimTime, direction: u32, number: u64, event: Event) {
         let order = u64::from(direction) << self.wires.order_bits | number;
-        self.agenda.arrival(time, order, packet.event(direction));
+        self.agenda.arrival(time, order, event);
     }
 
     /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, attempt, segment,
@@ -234,11 +243,15 @@ impl World {
     pub(super) fn packet_arrives(&mut self, direction: u32, packet: Packet) {
         let Some(vertex) = self.arrival_vertex(direction, packet) else { return };
         let connection = self.connection_of(packet);
-        if self.model.topology.is_switch(vertex) {
+        // Switches are the vertices behind the nodes.
+        let Some(is_up) = self.up.get(vertex.index()).copied() else {
             return self.forward(vertex, connection, packet, Origin::Elsewhere);
-        }
+        };
         let node = NodeId(vertex.0);
-        if !self.up[node.index()] {
+        if packet.flags & BEHIND_HANDSHAKE != 0 {
+            self.handshake_arrives(node, connection);
+        }
+        if !is_up {
             return self.drop_packet(packet, DropReason::NodeDown, self.nodes[node.index()].power_record);
         }
         let state = &self.connections[connection];
@@ -255,6 +268,18 @@ impl World {
             return;
         }
         self.deliver(node, connection, packet);
+    }
+
+    /// The last segment of a handshake arrives, and right behind it, in the same event, a request.
+    fn handshake_arrives(&mut self, node: NodeId, connection: u32) {
+        self.events += 1;
+        let packet = Packet { subject: connection, kind: SegmentKind::HandshakeAck, attempt: 0, flags: 0 };
+        if self.up[node.index()] {
+            self.write_received(node, connection, packet);
+            self.take_off(packet);
+            return self.handshake_done(connection);
+        }
+        self.drop_packet(packet, DropReason::NodeDown, self.nodes[node.index()].power_record);
     }
 
     /// Where a packet arrives, unless its link was cut while it was on the way.
@@ -333,6 +358,7 @@ impl World {
         self.drop_packet(packet, reason, because);
     }
 
+    #[inline]
     fn deliver(&mut self, node: NodeId, connection: u32, packet: Packet) {
         self.write_received(node, connection, packet);
         self.take_off(packet);

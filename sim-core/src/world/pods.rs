@@ -319,11 +319,8 @@ impl World {
         self.forget_pod_processes(pod);
         self.stop_pod_clients(pod, because, silently);
         self.pods[pod.index()].server = Server::default();
-        for connection in self.connections.numbers() {
-            let state = &self.connections[connection];
-            if state.pod == Some(pod) && !state.freed {
-                self.server_dies(connection, because, silently);
-            }
+        for connection in self.connections_that(|state| state.pod == Some(pod)) {
+            self.server_dies(connection, because, silently);
         }
     }
 

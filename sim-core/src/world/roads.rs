@@ -106,11 +106,6 @@ impl Roads {
         size_of_val(&*self.hops) + size_of_val(&*self.remembered)
     }
 
-    /// The number of a packet that is sent after so many others of its instant. Those beyond the last number share it.
-    fn number(&self, trail: u64, sent: u64) -> u64 {
-        trail << self.count | sent.min((1 << self.count) - 1)
-    }
-
     /// The trail of a packet that comes to one more switch.
     fn pass(&self, trail: u64, place_at_head: u32) -> u64 {
         trail >> self.field | u64::from(place_at_head) << (self.trail - self.field)
@@ -118,17 +113,24 @@ impl Roads {
 }
 
 impl Roads {
-    /// The road of a flow; `None` from a node to itself.
+    /// Where the road of a flow is remembered; `None` from a node to itself.
     #[inline]
-    fn of(&mut self, from: VertexId, (target, flow): (NodeId, u64), routes: &Routes) -> Option<Road> {
-        let place = place_of(from, target, flow);
-        let known = self.remembered[place];
-        if (known.from, known.target, known.flow) == (from, target, flow) && from.0 != target.0 {
-            return Some(known);
+    fn place(&mut self, from: VertexId, (target, flow): (NodeId, u64), routes: &Routes) -> Option<usize> {
+        if from.0 == target.0 {
+            return None;
         }
-        let road = self.explore(from, (target, flow), routes)?;
-        self.remembered[place] = road;
-        Some(road)
+        let place = place_of(from, target, flow);
+        let known = &self.remembered[place];
+        if known.from != from || known.target != target || known.flow != flow {
+            self.remembered[place] = self.explore(from, (target, flow), routes)?;
+        }
+        Some(place)
+    }
+
+    /// How long a packet of a flow takes; `None` from a node to itself.
+    #[inline]
+    pub(super) fn delay(&mut self, from: VertexId, to: (NodeId, u64), routes: &Routes) -> Option<SimDuration> {
+        self.place(from, to, routes).map(|place| self.remembered[place].delay)
     }
 
     #[inline(never)]
@@ -146,6 +148,12 @@ impl Roads {
     }
 }
 
+/// The number of a packet that is sent after so many others of its instant, which so many bits count. Those beyond the last
+/// number share it.
+fn number(trail: u64, sent: u64, count: u32) -> u64 {
+    trail << count | sent.min((1 << count) - 1)
+}
+
 /// Where a road is remembered.
 #[inline]
 fn place_of(from: VertexId, target: NodeId, flow: u64) -> usize {
@@ -158,14 +166,21 @@ impl World {
     /// Sends a packet along its whole way.
     #[inline]
     pub(super) fn take_road(&mut self, from: VertexId, to: (NodeId, u64), packet: Packet) {
+        let (time, direction, number) = self.along_road(from, to);
+        self.arrive(time, direction, number, packet.event(direction));
+    }
+
+    /// When and by which way a packet arrives that sets off now, and its number among those that come so.
+    #[inline]
+    pub(super) fn along_road(&mut self, from: VertexId, to: (NodeId, u64)) -> (SimTime, u32, u64) {
         let roads = self.wires.roads.as_mut().expect("packets take roads where there are some");
-        let Some(road) = roads.of(from, to, &self.routes) else {
-            return self.loop_back(to.0, packet);
+        let Some(place) = roads.place(from, to, &self.routes) else {
+            return self.inside(to.0, self.model.transport.loopback_latency);
         };
-        let now = self.agenda.now();
-        let sent = roads.hops[road.first.index()].count_at(now);
-        let number = roads.number(road.trail, u64::from(sent));
-        self.arrive(now + road.delay, road.last.0, number, packet);
+        let Roads { hops, remembered, count, .. } = roads;
+        let (road, now) = (&remembered[place], self.agenda.now());
+        let sent = hops[road.first.index()].count_at(now);
+        (now + road.delay, road.last.0, number(road.trail, u64::from(sent), *count))
     }
 }
 
@@ -190,13 +205,13 @@ mod tests {
         let roads = roads(&LinkProfile::default(), 40).unwrap();
         let trail = |places: &[u32]| places.iter().fold(0, |trail, place| roads.pass(trail, *place));
         let in_order = [
-            roads.number(trail(&[2, 1, 0]), 9),
-            roads.number(trail(&[0, 0, 1]), 0),
-            roads.number(trail(&[0, 0, 1]), 1),
+            number(trail(&[2, 1, 0]), 9, roads.count),
+            number(trail(&[0, 0, 1]), 0, roads.count),
+            number(trail(&[0, 0, 1]), 1, roads.count),
             // More than there are numbers for.
-            roads.number(trail(&[0, 0, 1]), u64::MAX),
-            roads.number(trail(&[1, 0, 1]), 0),
-            roads.number(trail(&[0, 1, 1]), 0),
+            number(trail(&[0, 0, 1]), u64::MAX, roads.count),
+            number(trail(&[1, 0, 1]), 0, roads.count),
+            number(trail(&[0, 1, 1]), 0, roads.count),
         ];
         assert!(in_order.is_sorted_by(|before, after| before < after), "{in_order:?}");
         assert!(in_order[5] >> 40 == 0, "it fits");

@@ -151,7 +151,8 @@ impl World {
         self.send_syn_ack(connection);
     }
 
-    fn handshake_done(&mut self, connection: u32) {
+    /// The last segment of the handshake has come, or data that acknowledges as much.
+    pub(super) fn handshake_done(&mut self, connection: u32) {
         if self.connections[connection].server_end != ServerEnd::SynReceived {
             return;
         }
@@ -192,7 +193,7 @@ impl World {
             return self.datagram_received(node, exchange, connection);
         }
         if self.takes_data(node, connection) {
-            self.send_of_exchange(exchange, SegmentKind::RequestAck, 0);
+            self.acknowledge_request(exchange, connection);
             self.request_complete(exchange, connection);
         }
     }
@@ -287,7 +288,7 @@ impl World {
     }
 
     /// A close acknowledges every response before it.
-    fn settle_responses(&mut self, connection: u32) {
+    pub(super) fn settle_responses(&mut self, connection: u32) {
         self.stop_flow((connection, true));
         let mut next = self.connections[connection].exchanges;
         while let Some(exchange) = next {

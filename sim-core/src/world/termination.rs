@@ -4,7 +4,7 @@
 use super::World;
 use super::event::Control;
 use super::state::{PodState, Waiting};
-use super::traffic::ServerEnd;
+use super::traffic::{Connection, ServerEnd};
 use crate::control::termination::{docker_stop, kubelet_stop};
 use crate::kernel::draws::below;
 use crate::kernel::time::SimDuration;
@@ -139,13 +139,13 @@ impl World {
         let server = &mut self.pods[pod.index()].server;
         server.queue.retain(|waiting| matches!(waiting, Waiting::Exchange(_)));
         server.unaccepted = 0;
-        for connection in self.connections.numbers() {
-            let state = &self.connections[connection];
+        let is_closed = |state: &Connection| {
             let waiting = matches!(state.server_end, ServerEnd::SynReceived | ServerEnd::Queued);
             let idle = state.server_end == ServerEnd::Accepted && state.working == 0 && !state.reserved;
-            if state.pod == Some(pod) && !state.freed && (waiting || idle) {
-                self.server_dies(connection, because, false);
-            }
+            state.pod == Some(pod) && (waiting || idle)
+        };
+        for connection in self.connections_that(is_closed) {
+            self.server_dies(connection, because, false);
         }
     }
 

@@ -23,6 +23,7 @@ impl World {
                 let (SourceId(source), number) = request_of(&self.connections, &self.exchanges, &self.parts, packet);
                 format!("arrival of the {} of {}", kind.word(), self.request_in_words(source, number))
             }
+            Event::Foretold { segment, .. } => format!("arrival of foretold segment {segment}"),
             Event::Timers { list } => format!("timers of list {list}"),
             Event::Arrival { source } => {
                 self.request_in_words(source, self.sources[source as usize].next_number) + " is made"

@@ -188,7 +188,9 @@ impl World {
     fn entity_of(&self, event: Event) -> Option<Entity> {
         let at = |node: NodeId| Some(Entity::at(node));
         match event {
-            Event::Packet { direction, .. } => Some(Entity::Vertex(self.vertex_behind(direction))),
+            Event::Packet { direction, .. } | Event::Foretold { direction, .. } => {
+                Some(Entity::Vertex(self.vertex_behind(direction)))
+            }
             Event::Arrival { source } => Some(self.entity_asking(source, self.sources[source as usize].next_number)),
             Event::UserReady { source, user } => {
                 let users = &self.sources[source as usize].users;

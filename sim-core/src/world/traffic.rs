@@ -370,6 +370,8 @@ pub(super) struct Connection {
     pub undecided: bool,
     /// An ICMP error has come since it was established: what the kernel reports when it gives up (E5).
     pub soft_error: bool,
+    /// The last segment of its handshake goes with the next request.
+    pub holds_acknowledgement: bool,
     /// The place is free for another connection.
     pub freed: bool,
     /// It is no connection but one datagram and its answer.

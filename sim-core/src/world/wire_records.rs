@@ -58,35 +58,42 @@ impl World {
     #[cold]
     fn tell_sent(&mut self, node: NodeId, packet: Packet) {
         let connection = self.connection_of(packet);
+        let sent = self.record_of_departure(node, connection, packet);
+        self.journal.write(self.agenda.now(), self.connections[connection].record, 0, sent);
+    }
+
+    /// What is written when a segment leaves a node, caused by its connection.
+    pub(super) fn record_of_departure(&mut self, node: NodeId, connection: u32, packet: Packet) -> Body {
         let back = packet.flags & TO_CLIENT != 0;
         let (pod, inside, wire) = self.interfaces(connection, packet, !back);
         let (source, number) = request_of(&self.connections, &self.exchanges, &self.parts, packet);
-        let (record, part, bytes) = (self.connections[connection].record, self.part_of(packet), self.payload(packet));
-        let segment = packet.kind;
-        let attempt = packet.attempt;
-        let sent = || Body::SegmentSent {
+        Body::SegmentSent {
             source,
             number,
-            segment,
+            segment: packet.kind,
             to: end_of(packet),
-            attempt,
+            attempt: packet.attempt,
             node,
             pod,
             inside: turned(inside, back),
             wire: turned(wire, back),
-            packet: part,
-            bytes,
-        };
-        self.journal.write_segment(self.agenda.now(), record, 0, sent);
+            packet: self.part_of(packet),
+            bytes: self.payload(packet),
+        }
     }
 
     #[cold]
     fn tell_received(&mut self, node: NodeId, connection: u32, packet: Packet) {
+        let received = self.record_of_arrival(node, connection, packet);
+        self.journal.write(self.agenda.now(), self.connections[connection].record, 0, received);
+    }
+
+    /// What is written when a segment reaches a node, caused by its connection.
+    pub(super) fn record_of_arrival(&mut self, node: NodeId, connection: u32, packet: Packet) -> Body {
         let back = packet.flags & TO_CLIENT != 0;
         let (pod, inside, wire) = self.interfaces(connection, packet, back);
         let (source, number) = request_of(&self.connections, &self.exchanges, &self.parts, packet);
-        let (record, part) = (self.connections[connection].record, self.part_of(packet));
-        let received = || Body::SegmentReceived {
+        Body::SegmentReceived {
             source,
             number,
             segment: packet.kind,
@@ -95,9 +102,8 @@ impl World {
             pod,
             inside: turned(inside, back),
             wire: turned(wire, back),
-            packet: part,
-        };
-        self.journal.write_segment(self.agenda.now(), record, 0, received);
+            packet: self.part_of(packet),
+        }
     }
 
     /// The interfaces that a packet passes at the client's end, or at the server's, in its direction there.
