@@ -243,11 +243,8 @@ impl<E: Copy> EventQueue<E> {
     }
 
     fn insert_sorted(&mut self, entry: Entry<E>) {
-        // Times differ nearly always, and half a key is cheaper to look at.
-        let later = self.bottom.partition_point(|other| other.time > entry.time);
-        let equal = self.bottom[later..].iter();
-        let behind = equal.take_while(|other| other.time == entry.time && other.order > entry.order).count();
-        self.bottom.insert(later + behind, entry);
+        let at = self.bottom.partition_point(|later| later.key() > entry.key());
+        self.bottom.insert(at, entry);
         if self.bottom.len() > MOST {
             self.spill();
         }
