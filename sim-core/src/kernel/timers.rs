@@ -103,19 +103,20 @@ impl<P: Copy> Timers<P> {
     /// Arms a timer that fires one delay of `list` after `now`. A returned wake-up must be scheduled.
     #[inline]
     pub fn arm(&mut self, now: SimTime, list: TimerList, payload: P) -> (TimerId, Option<WakeUp>) {
-        let deadline = now.saturating_add(self.lists[list as usize].delay);
-        let slot = self.take_slot(deadline, list, payload);
         let entry = &mut self.lists[list as usize];
-        self.slots[slot as usize].previous = entry.tail;
-        if entry.tail == NIL {
-            entry.head = slot;
-        } else {
-            self.slots[entry.tail as usize].next = slot;
-        }
-        entry.tail = slot;
+        let deadline = now.saturating_add(entry.delay);
         let wake_up = (!entry.awake).then_some(WakeUp { time: deadline, class: entry.class, list });
         entry.awake = true;
-        (TimerId { slot, generation: self.slots[slot as usize].generation }, wake_up)
+        let previous = entry.tail;
+        let armed = Slot { deadline, payload, list, previous, next: NIL, generation: NonZeroU32::MIN };
+        let (slot, generation) = Self::take_slot(&mut self.slots, &mut self.free, armed);
+        entry.tail = slot;
+        if previous == NIL {
+            entry.head = slot;
+        } else {
+            self.slots[previous as usize].next = slot;
+        }
+        (TimerId { slot, generation }, wake_up)
     }
 
     /// Unlinks a timer; false when it has fired or was cancelled before.
@@ -158,20 +159,28 @@ impl<P: Copy> Timers<P> {
         entry.awake.then(|| WakeUp { time: self.slots[entry.head as usize].deadline, class: entry.class, list })
     }
 
-    fn take_slot(&mut self, deadline: SimTime, list: u32, payload: P) -> u32 {
-        if self.free == NIL {
-            self.slots.push(Slot { deadline, payload, list, previous: NIL, next: NIL, generation: NonZeroU32::MIN });
-            return u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 timers armed");
+    /// The place of a timer and its generation, which the place decides.
+    #[inline]
+    fn take_slot(slots: &mut Vec<Slot<P>>, free: &mut u32, armed: Slot<P>) -> (u32, NonZeroU32) {
+        let index = *free;
+        if index == NIL {
+            slots.push(armed);
+            let index = u32::try_from(slots.len() - 1).expect("fewer than 2^32 timers armed");
+            return (index, armed.generation);
         }
-        let index = self.free;
-        let slot = &mut self.slots[index as usize];
-        self.free = slot.next;
-        *slot = Slot { deadline, payload, list, previous: NIL, next: NIL, generation: slot.generation };
-        index
+        let slot = &mut slots[index as usize];
+        let generation = slot.generation;
+        *free = slot.next;
+        *slot = Slot { generation, ..armed };
+        (index, generation)
     }
 
     fn unlink(&mut self, index: u32) {
-        let Slot { previous, next, list, .. } = self.slots[index as usize];
+        let slot = &mut self.slots[index as usize];
+        let Slot { previous, next, list, .. } = *slot;
+        slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        slot.next = self.free;
+        self.free = index;
         let entry = &mut self.lists[list as usize];
         if previous == NIL {
             entry.head = next;
@@ -183,10 +192,6 @@ impl<P: Copy> Timers<P> {
         } else {
             self.slots[next as usize].previous = previous;
         }
-        let slot = &mut self.slots[index as usize];
-        slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        slot.next = self.free;
-        self.free = index;
     }
 }
 

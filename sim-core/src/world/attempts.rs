@@ -57,10 +57,10 @@ impl World {
             failed_because: 0,
             in_flight: 0,
             spread: SimDuration::ZERO,
-            transmissions: [0; 4],
             next: None,
             freed: false,
         });
+        self.wires.exchange_begins(exchange);
         let places = &mut self.requests[request].exchanges;
         let place = places.iter_mut().find(|place| place.is_none()).expect("two attempts at most are under way");
         *place = Some(exchange);

@@ -7,7 +7,7 @@ use super::attempts::is_left_out;
 use super::choices::{asked_with_key, own_key};
 use super::node_rules::Choice;
 use super::path_draws::Purpose;
-use super::traffic::{Aim, COUNTED, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
+use super::traffic::{Aim, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
 use crate::control::versions::Backend;
 use crate::dataplane::translation::{Way, translations};
 use crate::kernel::draws::{Decision, below};
@@ -162,6 +162,9 @@ impl World {
         let asked = asked_with_key(&self.model, now, key, *address, destination.unwrap_or(*address));
         let picked = group.pick(&asked, &mut Decision::new(&self.draws, draw));
         let Some(place) = picked else { return Err((Outcome::NoAddress, because)) };
+        if health.is_empty() && group.takes(place) {
+            return Ok(Aim::Listed { backend: list[place], because });
+        }
         let is_ejected = |it: &Backend| is_left_out(health.get(&(it.address, it.port)), now);
         let mut from_there = (place..list.len()).chain(0..place).filter(|place| group.takes(*place));
         let healthy = from_there.find(|place| !is_ejected(&list[*place]));
@@ -331,7 +334,7 @@ impl World {
         let now = self.agenda.now();
         let pooled = self.connections_of(exchange).pool > 0;
         let Exchange { source, number, attempt, client, .. } = self.exchanges[exchange];
-        self.connections.insert(Connection {
+        let connection = self.connections.insert(Connection {
             source,
             number,
             attempt,
@@ -367,7 +370,6 @@ impl World {
             active: 0,
             working: 0,
             requests: 0,
-            transmissions: [0; COUNTED],
             in_flight: 0,
             local_port: 0,
             port_table: 0,
@@ -386,7 +388,9 @@ impl World {
             idle_timer: None,
             keepalive: None,
             probes: 0,
-        })
+        });
+        self.wires.connection_begins(connection);
+        connection
     }
 
     /// Connections of a kind, the oldest first: whatever else their places in the table tell, no order may come of it.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::foregone::Foretold;
 use super::fusion::Leg;
+use super::losses::Transmissions;
 use super::network::Packet;
 use super::roads::Roads;
 use super::slab::Slab;
@@ -32,6 +33,8 @@ pub(super) struct Wires {
     pub order_bits: u32,
     /// Packets that the present event has sent to switches.
     pub legs: Vec<Leg>,
+    /// How often segments were sent, where links may lose them.
+    pub transmissions: Option<Transmissions>,
     /// Packets under way that were taken note of before.
     pub foretold: Slab<Foretold>,
     /// An event at this instant or before it could have changed whether a packet took its hop ahead of time.
@@ -53,6 +56,7 @@ impl Wires {
             roads: None,
             order_bits: ORDER_BITS - (u64::BITS - ways.leading_zeros()),
             legs: Vec::new(),
+            transmissions: None,
             foretold: Slab::new(),
             looked_ahead: SimTime::ZERO,
             loopback_departures: 0,

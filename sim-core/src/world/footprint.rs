@@ -4,6 +4,7 @@
 use super::World;
 use super::controllers::{Controller, Template};
 use super::direction::DirectionState;
+use super::losses::Transmissions;
 use super::roads::Roads;
 use super::services::ServiceState;
 use super::state::{LinkState, NodeState, Pod};
@@ -147,5 +148,6 @@ impl World {
             + self.requests.bytes()
             + self.frames.bytes()
             + self.parts.bytes()
+            + self.wires.transmissions.as_ref().map_or(0, Transmissions::heap_bytes)
     }
 }

@@ -10,6 +10,7 @@
 //! go hop by hop over links of limited bandwidth; so does everything where a fault can touch a link.
 
 use super::World;
+use super::losses::Transmissions;
 use super::network::Packet;
 use super::roads::Roads;
 use crate::faults::{Effect, Impairment};
@@ -52,6 +53,7 @@ impl World {
     /// Lets packets take hops at switches ahead of time, where no fault can touch a link.
     pub(super) fn plan_fusion(&mut self) {
         self.wires.links_may_fail = links_may_fail(&self.model);
+        self.wires.transmissions = Transmissions::new(&self.model);
         if self.wires.links_may_fail {
             return;
         }

@@ -39,6 +39,7 @@ mod listeners;
 mod load_balancers;
 mod loads;
 mod local_ports;
+mod losses;
 mod names;
 mod neighbours;
 mod network;

@@ -5,14 +5,14 @@ use super::conntrack::Place;
 use super::event::Event;
 use super::flows::Part;
 use super::fusion::Leg;
+use super::losses::exchange_place;
 use super::node_rules::Choice;
 use super::slab::Slab;
 use super::state::LinkState;
 use super::traffic::{ClientEnd, Connection, Exchange};
 use super::wire_records::{end_of, wrapped};
-use crate::kernel::draws::below;
 use crate::kernel::time::{SimDuration, SimTime};
-use crate::model::ids::{LinkId, NodeId, SourceId, VertexId};
+use crate::model::ids::{NodeId, SourceId, VertexId};
 use crate::topology::routes::Direction;
 use crate::trace::words::{DropReason, SegmentKind};
 use crate::trace::{Body, RecordId};
@@ -65,23 +65,22 @@ impl World {
         debug_assert!(!is_of_exchange(kind));
         let state = &mut self.connections[connection];
         state.in_flight += 1;
-        let count = &mut state.transmissions[kind as usize];
-        *count = count.saturating_add(1);
-        self.write_sent(from, Packet { subject: connection, kind, attempt, flags });
+        let packet = Packet { subject: connection, kind, attempt, flags };
+        self.wires.count_transmission(packet);
+        self.write_sent(from, packet);
     }
 
     /// A node sends a request, a response or an acknowledgement of either.
     pub(super) fn send_of_exchange(&mut self, exchange: u32, kind: SegmentKind, attempt: u8) {
         let state = &mut self.exchanges[exchange];
         state.in_flight += 1;
-        let count = &mut state.transmissions[exchange_place(kind).expect("a segment of an exchange")];
-        *count = count.saturating_add(1);
         let number_of_connection = state.connection.expect("an exchange that sends has a connection");
         let connection = &self.connections[number_of_connection];
         let back = !matches!(kind, SegmentKind::Request | SegmentKind::ResponseAck);
         let from = if back { connection.server_node } else { connection.client_node };
         let behind = if connection.holds_acknowledgement { BEHIND_HANDSHAKE } else { 0 };
         let packet = Packet { subject: exchange, kind, attempt, flags: if back { TO_CLIENT } else { behind } };
+        self.wires.count_transmission(packet);
         self.write_sent(from, packet);
         self.connections[number_of_connection].holds_acknowledgement = false;
         self.forward(VertexId(from.0), number_of_connection, packet, Origin::Here);
@@ -200,28 +199,6 @@ impl World {
     pub(super) fn arrive(&mut self, time: SimTime, direction: u32, number: u64, event: Event) {
         let order = u64::from(direction) << self.wires.order_bits | number;
         self.agenda.arrival(time, order, event);
-    }
-
-    /// True when the link loses a packet of the train: one draw per packet, keyed by (flow, attempt, segment,
-    /// transmission, link).
-    fn loses(&mut self, link: LinkId, packet: Packet, train: Train, loss_ppm: u32) -> bool {
-        if is_part(packet.kind) {
-            return self.loses_part(link, packet, loss_ppm);
-        }
-        let (source, number) = request_of(&self.connections, &self.exchanges, &self.parts, packet);
-        let (attempt, transmission) = if let Some(place) = exchange_place(packet.kind) {
-            let exchange = &self.exchanges[packet.subject];
-            (exchange.attempt, u16::from(exchange.transmissions[place]))
-        } else {
-            let connection = &self.connections[packet.subject];
-            (connection.attempt, connection.transmissions[packet.kind as usize])
-        };
-        let key = self.paths[source.index()].key.part("loss", number);
-        let key = if attempt == 0 { key } else { key.part("attempt", u64::from(attempt)) };
-        let key = key.part(packet.kind.word(), u64::from(transmission));
-        let purpose = self.model.topology.link(link).name.as_str();
-        let mut packets = 0..u64::from(train.packets);
-        packets.any(|index| below(self.draws.once(key, purpose, index), 1_000_000) < u64::from(loss_ppm))
     }
 
     #[inline]
@@ -434,30 +411,6 @@ pub(super) const fn is_of_exchange(kind: SegmentKind) -> bool {
 /// Whether a segment is one packet of a message that goes by the window, or its acknowledgement.
 pub(super) const fn is_part(kind: SegmentKind) -> bool {
     matches!(kind, SegmentKind::Data | SegmentKind::DataAck)
-}
-
-/// The place of a segment in an exchange's table of transmissions; `None` for what belongs to the connection.
-const fn exchange_place(kind: SegmentKind) -> Option<usize> {
-    match kind {
-        SegmentKind::Request => Some(0),
-        SegmentKind::RequestAck => Some(1),
-        SegmentKind::Response => Some(2),
-        SegmentKind::ResponseAck => Some(3),
-        SegmentKind::Syn
-        | SegmentKind::SynAck
-        | SegmentKind::HandshakeAck
-        | SegmentKind::ClientFin
-        | SegmentKind::ServerFin
-        | SegmentKind::FinalAck
-        | SegmentKind::Reset
-        | SegmentKind::PortUnreachable
-        | SegmentKind::HostUnreachable
-        | SegmentKind::EarlyFin
-        | SegmentKind::Keepalive
-        | SegmentKind::KeepaliveAck
-        | SegmentKind::Data
-        | SegmentKind::DataAck => None,
-    }
 }
 
 impl Packet {

@@ -17,7 +17,7 @@ use crate::kernel::timers::TimerId;
 use crate::model::ids::{NodeId, PodId, ServicePortId};
 use crate::trace::RecordId;
 use crate::trace::fields::Client;
-use crate::trace::words::{Outcome, SegmentKind};
+use crate::trace::words::Outcome;
 use crate::transport::segment::Train;
 use crate::workload::distribution::Distribution;
 
@@ -260,8 +260,6 @@ pub(super) struct Exchange {
     pub in_flight: u16,
     /// How long before the last packet of its message the first one comes: of the copy that was sent on last.
     pub spread: SimDuration,
-    /// How often each kind of segment was sent: the index of its loss draws.
-    pub transmissions: [u8; 4],
     /// The next exchange of the same connection.
     pub next: Option<u32>,
     /// The place is free for another exchange.
@@ -322,9 +320,6 @@ pub(super) enum ServerEnd {
     Farewell,
     Closed,
 }
-
-/// Kinds of segments whose transmissions a connection counts: all but those of flows, which come last.
-pub(super) const COUNTED: usize = SegmentKind::Data as usize;
 
 /// A TCP connection, or one exchange of UDP datagrams: both ends and what is between them.
 #[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a connection")]
@@ -388,8 +383,6 @@ pub(super) struct Connection {
     pub working: u32,
     /// Requests it was given.
     pub requests: u32,
-    /// How often each kind of segment was sent: the index of its loss draws.
-    pub transmissions: [u16; COUNTED],
     /// Packets of its own on their way.
     pub in_flight: u16,
     pub local_port: u16,
