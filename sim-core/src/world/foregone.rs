@@ -172,7 +172,6 @@ impl World {
         self.wait_with_local_port(port_table, local_port, fin_arrives);
         self.entries_run_out(connection, Closing { outcome: Outcome::Ok, at: fin_arrives });
         self.connections[connection].client_end = ClientEnd::Closed;
-        self.settle_responses(connection);
         self.close_server(connection);
     }
 
@@ -208,8 +207,8 @@ impl World {
             return self.wires.foretold.remove(foretold);
         };
         self.journal.write(self.agenda.now(), cause, 0, sent);
-        let (time, direction, number) = self.along_road(VertexId(from.0), (to, flow));
-        self.arrive(time, direction, number, Event::Foretold { segment: foretold, direction });
+        let event = |direction| Event::Foretold { segment: foretold, direction };
+        self.take_road(VertexId(from.0), (to, flow), event);
     }
 
     /// A segment arrives that was taken note of, and counted, before; the next one answers it.

@@ -107,7 +107,7 @@ impl World {
             return self.drop_packet(packet, DropReason::Partition, record);
         }
         if self.wires.roads.is_some() {
-            return self.take_road(at, (target, flow), packet);
+            return self.take_road(at, (target, flow), |direction| packet.event(direction));
         }
         match self.routes.next(at, target, flow) {
             Some(direction) => self.transmit(direction, (target, flow), packet, origin),

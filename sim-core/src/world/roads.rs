@@ -6,7 +6,7 @@
 
 use super::World;
 use super::direction::DirectionState;
-use super::network::Packet;
+use super::event::Event;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::ids::{NodeId, VertexId};
 use crate::topology::routes::{Direction, Routes};
@@ -163,24 +163,20 @@ fn place_of(from: VertexId, target: NodeId, flow: u64) -> usize {
 }
 
 impl World {
-    /// Sends a packet along its whole way.
+    /// Sends a packet along its whole way; its arrival is this event, told by which direction it comes.
     #[inline]
-    pub(super) fn take_road(&mut self, from: VertexId, to: (NodeId, u64), packet: Packet) {
-        let (time, direction, number) = self.along_road(from, to);
-        self.arrive(time, direction, number, packet.event(direction));
-    }
-
-    /// When and by which way a packet arrives that sets off now, and its number among those that come so.
-    #[inline]
-    pub(super) fn along_road(&mut self, from: VertexId, to: (NodeId, u64)) -> (SimTime, u32, u64) {
+    pub(super) fn take_road(&mut self, from: VertexId, to: (NodeId, u64), event: impl FnOnce(u32) -> Event) {
         let roads = self.wires.roads.as_mut().expect("packets take roads where there are some");
         let Some(place) = roads.place(from, to, &self.routes) else {
-            return self.inside(to.0, self.model.transport.loopback_latency);
+            let (time, direction, number) = self.inside(to.0, self.model.transport.loopback_latency);
+            return self.arrive(time, direction, number, event(direction));
         };
         let Roads { hops, remembered, count, .. } = roads;
         let (road, now) = (&remembered[place], self.agenda.now());
         let sent = hops[road.first.index()].count_at(now);
-        (now + road.delay, road.last.0, number(road.trail, u64::from(sent), *count))
+        let number = number(road.trail, u64::from(sent), *count);
+        let (time, direction) = (now + road.delay, road.last.0);
+        self.arrive(time, direction, number, event(direction));
     }
 }
 

@@ -288,7 +288,7 @@ impl World {
     }
 
     /// A close acknowledges every response before it.
-    pub(super) fn settle_responses(&mut self, connection: u32) {
+    fn settle_responses(&mut self, connection: u32) {
         self.stop_flow((connection, true));
         let mut next = self.connections[connection].exchanges;
         while let Some(exchange) = next {
