@@ -112,7 +112,9 @@ mod tests {
         }
         assert_eq!(waits.pop(|_| true), Some(at(0, 0)));
         let late = [at(1, 1), at(10, 2), at(5_120, 3), at(5_119, 4), at(19_989, 5)];
-        late.into_iter().for_each(|waiting| waits.push(waiting));
+        for waiting in late {
+            waits.push(waiting);
+        }
         let in_order: Vec<Waiting> = std::iter::from_fn(|| waits.pop(|_| true)).collect();
         assert!(in_order.is_sorted_by_key(|waiting| waiting.until));
         assert_eq!(in_order.len(), 2_004);
