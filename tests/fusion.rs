@@ -56,6 +56,20 @@ fn library_scenarios_are_the_same_hop_by_hop() {
     assert!(saved > 20, "only {saved} arms save a fifth of their events");
 }
 
+/// Connections are freed when their client closes, not three ways later, so fewer are there at once.
+#[test]
+fn closes_of_a_calm_network_are_foregone() {
+    let text =
+        std::fs::read_to_string(files().into_iter().find(|path| path.ends_with("bench-w2.yaml")).unwrap()).unwrap();
+    let scenario = load(&text, &[]);
+    let most = |mut world: World| {
+        world.run_until(SimTime::ZERO + SimDuration::from_secs(1), &mut Vec::new());
+        world.footprint().connections.entries
+    };
+    let (fused, plain) = (most(world(&scenario.arms[0])), most(world(&scenario.arms[0]).hop_by_hop()));
+    assert!(fused < plain, "{fused} connections at once, {plain} hop by hop");
+}
+
 /// A small network whose links fill up: packets of many connections meet in short queues of slow links.
 fn network() -> impl Strategy<Value = String> {
     let links = (
@@ -104,6 +118,9 @@ spec:
     })
 }
 
+/// A planned change of what serves.
+const RESTART: &str = "\n  actions:\n    - {name: anew, at: 300ms, kind: rollout-restart, workload: deployment/web}";
+
 /// A small network of free links, where what the ends say to each other may be foregone, and everything that may come between:
 /// clients that give up within a round trip, second attempts, idle connections that are closed or probed, and faults and
 /// actions at any time.
@@ -125,8 +142,9 @@ fn interrupted() -> impl Strategy<Value = String> {
                 1 if pool > 0 => "\n      tcpKeepalive: {time: 1s, interval: 1s, probes: 1}",
                 _ => "\n      retries: {attempts: 3, retryOn: [connect, reset, timeout], backoff: 1ms}",
             };
-            let kept = match pool {
-                0 => String::new(),
+            let kept = match (pool, style) {
+                (0, _) => String::new(),
+                (_, 1) => format!("\n      connections: {{pool: {pool}, streams: {streams}}}"),
                 _ => format!("\n      connections: {{pool: {pool}, streams: {streams}, idleTimeout: {latency}us}}"),
             };
             format!(
@@ -150,18 +168,16 @@ fn interrupted() -> impl Strategy<Value = String> {
         };
         let faults: String = faults.iter().enumerate().map(fault).collect();
         let faults = if faults.is_empty() { faults } else { format!("\n  faults:{faults}") };
-        let actions = if restarts {
-            "\n  actions:\n    - {name: anew, at: 300ms, kind: rollout-restart, workload: deployment/web}"
-        } else {
-            ""
-        };
+        // Probes are sent where nobody else closes before.
+        let patience_of_server = if style == 1 { 5_000 } else { patience_of_server };
+        let actions = if restarts { RESTART } else { "" };
         format!(
             "apiVersion: podwire/v1
 kind: Scenario
 metadata: {{name: interrupted}}
 spec:
   seed: {seed}
-  duration: 1500ms
+  duration: 2500ms
   include: [kubernetes/web.yaml, kubernetes/curl.yaml]
   arms: [service, pod-ip-direct, docker-static]
   topology: {{nodes: {{count: 7}}, links: {{latency: {latency}us}}}}

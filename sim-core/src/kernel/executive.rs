@@ -69,9 +69,10 @@ impl Unrest {
         self.next = self.next.min(time);
     }
 
-    /// What would have happened up to an instant has happened.
-    fn forget(&mut self, now: SimTime) {
-        while self.times.peek().is_some_and(|Reverse(time)| *time <= now) {
+    /// What would have happened before an event has happened; at the instant of one of a low class more may be pending.
+    fn forget(&mut self, now: SimTime, class: EventClass) {
+        let is_over = |time: SimTime| time < now || (time == now && class >= EventClass::Link);
+        while self.times.peek().is_some_and(|Reverse(time)| is_over(*time)) {
             self.times.pop();
         }
         self.next = self.times.peek().map_or(SimTime::MAX, |Reverse(time)| *time);
@@ -250,7 +251,7 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
         self.now = fired.time;
         self.class = fired.class;
         if self.unrest.next <= fired.time {
-            self.unrest.forget(fired.time);
+            self.unrest.forget(fired.time, fired.class);
         }
     }
 
@@ -272,5 +273,37 @@ impl<E: TimerEvent, P: Copy> Agenda<E, P> {
             self.class,
             self.now
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct Named(u32);
+
+    impl TimerEvent for Named {
+        fn wake_up(list: u32) -> Self {
+            Self(list)
+        }
+    }
+
+    #[test]
+    fn it_is_calm_up_to_the_next_event_of_a_low_class_and_not_beside_another_one() {
+        let at = SimTime::from_nanos;
+        let mut agenda: Agenda<Named, ()> = Agenda::default();
+        agenda.go_on_until(at(30));
+        for number in 0..2 {
+            agenda.at(at(10), EventClass::Control, Named(number));
+        }
+        agenda.at(at(10), EventClass::Workload, Named(2));
+        assert_eq!([9, 10].map(|ns| agenda.is_calm_until(at(ns))), [true, false]);
+        // While one is handled, the other one may still change everything.
+        assert_eq!(agenda.next(at(30)).map(|fired| fired.event), Some(Named(0)));
+        assert!(!agenda.is_calm_until(at(11)));
+        agenda.next(at(30));
+        assert_eq!(agenda.next(at(30)).map(|fired| fired.event), Some(Named(2)));
+        assert_eq!([30, 31].map(|ns| agenda.is_calm_until(at(ns))), [true, false]);
     }
 }
