@@ -11,9 +11,9 @@
 //! | radix heap | 0.60 | 3.2 | 12.0 | 0.7 | 4.4 | 9.1 | 0.48 | 0.33 |
 //!
 //! A heap touches a line of memory per level of its height. A radix heap moves an event once per bit at worst, takes nothing
-//! before the last one popped, and forgets timers only when their time has come. The list moves an event once per byte and
-//! sorts what is left of a bucket when it is small; it is behind the radix heap only with a million timers taken back,
-//! where it keeps at most as many of those as are pending.
+//! before the last one popped, and forgets timers only when their time has come. The list moves an event once per digit of
+//! four or eight bits and sorts what is left of a bucket when it is small; it is behind the radix heap only with a million
+//! timers taken back, where it keeps at most as many of those as are pending.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench may fail loudly")]
 

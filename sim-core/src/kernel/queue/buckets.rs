@@ -1,14 +1,19 @@
-//! The far part of the future event list: a radix structure over the bytes of the keys, most significant differing byte
-//! first. An entry is kept by how its key differs from the base; nothing in a bucket is sorted.
+//! The far part of the future event list: a radix structure over digits of the keys, most significant differing digit
+//! first. An entry is kept by how its key differs from the base; nothing in a bucket is sorted. A digit is four or eight
+//! bits, as suits the number of entries that are spread over it, and begins where they begin to differ.
 //! Knows keys and places; knows no time and no classes.
 
 use super::Entry;
 use super::places::Places;
 
-/// Bytes of a key.
-const LEVELS: usize = 16;
-/// Values of a byte.
+/// Half bytes of a key; a level is named by the lowest one of its digit.
+const LEVELS: usize = 32;
+/// The first level of the upper half of a key, which no digit lies across.
+const UPPER: usize = LEVELS / 2;
+/// Values of a digit of eight bits.
 const DIGITS: usize = 256;
+/// Entries that are spread over a digit of four bits; more are spread over one of eight.
+const NARROW: u32 = 256;
 /// Entries of one chunk; a bucket is a chain of chunks, of which only the first one is not full.
 const CHUNK: usize = 32;
 const NO_CHUNK: u32 = u32::MAX;
@@ -30,14 +35,16 @@ impl Bucket {
 
 const EMPTY: Bucket = Bucket { first: NO_CHUNK, len: 0 };
 
-/// Entries whose keys are above a base, by the highest byte in which they differ from it.
+/// Entries whose keys are above a base, by the highest digit in which they differ from it.
 #[derive(Clone, Debug)]
 pub(super) struct Buckets<E> {
     chains: Vec<Bucket>,
+    /// The level of each half byte. It changes only while that level has no entries.
+    level_of: [u8; LEVELS],
     /// Which digits of each level are taken.
     taken: [[u64; DIGITS / 64]; LEVELS],
     /// Which levels are taken.
-    levels: u16,
+    levels: u32,
     /// All chunks, one after the other.
     entries: Vec<Entry<E>>,
     /// The chunk behind each chunk.
@@ -50,6 +57,7 @@ impl<E: Copy> Buckets<E> {
     pub(super) fn new() -> Self {
         Self {
             chains: vec![EMPTY; LEVELS * DIGITS],
+            level_of: std::array::from_fn(|half| u8::try_from(half & !1).expect("few levels")),
             taken: [[0; DIGITS / 64]; LEVELS],
             levels: 0,
             entries: Vec::new(),
@@ -73,7 +81,12 @@ impl<E: Copy> Buckets<E> {
     /// Adds an entry whose key is not below `base`.
     #[inline]
     pub(super) fn insert(&mut self, base: u128, entry: Entry<E>) {
-        let index = index_of(base, entry.time, entry.order);
+        self.put(self.index_of(base, entry.time, entry.order), entry);
+    }
+
+    /// Adds an entry to a bucket.
+    #[inline]
+    fn put(&mut self, index: usize, entry: Entry<E>) {
         let used = self.chains[index].len as usize % CHUNK;
         if used == 0 {
             self.open_chunk(index, entry);
@@ -96,13 +109,12 @@ impl<E: Copy> Buckets<E> {
     ) -> u128 {
         while self.len > 0 {
             let index = self.least();
-            let (low, high) = range(base, index);
-            if self.chains[index].len as usize <= few {
+            let bucket = self.chains[index];
+            if bucket.len as usize <= few {
                 self.take(index, |_, entry| bottom.push(entry), places);
-                return high;
+                return greatest(base, index);
             }
-            base = low;
-            self.take(index, |buckets, entry| buckets.insert(base, entry), places);
+            base = self.spread(index, places);
         }
         base
     }
@@ -110,8 +122,8 @@ impl<E: Copy> Buckets<E> {
     /// The base moves down, to a key that is still below all entries here.
     #[allow(clippy::cast_possible_truncation, reason = "the halves of a key are what is wanted")]
     pub(super) fn rebase(&mut self, old: u128, new: u128, places: &mut Places) {
-        let level = u32::try_from(index_of(old, (new >> 64) as u64, new as u64) / DIGITS).expect("a key has few bytes");
-        // What differed from the old base in a lower byte differs from the new one in this byte.
+        let level = u32::try_from(self.index_of(old, (new >> 64) as u64, new as u64) / DIGITS).expect("few levels");
+        // What differed from the old base in a lower digit differs from the new one in this digit.
         while self.levels.trailing_zeros() < level {
             let index = self.least();
             self.take(index, |buckets, entry| buckets.insert(new, entry), places);
@@ -124,6 +136,66 @@ impl<E: Copy> Buckets<E> {
             if self.chains[index].len > 0 {
                 self.take(index, |buckets, entry| buckets.insert(base, entry), places);
             }
+        }
+    }
+
+    /// Spreads the bucket of the least keys over the first digit in which they differ, and gives what they have in common.
+    fn spread(&mut self, index: usize, places: &mut Places) -> u128 {
+        let bucket = self.chains[index];
+        let narrow = bucket.len <= NARROW;
+        let (time, differing_times) = self.in_common(bucket, |entry| entry.time);
+        // Levels below the bucket's own have no entries, so that their digits can be laid anew.
+        if let Some(differing) = differing_times {
+            let level = self.lay_digits(UPPER + differing, narrow);
+            let shift = (level - UPPER) * 4;
+            self.take(index, |buckets, entry| buckets.put(level * DIGITS + digit(entry.time, shift), entry), places);
+            return u128::from(time) << 64;
+        }
+        let (order, differing) = self.in_common(bucket, |entry| entry.order);
+        let level = self.lay_digits(differing.expect("no two keys are equal"), narrow);
+        self.take(index, |buckets, entry| buckets.put(level * DIGITS + digit(entry.order, level * 4), entry), places);
+        u128::from(time) << 64 | u128::from(order)
+    }
+
+    /// Of one half of the keys of a bucket: what all begin with, and the highest half byte in which they differ, if they do.
+    #[inline]
+    fn in_common(&self, mut bucket: Bucket, half: impl Fn(&Entry<E>) -> u64) -> (u64, Option<usize>) {
+        let (mut any, mut all) = (0, u64::MAX);
+        while bucket.len > 0 {
+            for entry in &self.entries[bucket.first_positions()] {
+                (any, all) = (any | half(entry), all & half(entry));
+            }
+            bucket = self.behind_first_chunk(bucket);
+        }
+        let Some(highest) = (any ^ all).checked_ilog2() else { return (all, None) };
+        let differing = highest as usize / 4;
+        (all >> (differing * 4) >> 4 << 4 << (differing * 4), Some(differing))
+    }
+
+    /// A digit whose highest half byte is `top`, and whole bytes below it; its level.
+    fn lay_digits(&mut self, top: usize, narrow: bool) -> usize {
+        // A digit of four bits is read with the four above it, so it must not be the highest of its half.
+        let narrow = narrow && top % UPPER != UPPER - 1;
+        let level = if narrow { top } else { top & !1 };
+        self.level_of[level..=top].fill(u8::try_from(level).expect("few levels"));
+        for (half, level) in self.level_of[..level].iter_mut().enumerate() {
+            *level = u8::try_from(half & !1).expect("few levels");
+        }
+        level
+    }
+
+    /// Level and digit of a key: the highest digit in which it differs from the base, and its value there.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the halves of a key are what is wanted")]
+    fn index_of(&self, base: u128, time: u64, order: u64) -> usize {
+        let (base_time, base_order) = ((base >> 64) as u64, base as u64);
+        // One half is cheaper to look at than both, and times differ nearly always.
+        if time == base_time {
+            let level = self.level_of[half_byte(base_order, order)];
+            usize::from(level) * DIGITS + digit(order, usize::from(level) * 4)
+        } else {
+            let level = self.level_of[UPPER + half_byte(base_time, time)];
+            usize::from(level) * DIGITS + digit(time, usize::from(level) % UPPER * 4)
         }
     }
 
@@ -150,9 +222,13 @@ impl<E: Copy> Buckets<E> {
     }
 
     fn drop_first_chunk(&mut self, bucket: &mut Bucket) {
-        let left = bucket.len - u32::try_from(bucket.first_positions().len()).expect("a chunk is small");
         self.free.push(bucket.first);
-        *bucket = Bucket { first: self.next[bucket.first as usize], len: left };
+        *bucket = self.behind_first_chunk(*bucket);
+    }
+
+    fn behind_first_chunk(&self, bucket: Bucket) -> Bucket {
+        let first = u32::try_from(bucket.first_positions().len()).expect("a chunk is small");
+        Bucket { first: self.next[bucket.first as usize], len: bucket.len - first }
     }
 
     fn clear(&mut self, index: usize) -> Bucket {
@@ -189,28 +265,22 @@ impl<E: Copy> Buckets<E> {
     }
 }
 
-/// Level and digit of a key: the highest byte in which it differs from the base, and its value there.
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "the halves of a key are what is wanted")]
-fn index_of(base: u128, time: u64, order: u64) -> usize {
-    let (base_time, base_order) = ((base >> 64) as u64, base as u64);
-    // One half is cheaper to look at than both, and times differ nearly always.
-    if time == base_time { digit_of(base_order, order) } else { LEVELS / 2 * DIGITS + digit_of(base_time, time) }
-}
-
-/// The same for one half of a key.
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "the lowest byte is what is wanted")]
-fn digit_of(base: u64, half: u64) -> usize {
-    let level = ((base ^ half) | 1).ilog2() / 8;
-    level as usize * DIGITS + ((half >> (level * 8)) as usize & 255)
-}
-
-/// The least and the greatest key of a bucket.
-fn range(base: u128, index: usize) -> (u128, u128) {
+/// The greatest key of a bucket.
+fn greatest(base: u128, index: usize) -> u128 {
     let (level, digit) = (index / DIGITS, index % DIGITS);
-    let below = (1_u128 << (level * 8)) - 1;
+    let below = (1_u128 << (level * 4)) - 1;
     let above = !(below << 8 | 255);
-    let low = base & above | (digit as u128) << (level * 8);
-    (low, low | below)
+    base & above | (digit as u128) << (level * 4) | below
+}
+
+/// The highest half byte in which half a key differs from half a base.
+#[inline]
+fn half_byte(base: u64, half: u64) -> usize {
+    ((base ^ half) | 1).ilog2() as usize / 4
+}
+
+/// Eight bits of half a key.
+#[inline]
+fn digit(half: u64, shift: usize) -> usize {
+    usize::from((half >> shift).to_le_bytes()[0])
 }

@@ -1,12 +1,14 @@
 //! The future event list in the order of law 3, with true cancellation: the next few events sorted, all later ones in
-//! buckets by the bytes of their keys. Knows time, classes and stated orders; knows nothing of what an event means.
+//! buckets by the digits of their keys. Knows time, classes and stated orders; knows nothing of what an event means.
 
 mod buckets;
 mod places;
+mod sorter;
 mod ties;
 
 use buckets::Buckets;
 use places::{NO_HANDLE, Places};
+use sorter::Sorter;
 
 pub use places::EventId;
 
@@ -44,13 +46,13 @@ const CLASS_SHIFT: u32 = ORDER_BITS;
 /// Sequence numbers begin behind those of planned events.
 const FIRST_SEQUENCE: u64 = 1 << 32;
 /// A bucket of so many entries is sorted; a larger one is split.
-const FEW: usize = 40;
+const FEW: usize = 72;
 /// Fewer sorted entries than these call for the next bucket too: what is near goes between them at once, and passes no bucket.
-const ENOUGH: usize = 24;
+const ENOUGH: usize = 26;
 /// So many more cancelled events than pending ones are kept, until they are dropped all at once.
 const SPARE: usize = 1024;
 /// More sorted entries than these are too many to shift at each insertion.
-const MOST: usize = 96;
+const MOST: usize = 128;
 
 /// A pending event. Its key is in two halves, so that an entry is no larger than its parts.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +92,7 @@ pub struct EventQueue<E> {
     /// No key of the bottom is above it, and every key in the buckets is.
     base: u128,
     buckets: Buckets<E>,
+    sorter: Sorter<E>,
     places: Places,
     sequence: u64,
     /// Planned events so far.
@@ -109,6 +112,7 @@ impl<E: Copy> EventQueue<E> {
             bottom: Vec::with_capacity(MOST + 1),
             base: 0,
             buckets: Buckets::new(),
+            sorter: Sorter::with_capacity(MOST + 1),
             places: Places::new(),
             sequence: FIRST_SEQUENCE,
             planned: 0,
@@ -117,7 +121,8 @@ impl<E: Copy> EventQueue<E> {
 
     /// Heap memory in bytes.
     pub fn heap_bytes(&self) -> usize {
-        self.bottom.capacity() * size_of::<Entry<E>>() + self.places.heap_bytes() + self.buckets.heap_bytes()
+        let near = self.bottom.capacity() * size_of::<Entry<E>>() + self.sorter.heap_bytes();
+        near + self.places.heap_bytes() + self.buckets.heap_bytes()
     }
 
     /// Number of pending events.
@@ -273,12 +278,11 @@ impl<E: Copy> EventQueue<E> {
     #[inline(never)]
     fn refill(&mut self) {
         while !self.drop_cancelled() && self.buckets.len() > 0 {
+            let before = self.base;
             while self.bottom.len() < ENOUGH && self.buckets.len() > 0 {
                 self.base = self.buckets.take_least(self.base, FEW, &mut self.bottom, &mut self.places);
             }
-            // They come nearly in their order, which is the cheaper way to sort them.
-            self.bottom.sort_unstable_by_key(Entry::key);
-            self.bottom.reverse();
+            self.sorter.sort(&mut self.bottom, (before >> 64) as u64);
         }
     }
 
