@@ -17,8 +17,10 @@ pub use outcomes::OutcomeSeries;
 pub use usage::{NodeUsage, Usage};
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use sim_core::model::ids::{FaultId, NodeId, PodId, SourceId, WorkloadId};
+use sim_core::trace::fields::Client;
 use sim_core::trace::words::Outcome;
 use sim_core::trace::{Body, Record, TraceHeader, TraceSink};
 
@@ -72,12 +74,22 @@ pub struct Pictures {
     pub failures: Failures,
 }
 
+/// A request, until it and the connections that were opened for it have ended.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    asked: Asked,
+    ended: bool,
+    /// Connections that are open on its client's side, and the node that they are of.
+    open: u32,
+    node: u32,
+}
+
 /// Gathers a run's [`Pictures`].
 #[derive(Clone, Debug)]
 pub struct Gather {
     header: TraceHeader,
     history: History,
-    asked: PendingTable<Asked>,
+    requests: PendingTable<Known>,
     outcomes: OutcomeTally,
     load: LoadTally,
     usage: UsageTally,
@@ -90,7 +102,7 @@ impl Gather {
         Self {
             header: header.clone(),
             history: History::default(),
-            asked: PendingTable::default(),
+            requests: PendingTable::default(),
             outcomes: OutcomeTally::default(),
             load: LoadTally::default(),
             usage: UsageTally::default(),
@@ -163,20 +175,59 @@ impl Gather {
         self.header.sources.get(source.index()).is_none_or(|source| source.parent.is_none())
     }
 
-    fn dialled(&mut self, record: &Record, source: SourceId, number: u64, to: Option<(std::net::IpAddr, u16)>) {
-        if let Some(asked) = self.asked.get_mut(source.0, number) {
-            asked.dial = Some(Dial { time: record.time.as_nanos(), because: record.because, to });
+    fn arrived(&mut self, time: u64, source: SourceId, number: u64, client: Client) {
+        if self.is_root(source) {
+            self.outcomes.arrived(time);
+        }
+        let asked = Asked { arrival: time, client, dial: None, retries: 0 };
+        self.requests.insert(source.0, number, Known { asked, ended: false, open: 0, node: 0 });
+    }
+
+    /// What is known of a request that has not ended.
+    fn pending(&mut self, source: SourceId, number: u64) -> Option<&mut Known> {
+        self.requests.get_mut(source.0, number).filter(|known| !known.ended)
+    }
+
+    fn opened(&mut self, record: &Record, source: SourceId, number: u64, to: (IpAddr, u16)) {
+        let time = record.time.as_nanos();
+        // Not by `pending`: the tally of nodes is looked at beside it.
+        let Some(known) = self.requests.get_mut(source.0, number).filter(|known| !known.ended) else { return };
+        known.asked.dial = Some(Dial { time, because: record.because, to: Some(to) });
+        let Some(node) = self.usage.node_of(known.asked.client) else { return };
+        known.open += 1;
+        known.node = node;
+        self.usage.opened(time, node);
+    }
+
+    fn reused(&mut self, record: &Record, source: SourceId, number: u64) {
+        if let Some(known) = self.pending(source, number) {
+            known.asked.dial = Some(Dial { time: record.time.as_nanos(), because: record.because, to: None });
+        }
+    }
+
+    fn closed(&mut self, time: u64, source: SourceId, number: u64) {
+        let Some(known) = self.requests.get_mut(source.0, number).filter(|known| known.open > 0) else { return };
+        known.open -= 1;
+        self.usage.closed(time, known.node);
+        if known.ended && known.open == 0 {
+            self.requests.remove(source.0, number);
         }
     }
 
     fn retried(&mut self, source: SourceId, number: u64) {
-        if let Some(asked) = self.asked.get_mut(source.0, number) {
-            asked.retries = asked.retries.saturating_add(1);
+        if let Some(known) = self.pending(source, number) {
+            known.asked.retries = known.asked.retries.saturating_add(1);
         }
     }
 
     fn ended(&mut self, record: &Record, source: SourceId, number: u64, outcome: Outcome, pod: Option<PodId>) {
-        let asked = self.asked.remove(source.0, number);
+        let asked = self.pending(source, number).map(|known| {
+            known.ended = true;
+            (known.asked, known.open)
+        });
+        if asked.is_some_and(|(_, open)| open == 0) {
+            self.requests.remove(source.0, number);
+        }
         if outcome == Outcome::Ok
             && let Some(pod) = pod
         {
@@ -188,7 +239,7 @@ impl Gather {
             }
             return;
         }
-        let Some(asked) = asked else { return };
+        let Some((asked, _)) = asked else { return };
         self.outcomes.ended(asked.arrival, outcome);
         if outcome != Outcome::Ok {
             self.failures.failed(asked, record, &self.history);
@@ -205,19 +256,12 @@ impl TraceSink for Gather {
     fn record(&mut self, record: &Record) {
         let time = record.time.as_nanos();
         match record.body {
-            Body::RequestArrived { source, number, client, .. } => {
-                if self.is_root(source) {
-                    self.outcomes.arrived(time);
-                }
-                self.asked.insert(source.0, number, Asked { arrival: time, client, dial: None, retries: 0 });
-            }
+            Body::RequestArrived { source, number, client, .. } => self.arrived(time, source, number, client),
             Body::ConnectionOpened { source, number, address, port, .. } => {
-                self.dialled(record, source, number, Some((address, port)));
-                let client = self.asked.get_mut(source.0, number).map(|asked| asked.client);
-                self.usage.opened(time, client.unwrap_or(sim_core::trace::fields::Client::None), source.0, number);
+                self.opened(record, source, number, (address, port));
             }
-            Body::ConnectionReused { source, number, .. } => self.dialled(record, source, number, None),
-            Body::ConnectionClosed { source, number, .. } => self.usage.closed(time, source.0, number),
+            Body::ConnectionReused { source, number, .. } => self.reused(record, source, number),
+            Body::ConnectionClosed { source, number, .. } => self.closed(time, source, number),
             Body::RequestRetried { source, number, .. } | Body::RequestHedged { source, number } => {
                 self.retried(source, number);
             }

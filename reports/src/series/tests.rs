@@ -4,8 +4,6 @@ use sim_core::trace::words::Outcome;
 
 use super::*;
 use crate::testing::{Builder, S, header};
-use crate::trace_io::Names;
-use sim_core::trace::fields::Client;
 
 /// A node dies at 60 s, and every second request from 30 s on goes to it.
 fn death(requests: u64) -> Builder {
@@ -85,22 +83,31 @@ fn a_chain_of_calls_is_told_from_the_innermost_on() {
 
 #[test]
 fn connections_are_open_on_their_clients_node_until_they_are_closed() {
-    let mut tally = usage::UsageTally::default();
-    let (client, source) = (Client::Pod(PodId(2)), 0);
-    tally.opened(S, client, source, 0);
-    tally.scheduled(2, 3);
-    for number in 1..=3 {
-        tally.opened(number * S, client, source, number);
+    let mut run = Builder::cluster();
+    for number in 0..4 {
+        run.request(number, (number + 1) * S, Some(0), None);
     }
-    tally.opened(3 * S, client, source, 3);
+    let source = SourceId(0);
+    let opened = run.records.last().unwrap().body;
+    assert!(matches!(opened, Body::ConnectionOpened { number: 3, .. }));
+    run.add(0, 0, opened);
+    run.at(10 * S);
+    for number in [0, 3] {
+        run.add(0, 0, Body::RequestEnded { source, number, outcome: Outcome::Ok, pod: Some(PodId(0)) });
+    }
+    // A request that has ended opens nothing more.
+    run.add(0, 0, opened);
+    // Some are closed after the request's end, some before it, and nothing is closed twice.
     for number in [0, 1, 3, 3, 3] {
-        tally.closed(10 * S, source, number);
+        run.add(0, 0, Body::ConnectionClosed { source, number, outcome: Outcome::Ok });
     }
-    let usage = tally.finish(&[], &Names::new(&header()));
+    run.request(4, 20 * S, Some(0), None);
+    let usage = run.feed(Gather::new(&header())).finish(0).usage;
     let [node] = usage.nodes.as_slice() else { panic!("{usage:?}") };
-    assert_eq!((node.node.as_str(), node.open_most), ("node-3", 4));
-    // The first step has none, and the last one still has what was open before three were closed.
-    assert_eq!((node.open.first(), node.open.last()), (Some(&0), Some(&4)));
+    assert_eq!((node.node.as_str(), node.open_most), ("node-3", 5));
+    // The first step has none, what was open before some were closed counts in their step, and the last has what is open.
+    let step = usize::try_from(10 * S / usage.width).unwrap();
+    assert_eq!((node.open[0], node.open[step], node.open.last()), (0, 5, Some(&2)));
 }
 
 #[test]

@@ -7,9 +7,8 @@ use sim_core::model::ids::NodeId;
 use sim_core::trace::fields::Client;
 use sim_core::trace::{Body, Record};
 
-use super::bins::{Mergeable, Peak, Steps, halve, step_mut};
+use super::bins::{Mergeable, Peak, Steps, halve};
 use crate::id_map::IdMap;
-use crate::metrics::pending::PendingTable;
 use crate::trace_io::Names;
 
 /// So many steps at most.
@@ -52,19 +51,11 @@ struct Open {
     steps: Vec<Peak>,
 }
 
-/// Connections of a request: on which node its client is, and how many are open.
-#[derive(Clone, Copy, Debug)]
-struct OfRequest {
-    node: u32,
-    open: u32,
-}
-
 /// The same while a run goes on.
 #[derive(Clone, Debug)]
 pub(crate) struct UsageTally {
     steps: Steps,
     open: IdMap<Open>,
-    connections: PendingTable<OfRequest>,
     pod_nodes: IdMap<Option<u32>>,
     conntrack: IdMap<u32>,
 }
@@ -74,7 +65,6 @@ impl Default for UsageTally {
         Self {
             steps: Steps::at_most(STEPS),
             open: IdMap::default(),
-            connections: PendingTable::default(),
             pod_nodes: IdMap::default(),
             conntrack: IdMap::default(),
         }
@@ -93,29 +83,22 @@ impl UsageTally {
         *most = (*most).max(entries);
     }
 
-    /// A client opens a connection for a request.
-    pub(crate) fn opened(&mut self, time: u64, client: Client, source: u32, number: u64) {
-        let node = match client {
+    /// The node that a client's connections are of.
+    pub(crate) fn node_of(&self, client: Client) -> Option<u32> {
+        match client {
             Client::None => None,
             Client::Pod(pod) => self.pod_nodes.get(pod.0).copied().flatten(),
             Client::Node(node) => Some(node.0),
-        };
-        let Some(node) = node else { return };
-        match self.connections.get_mut(source, number) {
-            Some(connections) => connections.open += 1,
-            None => self.connections.insert(source, number, OfRequest { node, open: 1 }),
         }
+    }
+
+    /// A client on a node opens a connection.
+    pub(crate) fn opened(&mut self, time: u64, node: u32) {
         self.change(time, node, 1);
     }
 
-    /// The client's side of a connection that was opened for a request is closed.
-    pub(crate) fn closed(&mut self, time: u64, source: u32, number: u64) {
-        let Some(connections) = self.connections.get_mut(source, number) else { return };
-        let node = connections.node;
-        connections.open -= 1;
-        if connections.open == 0 {
-            self.connections.remove(source, number);
-        }
+    /// The client's side of a connection that was opened on a node is closed.
+    pub(crate) fn closed(&mut self, time: u64, node: u32) {
         self.change(time, node, -1);
     }
 
@@ -131,7 +114,9 @@ impl UsageTally {
         }
         open.now = open.now.saturating_add_signed(by);
         open.most = open.most.max(open.now);
-        step_mut(&mut open.steps, place).merge(Peak(open.now));
+        if let Some(step) = open.steps.last_mut() {
+            step.merge(Peak(open.now));
+        }
     }
 
     /// What was seen, with what the control plane's `records` tell of host ports.
