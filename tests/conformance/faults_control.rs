@@ -1,10 +1,10 @@
 //! Faults of the control plane and of the registry: what nobody hears, what does not heal, and what comes afterwards.
 
 use sim_core::trace::words::{DeleteReason, Outcome};
-use sim_core::trace::{Body, Record};
+use sim_core::trace::{Body, Level, Record};
 
 use crate::faults::assert_rooted;
-use crate::lab::{count, outcomes, run, said, times};
+use crate::lab::{count, outcomes, records_of, run, said, times, world_of};
 
 /// Two servers and a client on three nodes, ten requests a second, and these faults.
 fn cluster(arm: &str, duration: &str, faults: &str) -> Vec<Record> {
@@ -155,4 +155,34 @@ fn a_hanging_docker_host_fails_its_checks() {
     let added: Vec<u64> = times(&records, "registry-added").into_iter().filter(|at| *at > 0).collect();
     assert_eq!(added, [160_000]);
     assert_rooted(&records);
+}
+
+/// Where more than a thousand nodes serve clients, none tells what its rules hold, and each is only asked when it matters.
+#[test]
+fn a_node_that_is_cut_off_has_heard_what_was_said_before_though_nobody_asked_it() {
+    let rest = "
+  duration: 75s
+  topology: {nodes: {count: 1005}}
+  cluster: {clusterCIDR: 10.0.0.0/11}
+  placement: {deployment/my-nginx: [node-1, node-2], deployment/curl: [node-3]}
+  traffic:
+    - {name: asks, from: daemonset/asker, to: 'service/my-nginx:80', arrivals: {kind: constant, rate: 1000/s}, start: 70s,
+       stop: 72s, connectTimeout: 1s}
+  actions: [{name: new-addresses, at: 10s, kind: rollout-restart, workload: deployment/my-nginx}]
+  faults: [{name: cut, at: 60s, kind: control-plane-partition, node: node-1000}]
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: asker}
+spec:
+  selector: {matchLabels: {app: asker}}
+  template:
+    metadata: {labels: {app: asker}}
+    spec: {containers: [{name: asker}]}
+";
+    let records =
+        records_of(&world_of(&["run-my-nginx.yaml", "nginx-svc.yaml", "curl.yaml"], "service", rest, Level::Request));
+    assert_eq!((count(&records, "control-plane-lost"), outcomes(&records).len()), (1, 1_999));
+    assert!(times(&records, "endpoint-removed").iter().all(|at| (10_000..50_000).contains(at)));
+    assert!(all_ok(&records));
 }

@@ -10,6 +10,7 @@ pub mod heartbeat;
 pub mod leases;
 pub mod names;
 pub mod node_lifecycle;
+mod old_lists;
 pub mod probes;
 pub mod registry_checks;
 pub mod restarts;

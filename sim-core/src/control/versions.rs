@@ -1,10 +1,11 @@
-//! Lists of backends with their history: an append-only log of changes over all Services, a snapshot per change,
-//! and how far a holder of the lists (a node's kube-proxy) has followed them.
+//! Lists of backends with their history: an append-only log of changes over all Services, the list at each of them for as
+//! long as some holder of the lists (a node's kube-proxy) may look at it, and how far a holder has followed them.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::old_lists::OldLists;
 use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::ids::{PodId, ServicePortId};
 use crate::trace::RecordId;
@@ -36,6 +37,28 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// A list after change number `version`, in which each address and port stands once if `is_distinct`.
+    pub(super) fn new(
+        (version, record): (u64, RecordId),
+        [backends, leaving]: [Arc<[Backend]>; 2],
+        is_distinct: bool,
+    ) -> Self {
+        let used = if backends.is_empty() { &leaving } else { &backends };
+        let usable = if is_distinct { Arc::clone(used) } else { once_each(used) };
+        Self { version, record, backends, leaving, usable }
+    }
+
+    /// Whether each address and port stands once in what is used of it.
+    pub(super) fn is_distinct(&self) -> bool {
+        [&self.backends, &self.leaving].iter().any(|list| Arc::ptr_eq(&self.usable, list))
+    }
+
+    /// Heap memory in bytes; each list counts that is one of its own.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let usable = if self.is_distinct() { 0 } else { self.usable.len() };
+        (self.backends.len() + self.leaving.len() + usable) * size_of::<Backend>()
+    }
+
     /// The backends that a node uses which makes no difference between near and far ones (C.7), each address once.
     pub fn usable(&self) -> &Arc<[Backend]> {
         &self.usable
@@ -81,13 +104,20 @@ pub struct Change {
     pub record: RecordId,
 }
 
+/// So many lists that are no longer the newest are not worth looking whether somebody still needs them.
+const FEW_OLD: usize = 4_096;
+
 /// All lists and their history.
 #[derive(Clone, Debug)]
 pub struct VersionedLists {
     /// The newest list of each Service port, which nearly everybody asks for.
     newest: Vec<Snapshot>,
-    /// Those before it, in order.
-    older: Vec<Vec<Snapshot>>,
+    /// Those before it.
+    older: Vec<OldLists>,
+    /// How many those are.
+    old: usize,
+    /// So many of them are worth a look.
+    many: usize,
     /// Changes that led to the lists of the start.
     before: u64,
     /// Every change after them, in order.
@@ -104,7 +134,9 @@ impl VersionedLists {
         let empty = Snapshot { version: 0, record: 0, backends, leaving, usable };
         Self {
             newest: vec![empty; ports],
-            older: vec![Vec::new(); ports],
+            older: vec![OldLists::default(); ports],
+            old: 0,
+            many: FEW_OLD,
             before: 0,
             changes: Vec::new(),
             counts: vec![[0; 2]; ports],
@@ -116,16 +148,13 @@ impl VersionedLists {
         self.before + self.changes.len() as u64
     }
 
-    /// Backends that stand in all lists and their history, each list counted with its own head.
-    pub fn listed(&self) -> usize {
-        let heads = size_of::<Snapshot>().div_ceil(size_of::<Backend>());
-        let size = |snapshot: &Snapshot| {
-            let usable = if Arc::ptr_eq(&snapshot.usable, &snapshot.backends) { 0 } else { snapshot.usable.len() };
-            snapshot.backends.len() + snapshot.leaving.len() + usable
-        };
-        let older: usize = self.older.iter().map(Vec::capacity).sum();
-        let snapshots = self.newest.iter().chain(self.older.iter().flatten());
-        (self.newest.len() + older) * heads + snapshots.map(size).sum::<usize>()
+    /// Heap memory of all lists and their history, in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        let newest = self.newest.capacity() * size_of::<Snapshot>();
+        let heads = newest + self.older.capacity() * size_of::<OldLists>();
+        let changes = self.changes.capacity() * size_of::<Change>();
+        let lists: usize = self.newest.iter().map(Snapshot::heap_bytes).sum();
+        heads + changes + lists + self.older.iter().map(OldLists::heap_bytes).sum::<usize>()
     }
 
     /// The newest list of a Service port.
@@ -133,15 +162,14 @@ impl VersionedLists {
         &self.newest[port.index()]
     }
 
-    /// The list as it stood at `version`.
+    /// The list as it stood at `version`, which no call of [`VersionedLists::forget_before`] has said nobody holds.
+    #[inline]
     pub fn at(&self, port: ServicePortId, version: u64) -> &Snapshot {
         let newest = self.newest(port);
         if newest.version <= version {
             return newest;
         }
-        let history = &self.older[port.index()];
-        let place = history.partition_point(|snapshot| snapshot.version <= version);
-        &history[place - 1]
+        self.older[port.index()].at(version, newest)
     }
 
     /// The lists at the start, in their own order, each with the number and the record of its last change; `version` changes
@@ -151,16 +179,14 @@ impl VersionedLists {
         for (index, (backends, (version, record))) in lists.into_iter().enumerate() {
             self.counts[index][0] = backends.len() as u64;
             let (backends, leaving) = (Arc::<[Backend]>::from(backends), Arc::clone(&self.newest[index].leaving));
-            let usable = sorted_once_each(&backends);
-            self.newest[index] = Snapshot { version, record, backends, leaving, usable };
+            let is_distinct = is_distinct(&backends);
+            self.newest[index] = Snapshot::new((version, record), [backends, leaving], is_distinct);
         }
     }
 
     /// Adds a changed list; the caller has already numbered the change `version() + 1` in its record.
     pub fn push(&mut self, port: ServicePortId, now: SimTime, record: RecordId, backends: Vec<Backend>) {
-        let backends = Arc::<[Backend]>::from(backends);
-        let (leaving, usable) = (Arc::from([]), once_each(&backends));
-        self.add(port, (now, record, Weight::Full), [backends, leaving, usable]);
+        self.add(port, (now, record, Weight::Full), [Arc::from(backends), Arc::from([])], false);
     }
 
     /// The same for a list with leaving backends, which come second; both are sorted by address and port.
@@ -173,23 +199,44 @@ impl VersionedLists {
         weight: Weight,
     ) {
         let (backends, leaving) = (Arc::<[Backend]>::from(backends), Arc::<[Backend]>::from(leaving));
-        let usable = sorted_once_each(if backends.is_empty() { &leaving } else { &backends });
-        self.add(port, (now, record, weight), [backends, leaving, usable]);
+        let is_distinct = is_distinct(if backends.is_empty() { &leaving } else { &backends });
+        self.add(port, (now, record, weight), [backends, leaving], is_distinct);
     }
 
     fn add(
         &mut self,
         port: ServicePortId,
         (at, record, weight): (SimTime, RecordId, Weight),
-        [backends, leaving, usable]: [Arc<[Backend]>; 3],
+        lists: [Arc<[Backend]>; 2],
+        is_distinct: bool,
     ) {
         let count = &mut self.counts[port.index()][usize::from(weight != Weight::Full)];
         *count += 1;
         self.changes.push(Change { at, port, weight, number: *count, record });
-        let version = self.version();
-        let newest = Snapshot { version, record, backends, leaving, usable };
+        let newest = Snapshot::new((self.version(), record), lists, is_distinct);
         let before = std::mem::replace(&mut self.newest[port.index()], newest);
-        self.older[port.index()].push(before);
+        self.older[port.index()].push(before, &self.newest[port.index()]);
+        self.old += 1;
+    }
+
+    /// True when there are so many old lists that it is worth finding out which of them somebody still holds.
+    pub fn has_many_old(&self) -> bool {
+        self.old > self.many
+    }
+
+    /// Forgets the lists of every Service port before the one that stood at `version`: every holder is at that version or
+    /// a later one.
+    pub fn forget_before(&mut self, version: u64) {
+        for (older, newest) in self.older.iter_mut().zip(&self.newest) {
+            older.forget_before(version, newest);
+        }
+        self.old = self.older.iter().map(OldLists::len).sum();
+        self.many = (2 * self.old).max(FEW_OLD);
+    }
+
+    /// The last change that was made before `time`, by number.
+    pub fn version_at(&self, time: SimTime) -> u64 {
+        self.before + self.changes.partition_point(|change| change.at < time) as u64
     }
 
     /// The last change after the start.
@@ -204,10 +251,10 @@ impl VersionedLists {
     }
 }
 
-/// The same for a list that is sorted by address and port in some way, so that equal ones stand side by side.
-fn sorted_once_each(list: &Arc<[Backend]>) -> Arc<[Backend]> {
-    let same = |pair: &[Backend]| (pair[0].address, pair[0].port) == (pair[1].address, pair[1].port);
-    if list.windows(2).any(same) { once_each(list) } else { Arc::clone(list) }
+/// Whether each address and port stands once in a list that is sorted by them in some way, so that equal ones stand side by
+/// side.
+fn is_distinct(list: &[Backend]) -> bool {
+    list.windows(2).all(|pair| (pair[0].address, pair[0].port) != (pair[1].address, pair[1].port))
 }
 
 /// A list in which each address and port stands once: kube-proxy knows an endpoint by those (B5).
@@ -316,6 +363,35 @@ mod tests {
         assert_eq!(lists.newest(ServicePortId(0)).record, 13);
         let change = lists.change(3);
         assert_eq!((change.at, change.port, change.number, change.record), (at(3), ServicePortId(0), 2, 13));
+    }
+
+    #[test]
+    fn lists_that_nobody_holds_are_forgotten_and_all_others_read_as_before() {
+        let mut lists = VersionedLists::new(3);
+        let backend = |pod| Backend { pod: PodId(pod), address: IpAddr::from([10, 0, 0, 1]), port: 80 };
+        // The third list never changes, and the second one only once.
+        lists.push(ServicePortId(1), at(1), 1, vec![backend(0); 7]);
+        let last = u64::try_from(FEW_OLD).unwrap() + 1;
+        for version in 2..=last {
+            lists.push(
+                ServicePortId(0),
+                at(version),
+                version,
+                (0..u32::try_from(version % 9).unwrap()).map(backend).collect(),
+            );
+        }
+        assert!(lists.has_many_old());
+        let sizes = |lists: &VersionedLists, version| {
+            [0, 1, 2].map(|port| lists.at(ServicePortId(port), version).backends.len())
+        };
+        let whole: Vec<_> = (0..=last).map(|version| sizes(&lists.clone(), version)).collect();
+        let before = lists.heap_bytes();
+        lists.forget_before(last - 3);
+        assert_eq!((last - 3..=last).map(|version| sizes(&lists, version)).collect::<Vec<_>>(), whole[FEW_OLD - 2..]);
+        assert!(lists.heap_bytes() < before / 2 && !lists.has_many_old());
+        lists.forget_before(last);
+        assert_eq!((sizes(&lists, last), lists.old, lists.change(4).record), (whole[FEW_OLD + 1], 0, 4));
+        assert_eq!([1, 2, last, last + 1].map(|ms| lists.version_at(at(ms))), [0, 1, last - 1, last]);
     }
 
     #[test]

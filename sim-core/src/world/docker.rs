@@ -1,7 +1,7 @@
 //! The Docker daemon of each host: publishing ports, restarting containers, what a host port leads to.
 
 use super::World;
-use super::state::{HostedPort, PodState};
+use super::state::{HostedPort, PodState, appended};
 use crate::addressing::port_mapping::{Mapping, PublishError};
 use crate::control::restarts;
 use crate::model::application::{HostPort, Publish};
@@ -50,7 +50,7 @@ impl World {
             let state = &mut self.pods[pod.index()];
             match state.address {
                 None => state.address = Some(address),
-                Some(_) => state.more_addresses.push(address),
+                Some(_) => state.more_addresses = appended(&state.more_addresses, address),
             }
             let cause = state.record;
             self.journal.write(self.agenda.now(), cause, 0, Body::AddressAssigned { pod, address });
@@ -70,8 +70,9 @@ impl World {
 
     fn port_published(&mut self, pod: PodId, node: NodeId, port: HostedPort) {
         let HostedPort { container_port, host_port, .. } = port;
-        self.pods[pod.index()].host_ports.push(port);
-        let cause = self.pods[pod.index()].record;
+        let state = &mut self.pods[pod.index()];
+        state.host_ports = appended(&state.host_ports, port);
+        let cause = state.record;
         let body = Body::PortPublished { pod, node, container_port, host_port };
         self.journal.write(self.agenda.now(), cause, 0, body);
     }

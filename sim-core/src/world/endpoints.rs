@@ -3,6 +3,7 @@
 use super::World;
 use super::event::{Control, Event};
 use crate::control::versions::{Backend, ProxyMark, Weight};
+use crate::faults::Effect;
 use crate::kernel::draws::below;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::{SimDuration, SimTime};
@@ -40,6 +41,18 @@ fn insert(list: &mut Vec<Backend>, backend: Backend) {
     let name = name_of(&backend);
     let place = list.partition_point(|other| name_of(other) <= name);
     list.insert(place, backend);
+}
+
+/// Whether a fault may keep a node from the control plane that is up.
+fn may_keep_from_control(effect: &Effect) -> bool {
+    match effect {
+        Effect::CutLink(_) | Effect::MendLink(_) | Effect::Impair(_) | Effect::Restore(_) => true,
+        Effect::StopNode(_)
+        | Effect::StartNode(_)
+        | Effect::RemovePod(_)
+        | Effect::KillContainers(_)
+        | Effect::SpareContainers(_) => false,
+    }
 }
 
 impl World {
@@ -153,6 +166,30 @@ impl World {
         };
         self.endpoints.push_slices(port, now, record, [backends, leaving], weight);
         self.plan_proxies(version);
+        if self.endpoints.has_many_old() {
+            self.forget_old_lists();
+        }
+    }
+
+    /// Forgets the lists that the rules of every node have passed. What holds up a node's rules keeps them for it.
+    fn forget_old_lists(&mut self) {
+        let now = self.agenda.now();
+        let (cluster, duration) = (&self.model.cluster, self.proxy_sync_time());
+        let (min_sync, delay) = (cluster.proxy_min_sync_period, cluster.proxy_sync_delay);
+        let lag = ProxyMark::settled(SimTime::ZERO + cluster.watch_latency.1, min_sync, duration, delay);
+        let settled = now.saturating_sub(lag.since(SimTime::ZERO));
+        let mut passed = self.endpoints.version_at(settled);
+        let boots_hear = self.model.faults.iter().all(|fault| !may_keep_from_control(&fault.kind.begin));
+        for node in (0..self.nodes.len()).map(NodeId::from_index) {
+            let state = &mut self.nodes[node.index()];
+            if !self.up[node.index()] && boots_hear {
+                continue;
+            }
+            let follows = self.up[node.index()] && state.silent.is_none() && state.proxy_hears_from < settled;
+            let held = (!follows).then(|| state.proxy.mark(now));
+            passed = [held, self.stalled_rules(node)].into_iter().flatten().fold(passed, u64::min);
+        }
+        self.endpoints.forget_before(passed);
     }
 
     /// Nodes that serve clients tell when their rules hold the change; the others are asked when it matters. Where very many
@@ -210,7 +247,7 @@ impl World {
     }
 
     /// Plans every change a node has not planned yet; returns when its rules hold the last one.
-    fn follow_endpoints(&mut self, node: NodeId) -> SimTime {
+    pub(super) fn follow_endpoints(&mut self, node: NodeId) -> SimTime {
         self.catch_up(node);
         let duration = self.proxy_sync_time();
         let cluster = &self.model.cluster;

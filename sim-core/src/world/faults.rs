@@ -2,6 +2,7 @@
 
 use super::World;
 use super::event::Event;
+use super::state::appended;
 use crate::faults::Effect;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
@@ -108,12 +109,14 @@ impl World {
             }
             (Effect::RemovePod(_), Struck::Pod(pod)) => self.remove_pod(pod, DeleteReason::Fault, cause),
             (Effect::KillContainers(_), Struck::Pod(pod)) => {
-                self.pods[pod.index()].killers.push(cause);
+                let state = &mut self.pods[pod.index()];
+                state.killers = appended(&state.killers, cause);
                 self.kill_processes(pod, cause);
             }
             (Effect::SpareContainers(_), Struck::Pod(pod)) => {
                 let begun = self.fault_records[fault];
-                self.pods[pod.index()].killers.retain(|killer| *killer != begun);
+                let state = &mut self.pods[pod.index()];
+                state.killers = state.killers.iter().copied().filter(|killer| *killer != begun).collect();
             }
             (Effect::CutLink(_), Struck::Link(link)) => self.cut_link(link, cause),
             (Effect::MendLink(_), Struck::Link(link)) => self.mend_link(link, cause),

@@ -9,7 +9,6 @@ use super::roads::Roads;
 use super::services::ServiceState;
 use super::state::{LinkState, NodeState, Pod};
 use super::traffic::ClientState;
-use crate::control::versions::Backend;
 
 /// A part of a run's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,14 +119,14 @@ impl World {
 
     fn pod_bytes(&self) -> usize {
         let own = self.pods.capacity() * size_of::<Pod>() + self.pods.iter().map(Pod::heap_bytes).sum::<usize>();
-        let backends = self.endpoints.listed() + self.registry_lists.listed();
+        let lists = self.endpoints.heap_bytes() + self.registry_lists.heap_bytes();
         // An allocator of addresses remembers which are taken, and each node which images it holds.
         let addresses = tree_bytes(self.pods.len(), size_of::<u64>());
         let images: usize = self.nodes.iter().map(|node| node.images.count()).sum();
         own + self.sockets.heap_bytes()
             + tree_bytes(images, size_of::<[u64; 2]>())
             + self.whereabouts.bytes()
-            + backends * size_of::<Backend>()
+            + lists
             + addresses
     }
 

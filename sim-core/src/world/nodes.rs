@@ -72,7 +72,7 @@ impl World {
             return;
         }
         let node = self.pods[pod.index()].node.expect("a lost pod has a node");
-        self.pods[pod.index()].more_addresses.clear();
+        self.pods[pod.index()].more_addresses = Box::default();
         // The new sandbox gets a new address; a Docker daemon has forgotten the old one with its boot.
         if let Some(address) = self.pods[pod.index()].address.take()
             && self.model.address_model == AddressModelKind::FlatPodIp
@@ -100,6 +100,10 @@ impl World {
     pub(super) fn fall_silent(&mut self, node: NodeId, record: RecordId) {
         if self.nodes[node.index()].silent.is_some() {
             return;
+        }
+        if self.stalled_rules(node).is_none() {
+            // It has heard what was said so far, whether or not somebody has asked for its rules since.
+            self.follow_endpoints(node);
         }
         self.nodes[node.index()].silent = Some(record);
         self.nodes[node.index()].silences += 1;

@@ -44,8 +44,8 @@ impl World {
         let record = self.journal.write(self.agenda.now(), cause, because, body);
         self.whereabouts.made(pod, workload);
         if self.pods.len() == self.pods.capacity() {
-            // By an eighth: twice as many would be a lot of room in a large cluster.
-            self.pods.reserve_exact(self.pods.len() / 8 + 8);
+            // By a little: twice as many would be a lot of room in a large cluster.
+            self.pods.reserve_exact(self.pods.len() / 64 + 8);
         }
         self.pods.push(Pod {
             workload,
@@ -58,8 +58,8 @@ impl World {
             pulling: false,
             node: None,
             address: None,
-            more_addresses: Vec::new(),
-            host_ports: Vec::new(),
+            more_addresses: Box::default(),
+            host_ports: Box::default(),
             state: PodState::Pending,
             ready: false,
             deleted: false,
@@ -71,7 +71,7 @@ impl World {
             back_off: 0,
             restarts: 0,
             started: SimTime::ZERO,
-            killers: Vec::new(),
+            killers: Box::default(),
             life_event: None,
             health: Health::default(),
             evict_event: None,

@@ -67,6 +67,11 @@ pub(super) struct NodeState {
     pub serves_clients: bool,
 }
 
+/// A short list that seldom grows, with one more entry.
+pub(super) fn appended<T: Copy>(list: &[T], entry: T) -> Box<[T]> {
+    list.iter().copied().chain([entry]).collect()
+}
+
 impl Pod {
     /// Whether an address is one of its own.
     pub(super) fn has(&self, address: IpAddr) -> bool {
@@ -150,11 +155,11 @@ pub(super) struct Pod {
     /// When its processes were started last.
     pub started: SimTime,
     /// Its addresses in further networks of Docker's.
-    pub more_addresses: Vec<IpAddr>,
+    pub more_addresses: Box<[IpAddr]>,
     /// What its host publishes of it.
-    pub host_ports: Vec<HostedPort>,
+    pub host_ports: Box<[HostedPort]>,
     /// The faults that kill it at every start.
-    pub killers: Vec<RecordId>,
+    pub killers: Box<[RecordId]>,
     /// What its kubelet's probes have found.
     pub health: Health,
     /// Its place in its StatefulSet, or in order of creation.
@@ -180,9 +185,7 @@ pub(super) struct Pod {
 impl Pod {
     /// Heap memory in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
-        let lists = self.more_addresses.capacity() * size_of::<IpAddr>()
-            + self.host_ports.capacity() * size_of::<HostedPort>()
-            + self.killers.capacity() * size_of::<RecordId>();
+        let lists = size_of_val(&*self.more_addresses) + size_of_val(&*self.host_ports) + size_of_val(&*self.killers);
         lists + self.server.queue.capacity() * size_of::<Waiting>() + self.health.heap_bytes()
     }
 
