@@ -13,7 +13,11 @@ const UPPER: usize = LEVELS / 2;
 /// Values of a digit of eight bits.
 const DIGITS: usize = 256;
 /// Entries that are spread over a digit of four bits; more are spread over one of eight.
-const NARROW: u32 = 256;
+const FOR_NARROW: u32 = 256;
+/// The same where they are a small part of all, so that few of those to come will go between them.
+const PART_FOR_NARROW: u32 = 1_000;
+/// A small part.
+const PART: usize = 8;
 /// Entries of one chunk; a bucket is a chain of chunks, of which only the first one is not full.
 const CHUNK: usize = 32;
 const NO_CHUNK: u32 = u32::MAX;
@@ -142,7 +146,8 @@ impl<E: Copy> Buckets<E> {
     /// Spreads the bucket of the least keys over the first digit in which they differ, and gives what they have in common.
     fn spread(&mut self, index: usize, places: &mut Places) -> u128 {
         let bucket = self.chains[index];
-        let narrow = bucket.len <= NARROW;
+        let is_part = (bucket.len as usize) < self.len / PART;
+        let narrow = bucket.len <= if is_part { PART_FOR_NARROW } else { FOR_NARROW };
         let (time, differing_times) = self.in_common(bucket, |entry| entry.time);
         // Levels below the bucket's own have no entries, so that their digits can be laid anew.
         if let Some(differing) = differing_times {

@@ -46,13 +46,13 @@ const CLASS_SHIFT: u32 = ORDER_BITS;
 /// Sequence numbers begin behind those of planned events.
 const FIRST_SEQUENCE: u64 = 1 << 32;
 /// A bucket of so many entries is sorted; a larger one is split.
-const FEW: usize = 72;
+const FEW: usize = 96;
 /// Fewer sorted entries than these call for the next bucket too: what is near goes between them at once, and passes no bucket.
 const ENOUGH: usize = 26;
 /// So many more cancelled events than pending ones are kept, until they are dropped all at once.
 const SPARE: usize = 1024;
 /// More sorted entries than these are too many to shift at each insertion.
-const MOST: usize = 128;
+const MOST: usize = 160;
 
 /// A pending event. Its key is in two halves, so that an entry is no larger than its parts.
 #[derive(Clone, Copy, Debug)]
