@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use sim_core::model::ids::{NodeId, PodId};
 use sim_core::trace::words::{DeleteReason, Outcome, PendingReason};
-use sim_core::trace::{Body, Record};
+use sim_core::trace::{Body, Level, Record};
 
-use crate::lab::{count, outcomes, run_manifest, times};
+use crate::lab::{count, outcomes, records_of, run_manifest, times, world_of};
 
 const THREE_NODES: &str = "
   duration: 2m
@@ -325,4 +325,44 @@ fn a_node_that_is_unschedulable_from_the_start_gets_nothing_either() {
         assert!(on_second(&records));
         assert_eq!((times(&records, "node-cordoned"), times(&records, "node-uncordoned")), (vec![0], vec![5_000]));
     }
+}
+
+#[test]
+fn rules_that_stand_still_are_looked_back_at_through_thousands_of_changes() {
+    let rollouts: Vec<String> = (0..6)
+        .map(|number| {
+            let at = 10 + 15 * number;
+            format!("{{name: roll-{number}, at: {at}s, kind: rollout-restart, workload: deployment/my-nginx}}")
+        })
+        .collect();
+    let rest = format!(
+        "
+  duration: 150s
+  topology: {{nodes: {{count: 6}}}}
+  replicas: {{deployment/my-nginx: 300, deployment/curl: 2}}
+  placement: {{deployment/curl: [node-1, node-2]}}
+  traffic:
+    - {{name: curl, from: deployment/curl, to: 'service/my-nginx:80', arrivals: {{kind: constant, rate: 10/s}},
+       connectTimeout: 1s}}
+  faults: [{{name: stall, at: 5s, for: 115s, kind: kube-proxy-stall, node: node-1}}]
+  actions: [{}]
+",
+        rollouts.join(", ")
+    );
+    let manifests = ["run-my-nginx.yaml", "nginx-svc.yaml", "curl.yaml"];
+    let records = records_of(&world_of(&manifests, "service", &rest, Level::Request));
+    let changes = ["endpoint-added", "endpoint-terminating", "endpoint-removed"].map(|kind| count(&records, kind));
+    assert!(changes.iter().sum::<usize>() > 5_000, "{changes:?}");
+    // The two clients ask in turn. While its node's rules stand still one of them dials addresses that have mostly gone to
+    // nobody; the other one never does, and both are well once the rules have moved again.
+    let all = outcomes(&records);
+    let ok = |from: usize, to: usize, client: usize| {
+        let outcomes = (from * 10..to * 10).filter(|number| number % 2 == client).map(|number| all[number].0);
+        outcomes.filter(|outcome| *outcome == Outcome::Ok).count()
+    };
+    let mut served = [0, 1].map(|client| ok(100, 118, client));
+    served.sort_unstable();
+    assert!(served[0] < 30 && served[1] == 90, "{served:?}");
+    assert_eq!([0, 1].map(|client| ok(0, 5, client)), [25, 25]);
+    assert_eq!([0, 1].map(|client| ok(122, 148, client)), [130, 130]);
 }

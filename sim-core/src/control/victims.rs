@@ -1,6 +1,9 @@
 //! Which pods a ReplicaSet with too many deletes first (`ActivePodsWithRanks.Less` of
 //! `pkg/controller/controller_utils.go`). Pods' deletion costs are not modelled.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use crate::kernel::time::SimTime;
 use crate::model::ids::PodId;
 
@@ -25,32 +28,47 @@ pub struct Seen {
     pub uid: u64,
 }
 
+/// What comes before a pod's age: its state, more siblings on its node first.
+type Standing = ((bool, bool, bool), Reverse<u32>);
+
+fn standing(pod: &Seen) -> Standing {
+    ((pod.assigned, pod.running, pod.ready_since.is_some()), Reverse(pod.neighbours))
+}
+
 /// The pods in the order in which they are deleted: unassigned, then pending, then not ready ones; then those that
 /// share their node with more siblings; then the newest, by powers of two of their ages (`LogarithmicScaleDown`), of equal
 /// ones the least UID.
-pub fn in_order(mut pods: Vec<Seen>, now: SimTime) -> Vec<PodId> {
-    pods.sort_by(|a, b| {
-        let plain = |pod: &Seen| (pod.assigned, pod.running, pod.ready_since.is_some());
-        let by_state = plain(a).cmp(&plain(b)).then(b.neighbours.cmp(&a.neighbours));
-        let by_ready = by_state.then_with(|| match (a.ready_since, b.ready_since) {
-            (Some(one), Some(other)) => by_age(one, other, now, a.uid.cmp(&b.uid)),
-            (None, _) | (_, None) => std::cmp::Ordering::Equal,
-        });
-        let by_restarts = by_ready.then(b.restarts.cmp(&a.restarts));
-        let by_creation = by_restarts.then_with(|| by_age(a.created, b.created, now, a.uid.cmp(&b.uid)));
-        by_creation.then(a.pod.cmp(&b.pod))
+///
+/// The API keeps whole seconds, and pods of one second differ in what comes after their ages. For a pod of another second
+/// with an age of the same power of two the controller's rule is no order (each may go before the next one in a circle):
+/// here all pods of one second stand together, at the place of their least UID.
+pub fn in_order(pods: Vec<Seen>, now: SimTime) -> Vec<PodId> {
+    let when_ready = |pod: &Seen| (standing(pod), pod.ready_since.map(second));
+    let when_made = |pod: &Seen| (when_ready(pod), Reverse(pod.restarts), second(pod.created));
+    let (mut of_ready, mut of_made) = (BTreeMap::new(), BTreeMap::new());
+    for pod in &pods {
+        let least = of_ready.entry(when_ready(pod)).or_insert(pod.uid);
+        *least = pod.uid.min(*least);
+        let least = of_made.entry(when_made(pod)).or_insert(pod.uid);
+        *least = pod.uid.min(*least);
+    }
+    let age = |since: SimTime, least: u64| (power_of_age(since, now), least, second(since));
+    let mut pods = pods;
+    pods.sort_by_cached_key(|pod| {
+        let ready = pod.ready_since.map(|since| age(since, of_ready[&when_ready(pod)]));
+        let made = age(pod.created, of_made[&when_made(pod)]);
+        (standing(pod), ready, Reverse(pod.restarts), made, pod.pod)
     });
     pods.into_iter().map(|pod| pod.pod).collect()
 }
 
-/// The younger of two first, as far as their ages differ by a power of two; the API keeps whole seconds.
-fn by_age(one: SimTime, other: SimTime, now: SimTime, uids: std::cmp::Ordering) -> std::cmp::Ordering {
-    let seconds = |time: SimTime| time.as_nanos() / 1_000_000_000;
-    if seconds(one) == seconds(other) {
-        return std::cmp::Ordering::Equal;
-    }
-    let rank = |time: SimTime| now.as_nanos().saturating_sub(seconds(time) * 1_000_000_000).checked_ilog2();
-    rank(one).cmp(&rank(other)).then(uids)
+fn second(time: SimTime) -> u64 {
+    time.as_nanos() / 1_000_000_000
+}
+
+/// The power of two of an age in nanoseconds, from the whole second on; nothing is less than any.
+fn power_of_age(since: SimTime, now: SimTime) -> Option<u32> {
+    now.as_nanos().saturating_sub(second(since) * 1_000_000_000).checked_ilog2()
 }
 
 #[cfg(test)]
@@ -99,5 +117,24 @@ mod tests {
         assert_eq!(order(&[ready(2, 400), ready(1, 0)]), [1, 2]);
         let restarted = Seen { restarts: 3, ..ready(9, 0) };
         assert_eq!(order(&[ready(1, 0), restarted]), [9, 1]);
+    }
+
+    #[test]
+    fn pods_of_one_second_stand_together_where_the_rule_goes_in_a_circle() {
+        // By UID 5 goes before 6 and 6 before 7; by restarts 7 goes before 5, of whose second it is.
+        let pods = [ready(5, 400), ready(6, 410), Seen { restarts: 1, ..ready(7, 400) }];
+        assert_eq!(order(&pods), [7, 5, 6]);
+        let many: Vec<Seen> = (0..500_u32)
+            .map(|pod| {
+                let uid = u64::from(pod).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                Seen { uid, restarts: pod % 3, ..ready(pod, u64::from(pod % 7) * 100) }
+            })
+            .collect();
+        let mut sorted = order(&many);
+        let mut backwards = many;
+        backwards.reverse();
+        assert_eq!(sorted, order(&backwards));
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..500));
     }
 }
