@@ -2,18 +2,18 @@
 //! schedules the next one. Exponential gaps, five patterns of times that lists have trouble with, and a mix in which each
 //! event also takes back a timer and sets it anew. In test mode all must fire the same events in the same order.
 //!
-//! Why the list is what it is, in times of the standard library's heap on a busy 2-core virtual machine; only ratios count:
+//! Why the list is what it is, in times of the standard library's heap on a quiet 2-core virtual machine (`-- --quick`); only
+//! ratios count:
 //!
 //! | structure | 1k | 100k | 1M | timers, 1k | 100k | 1M | worst pattern, 1k | 1M |
 //! |---|--:|--:|--:|--:|--:|--:|--:|--:|
-//! | `EventQueue` | 1.34 | 5.8 | 18.7 | 1.7 | 5.1 | 6.9 | 0.89 | 1.29 |
-//! | 4-ary heap | 0.65 | 1.3 | 2.7 | 0.5 | 1.8 | 3.0 | 0.41 | 0.93 |
-//! | radix heap | 0.60 | 3.2 | 12.0 | 0.7 | 4.4 | 9.1 | 0.48 | 0.33 |
+//! | `EventQueue` | 1.53 | 2.7 | 12.5 | 1.8 | 4.7 | 5.4 | 1.61 | 1.62 |
+//! | 4-ary heap | 0.76 | 0.9 | 1.8 | 0.8 | 1.1 | 1.2 | 0.61 | 0.63 |
+//! | radix heap | 0.62 | 1.1 | 5.4 | 0.7 | 1.8 | 4.9 | 0.57 | 0.53 |
 //!
 //! A heap touches a line of memory per level of its height. A radix heap moves an event once per bit at worst, takes nothing
 //! before the last one popped, and forgets timers only when their time has come. The list moves an event once per digit of
-//! four or eight bits and sorts what is left of a bucket when it is small; it is behind the radix heap only with a million
-//! timers taken back, where it keeps at most as many of those as are pending.
+//! four or eight bits and sorts what is left of a bucket when it is small.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench may fail loudly")]
 
