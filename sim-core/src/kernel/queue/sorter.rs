@@ -67,7 +67,9 @@ mod tests {
         ) {
             let base = 1_000;
             let unsorted = times.iter().zip(1_u64..).map(|(time, number)| {
-                let time = base + if apart { number * 50 } else { (*time).min(u64::MAX - base) };
+                // All different, in no order: 65 537 is a prime.
+                let scattered = number * 7_919 % 65_537;
+                let time = base + if apart { scattered } else { (*time).min(u64::MAX - base) };
                 Entry { time, order: number.wrapping_mul(0x9e37_79b9_7f4a_7c15), handle: 0, event: number }
             });
             let mut entries: Vec<Entry<u64>> = unsorted.collect();
