@@ -1,11 +1,13 @@
 //! Everything that can be said about a scenario: with a stable code, a place and a help text.
 
 pub mod codes;
+mod lines;
 mod render;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use codes::Code;
+use lines::Lines;
 pub use render::render;
 
 use crate::yaml::{Problem, ProblemKind, SpanIndex};
@@ -20,7 +22,7 @@ pub struct Source {
 }
 
 /// How bad a diagnostic is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// The scenario cannot run.
     Error,
@@ -42,7 +44,7 @@ impl Severity {
 }
 
 /// One thing to say about a scenario.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     /// The stable code; [`codes::CODES`] lists all.
     pub code: &'static str,
@@ -102,11 +104,14 @@ pub(crate) struct Sink {
     pub(crate) items: Vec<Diagnostic>,
     /// Keys of foreign files that are not modelled, each on its own.
     pub(crate) ignored: Vec<Diagnostic>,
+    /// What was reported or ignored so far.
+    told: HashSet<Diagnostic>,
     /// A file is missing or unreadable, so a name that is not found may stand there.
     pub(crate) incomplete: bool,
     /// Pointers of keys that a misspelt key was probably meant to be; they are not missing as well.
     meant: BTreeSet<String>,
     spans: Vec<SpanIndex>,
+    lines: Vec<Lines>,
     /// What `--set` and an arm's `set` put in place of the file's values: pointer -> where that was written.
     overridden: BTreeMap<String, Place>,
     /// The document that `overridden` speaks of.
@@ -116,6 +121,7 @@ pub(crate) struct Sink {
 impl Sink {
     /// Takes a source in and returns its number.
     pub(crate) fn add_source(&mut self, source: Source, spans: SpanIndex) -> usize {
+        self.lines.push(Lines::of(&source.text));
         self.sources.push(source);
         self.spans.push(spans);
         self.sources.len() - 1
@@ -159,7 +165,11 @@ impl Sink {
 
     fn report_with(&mut self, code: &'static Code, place: &Place, message: impl Into<String>, help: Option<String>) {
         let diagnostic = self.diagnostic(code, place, message.into(), help);
-        if !self.items.contains(&diagnostic) {
+        self.tell(diagnostic);
+    }
+
+    fn tell(&mut self, diagnostic: Diagnostic) {
+        if self.told.insert(diagnostic.clone()) {
             self.items.push(diagnostic);
         }
     }
@@ -168,7 +178,7 @@ impl Sink {
     pub(crate) fn ignore(&mut self, place: &Place, key: &str) {
         let message = format!("`{key}` is not modelled");
         let diagnostic = self.diagnostic(codes::IGNORED_KEYS, &place.key(), message, None);
-        if !self.ignored.contains(&diagnostic) {
+        if self.told.insert(diagnostic.clone()) {
             self.ignored.push(diagnostic);
         }
     }
@@ -196,7 +206,7 @@ impl Sink {
         };
         self.incomplete |= problem.kind != ProblemKind::DuplicateKey;
         let diagnostic = self.build(code, source, Some(problem.span), problem.message, problem.help);
-        self.items.push(diagnostic);
+        self.tell(diagnostic);
     }
 
     /// Reports something at a byte offset and length of a source that is not YAML.
@@ -210,9 +220,7 @@ impl Sink {
     ) {
         let help = Some(help.to_owned()).filter(|help| !help.is_empty());
         let diagnostic = self.build(code, source, Some(span), message.into(), help);
-        if !self.items.contains(&diagnostic) {
-            self.items.push(diagnostic);
-        }
+        self.tell(diagnostic);
     }
 
     /// True when something makes the scenario unusable.
@@ -233,7 +241,7 @@ impl Sink {
         message: String,
         help: Option<String>,
     ) -> Diagnostic {
-        let (line, column) = line_and_column(&self.sources[source].text, span.map_or(0, |span| span.0));
+        let (line, column) = self.lines[source].place(&self.sources[source].text, span.map_or(0, |span| span.0));
         let label = code.summary.to_owned();
         Diagnostic { code: code.code, severity: code.severity, message, source, span, line, column, label, help }
     }
@@ -289,11 +297,4 @@ impl Sink {
         self.items.sort_by(order);
         self.ignored.sort_by(order);
     }
-}
-
-/// The line and column of a byte offset, both from 1, columns in characters.
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }

@@ -1,10 +1,12 @@
 //! Where requests come in, and who sends them; guessed from types of Services, published ports, Ingresses and names.
 
+use std::collections::BTreeSet;
+
 use sim_core::model::application::{Protocol, ServiceKind};
 
 use super::graph::{Edge, Graph};
-use super::names;
-use super::reach::{Reached, declared, is_served, is_system, open_ports};
+use super::names::Names;
+use super::reach::{Reach, Reached, declared, is_system};
 use crate::diagnostics::Sink;
 use crate::draft::Draft;
 
@@ -58,11 +60,14 @@ struct Candidate<'a> {
 }
 
 /// The way in; `None` when no workload has a TCP port.
-pub(super) fn entry(draft: &Draft, graph: &Graph, sink: &Sink) -> Option<Entry> {
+pub(super) fn entry(reach: &Reach<'_>, graph: &Graph, names: &Names<'_>, sink: &Sink) -> Option<Entry> {
+    let draft = reach.draft;
+    let asking = graph.edges.iter().filter(|edge| reach.is_served(edge.from));
+    let asked: BTreeSet<usize> = asking.flat_map(|edge| edge.to.iter().copied()).collect();
     let mut all: Vec<Candidate<'_>> =
-        (0..draft.services.len()).filter_map(|service| candidate(draft, graph, service, sink)).collect();
+        (0..draft.services.len()).filter_map(|service| candidate(reach, graph, &asked, service, sink)).collect();
     all.sort_by_key(|candidate| candidate.order);
-    let Some((best, rest)) = all.split_first() else { return pod_entry(draft, graph, sink) };
+    let Some((best, rest)) = all.split_first() else { return pod_entry(draft, graph, names, sink) };
     let (rank, name) = (best.order.1, &draft.services[best.service].name);
     let alike = rest.iter().filter(|other| other.order.1 == rank && !other.order.0 && rank != Rank::AnyService);
     let from_outside = rank <= Rank::Published;
@@ -75,16 +80,24 @@ pub(super) fn entry(draft: &Draft, graph: &Graph, sink: &Sink) -> Option<Entry> 
         Rank::AnyService => format!("Service {name} has pods, and none of its kind stands out"),
     };
     Some(Entry {
-        to: names::service(draft, best.service, best.open.port.port),
+        to: names.service(best.service, best.open.port.port),
         workloads: best.open.backends.clone(),
         from_outside,
         balanced: from_outside && rank == Rank::LoadBalancer,
         why,
-        others: alike.map(|other| names::service(draft, other.service, other.open.port.port)).collect(),
+        others: alike.map(|other| names.service(other.service, other.open.port.port)).collect(),
     })
 }
 
-fn candidate<'a>(draft: &'a Draft, graph: &Graph, index: usize, sink: &Sink) -> Option<Candidate<'a>> {
+/// A Service as the way in; `asked` are the workloads that others ask.
+fn candidate<'a>(
+    reach: &Reach<'a>,
+    graph: &Graph,
+    asked: &BTreeSet<usize>,
+    index: usize,
+    sink: &Sink,
+) -> Option<Candidate<'a>> {
+    let draft = reach.draft;
     let service = &draft.services[index];
     if service.kind == ServiceKind::Headless {
         return None; // Only pods ask the cluster's DNS.
@@ -93,13 +106,13 @@ fn candidate<'a>(draft: &'a Draft, graph: &Graph, index: usize, sink: &Sink) -> 
         .ingress_backends
         .iter()
         .find(|backend| (&backend.namespace, &backend.service) == (&service.namespace, &service.name));
-    let mut ports = open_ports(draft, index);
+    let mut ports = reach.open_ports(index);
     ports.sort_by_key(|open| {
         let named = |wanted: &str| open.port.name == wanted || open.port.port.to_string() == wanted;
         (!backend.is_some_and(|backend| named(&backend.port)), web_last(open.port.port, &open.port.name))
     });
     let open = ports.into_iter().next()?;
-    let asked = graph.edges.iter().any(|edge| is_served(draft, edge.from) && shares(&edge.to, &open.backends));
+    let asked = open.backends.iter().any(|workload| asked.contains(workload));
     let asks = open.backends.iter().any(|workload| graph.asks(*workload));
     let compose = open.backends.iter().any(|workload| draft.workloads[*workload].published.is_some());
     let rank = match service.kind {
@@ -128,7 +141,7 @@ fn shares(some: &[usize], others: &[usize]) -> bool {
 }
 
 /// Without a Service that leads to pods, a pod itself.
-fn pod_entry(draft: &Draft, graph: &Graph, sink: &Sink) -> Option<Entry> {
+fn pod_entry(draft: &Draft, graph: &Graph, names: &Names<'_>, sink: &Sink) -> Option<Entry> {
     let tcp = |index: usize| {
         let ports = declared(&draft.workloads[index]).filter(|port| port.protocol == Protocol::Tcp);
         ports.min_by_key(|port| web_last(port.port, &port.name))
@@ -142,7 +155,7 @@ fn pod_entry(draft: &Draft, graph: &Graph, sink: &Sink) -> Option<Entry> {
         (system, !asks, web, sink.position(&workload.place))
     })?;
     Some(Entry {
-        to: format!("{}#0:{}", names::workload(draft, index), port.port),
+        to: format!("{}#0:{}", names.workload(index), port.port),
         workloads: vec![index],
         from_outside: false,
         balanced: false,
@@ -157,8 +170,9 @@ const RATE: u32 = 50;
 const GENERATOR_RATE: u32 = 10;
 
 /// Who sends requests to the way in.
-pub(super) fn senders(draft: &Draft, graph: &Graph, entry: &Entry) -> Vec<Sender> {
-    let generators: Vec<&Edge> = generators(draft, graph, entry).collect();
+pub(super) fn senders(reach: &Reach<'_>, graph: &Graph, names: &Names<'_>, entry: &Entry) -> Vec<Sender> {
+    let draft = reach.draft;
+    let generators: Vec<&Edge> = generators(reach, graph, entry).collect();
     let mut all = Vec::new();
     if entry.from_outside || generators.is_empty() {
         let (from, why) = if entry.from_outside {
@@ -180,7 +194,7 @@ pub(super) fn senders(draft: &Draft, graph: &Graph, entry: &Entry) -> Vec<Sender
     }
     for edge in generators {
         let rate = if all.is_empty() { RATE } else { GENERATOR_RATE };
-        let from = names::workload(draft, edge.from);
+        let from = names.workload(edge.from);
         let plain = draft.workloads[edge.from].name.clone();
         let taken = all.iter().any(|sender: &Sender| sender.name == plain);
         let name = if taken { from.clone() } else { plain };
@@ -188,7 +202,7 @@ pub(super) fn senders(draft: &Draft, graph: &Graph, entry: &Entry) -> Vec<Sender
         all.push(Sender {
             name,
             from,
-            to: names::target(draft, edge.service, edge.port, edge.from),
+            to: names.target(edge.service, edge.port, edge.from),
             balanced: false,
             rate,
             why,
@@ -198,8 +212,12 @@ pub(super) fn senders(draft: &Draft, graph: &Graph, entry: &Entry) -> Vec<Sender
 }
 
 /// For each workload that nobody can ask and that asks the way in, its first call there.
-pub(super) fn generators<'a>(draft: &'a Draft, graph: &'a Graph, entry: &'a Entry) -> impl Iterator<Item = &'a Edge> {
+pub(super) fn generators<'a>(
+    reach: &'a Reach<'_>,
+    graph: &'a Graph,
+    entry: &'a Entry,
+) -> impl Iterator<Item = &'a Edge> {
     let asks_entry = |workload: usize| graph.from(workload).find(|edge| shares(&edge.to, &entry.workloads));
-    let unasked = (0..draft.workloads.len()).filter(|workload| !is_served(draft, *workload));
+    let unasked = (0..reach.draft.workloads.len()).filter(|workload| !reach.is_served(*workload));
     unasked.filter(|workload| !entry.workloads.contains(workload)).filter_map(asks_entry)
 }

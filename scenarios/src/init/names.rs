@@ -1,39 +1,63 @@
 //! Names as a scenario holds them: references as short as they are clear, YAML scalars, comments.
 
+use std::collections::BTreeMap;
+
 use sim_core::model::application::ServiceKind;
 
 use crate::draft::Draft;
 
-/// `deployment/web`, or with its namespace where two share the name.
-pub(super) fn workload(draft: &Draft, index: usize) -> String {
-    let it = &draft.workloads[index];
-    let same = |other: &&crate::draft::DraftWorkload| (other.kind, &other.name) == (it.kind, &it.name);
-    let kind = it.kind.reference();
-    match draft.workloads.iter().filter(same).count() {
-        1 => format!("{kind}/{}", it.name),
-        _ => format!("{kind}/{}/{}", it.namespace, it.name),
-    }
+/// What a scenario calls workloads and Services.
+pub(super) struct Names<'a> {
+    draft: &'a Draft,
+    /// How many workloads share a kind and a name.
+    workloads: BTreeMap<(&'static str, &'a str), usize>,
+    /// How many Services share a name.
+    services: BTreeMap<&'a str, usize>,
 }
 
-/// `service/web:80`, or with its namespace where two share the name.
-pub(super) fn service(draft: &Draft, index: usize, port: u16) -> String {
-    let it = &draft.services[index];
-    match draft.services.iter().filter(|other| other.name == it.name).count() {
-        1 => format!("service/{}:{port}", it.name),
-        _ => format!("service/{}/{}:{port}", it.namespace, it.name),
+impl<'a> Names<'a> {
+    /// The names of what the files hold.
+    pub(super) fn of(draft: &'a Draft) -> Self {
+        let mut names = Self { draft, workloads: BTreeMap::new(), services: BTreeMap::new() };
+        for workload in &draft.workloads {
+            *names.workloads.entry((workload.kind.reference(), &workload.name)).or_default() += 1;
+        }
+        for service in &draft.services {
+            *names.services.entry(&service.name).or_default() += 1;
+        }
+        names
     }
-}
 
-/// As a workload's `to` names a Service: a headless one is only a name, which its pods look up.
-pub(super) fn target(draft: &Draft, index: usize, port: u16, from: usize) -> String {
-    let it = &draft.services[index];
-    if it.kind != ServiceKind::Headless {
-        return service(draft, index, port);
+    /// `deployment/web`, or with its namespace where two share the name.
+    pub(super) fn workload(&self, index: usize) -> String {
+        let it = &self.draft.workloads[index];
+        let kind = it.kind.reference();
+        match self.workloads.get(&(kind, it.name.as_str())) {
+            Some(1) => format!("{kind}/{}", it.name),
+            _ => format!("{kind}/{}/{}", it.namespace, it.name),
+        }
     }
-    if it.namespace == draft.workloads[from].namespace {
-        return format!("dns/{}:{port}", it.name);
+
+    /// `service/web:80`, or with its namespace where two share the name.
+    pub(super) fn service(&self, index: usize, port: u16) -> String {
+        let it = &self.draft.services[index];
+        match self.services.get(it.name.as_str()) {
+            Some(1) => format!("service/{}:{port}", it.name),
+            _ => format!("service/{}/{}:{port}", it.namespace, it.name),
+        }
     }
-    format!("dns/{}.{}:{port}", it.name, it.namespace)
+
+    /// As a workload's `to` names a Service: a headless one is only a name, which its pods look up.
+    pub(super) fn target(&self, index: usize, port: u16, from: usize) -> String {
+        let it = &self.draft.services[index];
+        if it.kind != ServiceKind::Headless {
+            return self.service(index, port);
+        }
+        if it.namespace == self.draft.workloads[from].namespace {
+            return format!("dns/{}:{port}", it.name);
+        }
+        format!("dns/{}.{}:{port}", it.name, it.namespace)
+    }
 }
 
 /// A text as a YAML scalar, plain where no reader could take it for anything else.

@@ -1,5 +1,8 @@
 //! What can be asked: which workloads stand behind a Service's port, and why a Service cannot be dialled.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use sim_core::model::application::{ContainerPort, Protocol, ServiceKind};
 
 use crate::draft::{Draft, DraftService, DraftServicePort, DraftWorkload, TargetPort};
@@ -17,21 +20,6 @@ pub(super) fn declared(workload: &DraftWorkload) -> impl Iterator<Item = &Contai
     workload.containers.iter().flat_map(|container| &container.container.ports)
 }
 
-/// The workloads with pods behind a port of a Service.
-pub(super) fn backends(draft: &Draft, service: &DraftService, port: &DraftServicePort) -> Vec<usize> {
-    let listens = |workload: &DraftWorkload| match &port.target {
-        TargetPort::Number(_) => true,
-        TargetPort::Name(name) => declared(workload).any(|port| port.name == *name),
-    };
-    let selects = |workload: &DraftWorkload| {
-        workload.namespace == service.namespace
-            && !service.selector.is_empty()
-            && service.selector.iter().all(|label| workload.labels.contains(label))
-    };
-    let all = draft.workloads.iter().enumerate();
-    all.filter(|(_, it)| it.replicas > 0 && selects(it) && listens(it)).map(|(index, _)| index).collect()
-}
-
 /// Which of a Service's ports is meant.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wanted {
@@ -47,41 +35,116 @@ pub(super) struct Reached<'a> {
     pub(super) backends: Vec<usize>,
 }
 
-/// The port that is meant, or why nobody can dial it.
-pub(super) fn dial(draft: &Draft, index: usize, wanted: Wanted) -> Result<Reached<'_>, String> {
-    let service = &draft.services[index];
-    let name = &service.name;
-    match service.kind {
-        ServiceKind::Headless if service.ports.is_empty() => {
-            return Err(format!(
-                "{name} has neither `ports` nor `expose`, and its image is none that podwire knows; `expose: [PORT]` helps"
-            ));
+/// Workloads by namespace and label of their pods.
+type Labelled<'a> = BTreeMap<(&'a str, &'a (String, String)), Vec<usize>>;
+
+/// Who can be asked, with what is looked up again and again.
+pub(super) struct Reach<'a> {
+    pub(super) draft: &'a Draft,
+    labelled: Labelled<'a>,
+    /// Services by name.
+    named: BTreeMap<&'a str, Vec<usize>>,
+    /// The first Service of each clusterIP.
+    addresses: BTreeMap<IpAddr, usize>,
+    /// Of each workload, whether somebody can dial a Service with it behind.
+    served: Vec<bool>,
+}
+
+impl<'a> Reach<'a> {
+    /// Who can be asked of what the files hold.
+    pub(super) fn of(draft: &'a Draft) -> Self {
+        let mut labelled = Labelled::new();
+        for (index, workload) in draft.workloads.iter().enumerate() {
+            for label in &workload.labels {
+                labelled.entry((&workload.namespace, label)).or_default().push(index);
+            }
         }
-        ServiceKind::ExternalName => return Err(format!("Service {name} is an ExternalName, outside of the cluster")),
-        ServiceKind::ClusterIp | ServiceKind::Headless | ServiceKind::NodePort | ServiceKind::LoadBalancer => {}
+        let mut named: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut addresses = BTreeMap::new();
+        for (index, service) in draft.services.iter().enumerate() {
+            named.entry(&service.name).or_default().push(index);
+            if let Some(address) = service.cluster_ip {
+                addresses.entry(address).or_insert(index);
+            }
+        }
+        let mut reach = Self { draft, labelled, named, addresses, served: vec![false; draft.workloads.len()] };
+        let open: Vec<Reached<'_>> = (0..draft.services.len()).flat_map(|index| reach.open_ports(index)).collect();
+        open.iter().flat_map(|open| &open.backends).for_each(|workload| reach.served[*workload] = true);
+        reach
     }
-    let mut tcp = service.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
-    let found = match wanted {
-        Wanted::Number(number) => tcp.find(|port| port.port == number),
-        Wanted::First => tcp.next(),
-    };
-    let Some(port) = found else {
-        return Err(match wanted {
-            Wanted::Number(number) => format!("Service {name} has no TCP port {number}"),
-            Wanted::First => format!("Service {name} has no TCP port"),
-        });
-    };
-    let backends = backends(draft, service, port);
-    if backends.is_empty() { Err(format!("Service {name} has no pods here")) } else { Ok(Reached { port, backends }) }
-}
 
-/// The TCP ports of a Service that answer.
-pub(super) fn open_ports(draft: &Draft, index: usize) -> Vec<Reached<'_>> {
-    let ports = draft.services[index].ports.iter();
-    ports.filter_map(|port| dial(draft, index, Wanted::Number(port.port)).ok()).collect()
-}
+    /// The workloads with pods behind a port of a Service.
+    fn backends(&self, service: &DraftService, port: &DraftServicePort) -> Vec<usize> {
+        let listens = |workload: &DraftWorkload| match &port.target {
+            TargetPort::Number(_) => true,
+            TargetPort::Name(name) => declared(workload).any(|port| port.name == *name),
+        };
+        let selects = |workload: &DraftWorkload| service.selector.iter().all(|label| workload.labels.contains(label));
+        let with_label = |label| self.labelled.get(&(service.namespace.as_str(), label)).map_or(&[][..], Vec::as_slice);
+        // Without a selector nothing is selected.
+        let fewest = service.selector.iter().map(with_label).min_by_key(|workloads| workloads.len());
+        let wanted = |index: &usize| {
+            let workload = &self.draft.workloads[*index];
+            workload.replicas > 0 && selects(workload) && listens(workload)
+        };
+        fewest.unwrap_or_default().iter().copied().filter(wanted).collect()
+    }
 
-/// True when somebody can dial a Service with this workload behind it.
-pub(super) fn is_served(draft: &Draft, workload: usize) -> bool {
-    (0..draft.services.len()).flat_map(|index| open_ports(draft, index)).any(|open| open.backends.contains(&workload))
+    /// The port that is meant, or why nobody can dial it.
+    pub(super) fn dial(&self, index: usize, wanted: Wanted) -> Result<Reached<'a>, String> {
+        let service = &self.draft.services[index];
+        let name = &service.name;
+        match service.kind {
+            ServiceKind::Headless if service.ports.is_empty() => {
+                return Err(format!(
+                    "{name} has neither `ports` nor `expose`, and its image is none that podwire knows; `expose: [PORT]` helps"
+                ));
+            }
+            ServiceKind::ExternalName => {
+                return Err(format!("Service {name} is an ExternalName, outside of the cluster"));
+            }
+            ServiceKind::ClusterIp | ServiceKind::Headless | ServiceKind::NodePort | ServiceKind::LoadBalancer => {}
+        }
+        let mut tcp = service.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+        let found = match wanted {
+            Wanted::Number(number) => tcp.find(|port| port.port == number),
+            Wanted::First => tcp.next(),
+        };
+        let Some(port) = found else {
+            return Err(match wanted {
+                Wanted::Number(number) => format!("Service {name} has no TCP port {number}"),
+                Wanted::First => format!("Service {name} has no TCP port"),
+            });
+        };
+        let backends = self.backends(service, port);
+        if backends.is_empty() {
+            return Err(format!("Service {name} has no pods here"));
+        }
+        Ok(Reached { port, backends })
+    }
+
+    /// The TCP ports of a Service that answer.
+    pub(super) fn open_ports(&self, index: usize) -> Vec<Reached<'a>> {
+        let ports = self.draft.services[index].ports.iter();
+        ports.filter_map(|port| self.dial(index, Wanted::Number(port.port)).ok()).collect()
+    }
+
+    /// True when somebody can dial a Service with this workload behind it.
+    pub(super) fn is_served(&self, workload: usize) -> bool {
+        self.served[workload]
+    }
+
+    /// The Service that a workload means by a host: an alias, `NAME`, `NAME.NAMESPACE`, `NAME.NAMESPACE.svc...` or a
+    /// clusterIP.
+    pub(super) fn service_of(&self, workload: &DraftWorkload, host: &str) -> Option<usize> {
+        let alias = workload.clues.links.iter().find(|(_, alias)| alias == host).map(|(name, _)| name.as_str());
+        let mut labels = alias.unwrap_or(host).split('.');
+        let name = labels.next()?;
+        let namespace = labels.next().unwrap_or(&workload.namespace);
+        let in_cluster = labels.next().is_none_or(|label| label == "svc");
+        let named = self.named.get(name).filter(|_| in_cluster).into_iter().flatten().copied();
+        let named = named.into_iter().find(|service| self.draft.services[*service].namespace == namespace);
+        let addressed = host.parse().ok().and_then(|address: IpAddr| self.addresses.get(&address).copied());
+        named.into_iter().chain(addressed).min()
+    }
 }

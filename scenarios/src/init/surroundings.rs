@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use sim_core::model::application::WorkloadKind;
 use sim_core::model::settings::{ClusterSettings, Subnet};
 
-use super::names;
+use super::names::{self, Names};
 use crate::draft::{Draft, DraftNode};
 
 /// The lines of `topology`.
@@ -49,9 +49,10 @@ fn nodes_of_pods(draft: &Draft) -> BTreeSet<&str> {
 }
 
 /// The lines of `placement`: nodes of pods as the dump has them.
-pub(super) fn placement(draft: &Draft) -> Vec<String> {
-    let hosts =
-        |name: &&String| draft.nodes.is_empty() || draft.nodes.iter().any(|n| !n.control_plane && n.name == **name);
+pub(super) fn placement(draft: &Draft, named: &Names<'_>) -> Vec<String> {
+    let workers: BTreeSet<&str> =
+        draft.nodes.iter().filter(|node| !node.control_plane).map(|node| node.name.as_str()).collect();
+    let hosts = |name: &&String| draft.nodes.is_empty() || workers.contains(name.as_str());
     let mut lines = Vec::new();
     for (index, workload) in draft.workloads.iter().enumerate() {
         if workload.kind == WorkloadKind::DaemonSet {
@@ -60,7 +61,7 @@ pub(super) fn placement(draft: &Draft) -> Vec<String> {
         let nodes = workload.pod_nodes.iter().filter(hosts).take(workload.replicas as usize);
         let nodes: Vec<String> = nodes.map(|name| names::scalar(name)).collect();
         if !nodes.is_empty() {
-            let key = names::scalar(&names::workload(draft, index));
+            let key = names::scalar(&named.workload(index));
             lines.push(format!("    {key}: [{}]", nodes.join(", ")));
         }
     }

@@ -1,12 +1,13 @@
 //! The scenario's text: what was guessed, with a comment beside every guess.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::calls;
 use super::entry::{Entry, Sender, entry, generators, senders};
 use super::graph::{Edge, Graph};
-use super::reach::{declared, is_served, is_system};
-use super::{names, surroundings};
+use super::names::{self, Names};
+use super::reach::{Reach, declared, is_system};
+use super::surroundings;
 use crate::diagnostics::Sink;
 use crate::draft::Draft;
 use crate::load::stem;
@@ -25,11 +26,12 @@ fn name_of(draft: &Draft, includes: &[String]) -> String {
 
 /// The whole scenario.
 pub(super) fn scenario(draft: &Draft, sink: &Sink, includes: &[String]) -> String {
-    let graph = Graph::of(draft);
-    let entry = entry(draft, &graph, sink);
+    let (reach, named) = (Reach::of(draft), Names::of(draft));
+    let graph = Graph::of(&reach);
+    let entry = entry(&reach, &graph, &named, sink);
     let starts = entry.as_ref().map(|entry| entry.workloads.clone()).unwrap_or_default();
     let graph = graph.without_cycles(draft, &starts);
-    let guess = Guess { draft, graph: &graph, entry: entry.as_ref() };
+    let guess = Guess { draft, reach: &reach, named: &named, graph: &graph, entry: entry.as_ref() };
     let mut lines = guess.head(&name_of(draft, includes));
     if !includes.is_empty() {
         lines.push("  include: # from this file's folder; of standard input, from the current one".to_owned());
@@ -37,7 +39,7 @@ pub(super) fn scenario(draft: &Draft, sink: &Sink, includes: &[String]) -> Strin
     }
     lines.extend(guess.arms());
     lines.extend(surroundings::topology(draft));
-    lines.extend(surroundings::placement(draft));
+    lines.extend(surroundings::placement(draft, &named));
     lines.extend(guess.behaviour());
     lines.extend(guess.notes());
     lines.extend(guess.traffic());
@@ -50,6 +52,8 @@ pub(super) fn scenario(draft: &Draft, sink: &Sink, includes: &[String]) -> Strin
 /// What was guessed, to be written down.
 struct Guess<'a> {
     draft: &'a Draft,
+    reach: &'a Reach<'a>,
+    named: &'a Names<'a>,
     graph: &'a Graph,
     entry: Option<&'a Entry>,
 }
@@ -86,20 +90,18 @@ impl Guess<'_> {
     fn victim(&self) -> Option<String> {
         let behind = self.entry.and_then(|entry| entry.workloads.first().copied());
         let any = || self.draft.workloads.iter().position(|workload| workload.replicas > 0);
-        behind.or_else(any).map(|index| names::workload(self.draft, index))
+        behind.or_else(any).map(|index| self.named.workload(index))
     }
 
-    /// Workloads that requests reach, in the order of the draft.
-    fn reached(&self) -> Vec<usize> {
+    /// Workloads that requests reach.
+    fn reached(&self) -> BTreeSet<usize> {
         let starts = self.entry.map(|entry| entry.workloads.clone()).unwrap_or_default();
-        let mut reached = self.graph.reached_from(&starts);
-        reached.sort_unstable();
-        reached
+        self.graph.reached_from(&starts).into_iter().collect()
     }
 
     /// The calls that a workload makes when it is asked.
     fn calls(&self, workload: usize) -> Vec<&Edge> {
-        let asked = is_served(self.draft, workload) || self.entry.is_some_and(|it| it.workloads.contains(&workload));
+        let asked = self.reach.is_served(workload) || self.entry.is_some_and(|it| it.workloads.contains(&workload));
         if asked { self.graph.from(workload).collect() } else { Vec::new() }
     }
 
@@ -111,9 +113,9 @@ impl Guess<'_> {
             if calls.is_empty() && !reached.contains(&index) {
                 continue;
             }
-            lines.push(format!("    {}:", names::scalar(&names::workload(self.draft, index))));
+            lines.push(format!("    {}:", names::scalar(&self.named.workload(index))));
             lines.push("      serviceTime: {kind: exponential, mean: 5ms} # guess: no file says it".to_owned());
-            lines.extend(calls::lines(self.draft, &calls, 3));
+            lines.extend(calls::lines(self.named, &calls, 3));
         }
         if !lines.is_empty() {
             lines.insert(0, "  behaviour:".to_owned());
@@ -123,19 +125,19 @@ impl Guess<'_> {
 
     /// What the files hold and the scenario does not use.
     fn notes(&self) -> Vec<String> {
-        let draft = self.draft;
+        let (draft, named) = (self.draft, self.named);
         let mut lines = Vec::new();
         for clue in &self.graph.left_out {
-            let (from, why) = (names::workload(draft, clue.from), names::comment(&clue.why));
+            let (from, why) = (named.workload(clue.from), names::comment(&clue.why));
             lines.push(format!("  # left out, a call of {from} ({}): {why}", names::comment(&clue.clue)));
         }
-        let sending: Vec<usize> =
-            self.entry.iter().flat_map(|entry| generators(draft, self.graph, entry)).map(|edge| edge.from).collect();
+        let generators = self.entry.iter().flat_map(|entry| generators(self.reach, self.graph, entry));
+        let sending: BTreeSet<usize> = generators.map(|edge| edge.from).collect();
         for edge in &self.graph.edges {
             let first = sending.contains(&edge.from)
                 && self.entry.is_some_and(|entry| edge.to.iter().any(|to| entry.workloads.contains(to)));
             if self.calls(edge.from).is_empty() && !first {
-                let (from, to) = (names::workload(draft, edge.from), names::service(draft, edge.service, edge.port));
+                let (from, to) = (named.workload(edge.from), named.service(edge.service, edge.port));
                 let why = names::comment(&edge.why);
                 lines.push(format!(
                     "  # left out, calls of {from} to {to} ({why}): nobody can ask it, so only traffic of its own would make them"
@@ -146,9 +148,9 @@ impl Guess<'_> {
         let with_pods = |index: &usize| draft.workloads[*index].replicas > 0;
         let has_port = |index: &usize| {
             let tcp = declared(&draft.workloads[*index]).any(|port| port.protocol == Protocol::Tcp);
-            tcp || is_served(draft, *index)
+            tcp || self.reach.is_served(*index)
         };
-        let name = |index: usize| names::workload(draft, index);
+        let name = |index: usize| named.workload(index);
         let (asked, silent): (Vec<usize>, Vec<usize>) =
             (0..draft.workloads.len()).filter(with_pods).partition(has_port);
         let unasked: Vec<String> = asked.into_iter().filter(|index| !reached.contains(index)).map(name).collect();
@@ -178,7 +180,7 @@ impl Guess<'_> {
         if !entry.others.is_empty() {
             lines.push(format!("    # other ways in: {}", names::some(&entry.others)));
         }
-        for sender in senders(self.draft, self.graph, entry) {
+        for sender in senders(self.reach, self.graph, self.named, entry) {
             lines.extend(source(&sender));
         }
         lines
