@@ -44,9 +44,9 @@ impl History {
             return Ok(Self { header, records: Records::Saved(Box::new(reader), args.file.clone()) });
         }
         let input = session::load(args)?;
-        let scenario = input.scenario()?;
-        let arm = arm_to_show(&scenario, arm)?;
-        let unit = Unit { scenario: &scenario, arm };
+        let scenario = input.scenario();
+        let arm = arm_to_show(scenario, arm)?;
+        let unit = Unit { scenario, arm };
         Ok(Self { header: unit.header(), records: Records::Run(Arc::clone(&arm.model)) })
     }
 

@@ -60,41 +60,39 @@ pub(crate) fn load(args: &ScenarioArgs) -> Result<Input, Failure> {
 /// Loads a scenario with these changes, and tells what there is to tell.
 pub(crate) fn load_with(args: &ScenarioArgs, overrides: Overrides) -> Result<Input, Failure> {
     let (source, base) = read_source(&args.file)?;
-    let input = Input { source, base, overrides };
-    let loaded = input.load();
+    let loaded = load_text(source.clone(), &base, &overrides);
     tell_summarised(&loaded.diagnostics, &loaded.sources, loaded.ignored.len(), &[&args.file], args.quiet)?;
-    if loaded.scenario.is_some() { Ok(input) } else { Err(Failure::Invalid) }
+    let scenario = loaded.scenario.ok_or(Failure::Invalid)?;
+    Ok(Input { source, base, overrides, scenario })
 }
 
-/// A scenario's text, kept so that it can be loaded under every seed.
+/// A scenario, with its text, so that it can be loaded under every seed.
 pub(crate) struct Input {
     source: Source,
     base: PathBuf,
     overrides: Overrides,
+    scenario: Scenario,
 }
 
 impl Input {
-    fn load(&self) -> Loaded {
-        load_text(self.source.clone(), &self.base, &self.overrides)
-    }
-
     /// The scenario as typed.
-    pub(crate) fn scenario(&self) -> Result<Scenario, Failure> {
-        self.load().scenario.ok_or(Failure::Invalid)
+    pub(crate) fn scenario(&self) -> &Scenario {
+        &self.scenario
     }
 
     /// The scenario with further values changed, if there can be such a one; nothing is told of what is wrong with it.
     pub(crate) fn changed(&self, set: &[(String, String)]) -> Option<Scenario> {
         let set = self.overrides.set.iter().chain(set).cloned().collect();
-        let overrides = Overrides { set, ..self.overrides.clone() };
-        Self { source: self.source.clone(), base: self.base.clone(), overrides }.load().scenario
+        self.under(&Overrides { set, ..self.overrides.clone() })
     }
 
     /// The scenario under another seed.
     pub(crate) fn under_seed(&self, seed: u64) -> Result<Scenario, Failure> {
-        let overrides = Overrides { seed: Some(seed), ..self.overrides.clone() };
-        let input = Self { source: self.source.clone(), base: self.base.clone(), overrides };
-        input.scenario()
+        self.under(&Overrides { seed: Some(seed), ..self.overrides.clone() }).ok_or(Failure::Invalid)
+    }
+
+    fn under(&self, overrides: &Overrides) -> Option<Scenario> {
+        load_text(self.source.clone(), &self.base, overrides).scenario
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use sim_core::model::application::WorkloadKind;
 
 use crate::diagnostics::{Place, Sink, Source};
+use crate::directory::Directory;
 use crate::draft::{Draft, TargetPort};
 use crate::lower::refs;
 use crate::yaml::{self, SpanIndex};
@@ -50,12 +51,13 @@ pub(crate) fn expose(draft: &Draft, request: &ExposeRequest, sink: &mut Sink) ->
     let source = Source { name: "command line".to_owned(), text: request.object.clone() };
     let place = Place::document(sink.add_source(source, SpanIndex::default()), 0);
     let name = request.object.strip_prefix("service/").or_else(|| request.object.strip_prefix("svc/"));
+    let directory = Directory::of(draft);
     let exposed = match name {
-        Some(name) => match refs::service(name, draft, &place, sink) {
+        Some(name) => match refs::service(name, &directory, &place, sink) {
             Some(service) => of_service(draft, service)?,
             None => return Ok(None),
         },
-        None => match refs::workload(&request.object, draft, &place, sink) {
+        None => match refs::workload(&request.object, &directory, &place, sink) {
             Some(workload) => of_workload(draft, workload.index())?,
             None => return Ok(None),
         },

@@ -12,6 +12,7 @@ mod checks;
 mod clocks;
 mod decode;
 pub mod diagnostics;
+mod directory;
 mod draft;
 mod effective;
 mod expectations;

@@ -14,6 +14,7 @@ use crate::diagnostics::codes::{
     MISSING_KEY, NOTHING_TO_RUN, UNKNOWN_KEY, UNKNOWN_PATH, UNREADABLE, UNRECOGNISED, UNUSED, VERSION,
 };
 use crate::diagnostics::{Diagnostic, Place, Severity, Sink, Source};
+use crate::directory::Directory;
 use crate::draft::Draft;
 use crate::expectations::{self, Expectation, Metric};
 use crate::expose::{self, ExposeRequest};
@@ -274,6 +275,7 @@ impl<'a> Loader<'a> {
         let place = root.at("spec");
         let mut ctx = Lowering {
             draft: &self.draft,
+            directory: &Directory::of(&self.draft),
             spec,
             place,
             plan,

@@ -25,7 +25,7 @@ pub(super) fn execute(args: &CompareArgs) -> Result<(), Failure> {
     let overrides =
         Overrides { variants: args.variants.clone(), arms: args.arms.clone(), ..session::overrides(&args.scenario) };
     let input = session::load_with(&args.scenario, overrides)?;
-    check_arms(&input.scenario()?, &args.arms)?;
+    check_arms(input.scenario(), &args.arms)?;
     let report = run_arms(&input, None, (&args.output, &forms), form, args.scenario.quiet)?;
     deliver(&report, form, args.output.output.as_deref())
 }
@@ -44,7 +44,7 @@ pub(super) fn run_arms(
     form: Form,
     quiet: bool,
 ) -> Result<Report, Failure> {
-    let scenario = input.scenario()?;
+    let scenario = input.scenario();
     let seeded: Vec<Scenario> = match &output.seeds {
         None => vec![scenario.clone()],
         Some(seeds) => {
@@ -73,7 +73,7 @@ pub(super) fn run_arms(
     for (unit, run) in units.iter().zip(&runs) {
         write_ladder(unit, output, run)?;
     }
-    Ok(Report::new(report_input(&scenario, &names, runs)))
+    Ok(Report::new(report_input(scenario, &names, runs)))
 }
 
 fn unit<'a>(scenario: &'a Scenario, arm: &str) -> Option<Unit<'a>> {

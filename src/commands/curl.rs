@@ -31,9 +31,9 @@ pub(super) fn execute(args: &CurlArgs) -> Result<(), Failure> {
     let connect_timeout =
         args.connect_timeout.as_deref().map(|text| duration("--connect-timeout", text)).transpose()?;
     let input = session::load(&args.scenario)?;
-    let scenario = input.scenario()?;
-    let arm = arm_to_show(&scenario, args.arm.as_deref())?;
-    let unit = Unit { scenario: &scenario, arm };
+    let scenario = input.scenario();
+    let arm = arm_to_show(scenario, args.arm.as_deref())?;
+    let unit = Unit { scenario, arm };
     if at >= arm.model.duration {
         return Err(Failure::Usage(format!("--at {at}: the run ends at {}", arm.model.duration)));
     }

@@ -42,9 +42,9 @@ fn explain_trace(args: &ExplainArgs, reader: TraceReader<BufReader<File>>) -> Re
 
 fn explain_scenario(args: &ExplainArgs) -> Result<(), Failure> {
     let input = session::load(&args.scenario)?;
-    let scenario = input.scenario()?;
-    let arm = choose_arm(&scenario, args.arm.as_deref())?;
-    let unit = unit(&scenario, &arm)?;
+    let scenario = input.scenario();
+    let arm = choose_arm(scenario, args.arm.as_deref())?;
+    let unit = unit(scenario, &arm)?;
     let mut explainer = Explainer::new(&unit.header(), wanted(args, &unit.header())?);
     experiment::run(&unit, &settings(), &mut explainer);
     let explanations = explainer.finish();
@@ -114,9 +114,9 @@ fn value_in(unit: &Unit<'_>, path: &str) -> String {
 
 fn blame_clocks(args: &ExplainArgs) -> Result<(), Failure> {
     let input = session::load(&args.scenario)?;
-    let scenario = input.scenario()?;
-    let arm = choose_arm(&scenario, args.arm.as_deref())?;
-    let base = unit(&scenario, &arm)?;
+    let scenario = input.scenario();
+    let arm = choose_arm(scenario, args.arm.as_deref())?;
+    let base = unit(scenario, &arm)?;
     let shortest = |clock: Clock| {
         let mut values = clock.shortest.iter().map(|value| (clock.path.clone(), (*value).to_owned()));
         let (set, scenario) = values.find_map(|set| Some((set.clone(), input.changed(&[set])?)))?;

@@ -21,14 +21,14 @@ pub(super) fn execute(args: &RunArgs) -> Result<(), Failure> {
     let form = if args.format == STORY { None } else { Some(Form::chosen(&args.format, None, &[STORY])?) };
     let forms = TraceForms::of(&args.output)?;
     let input = session::load(&args.scenario)?;
-    let scenario = input.scenario()?;
-    let arm = choose_arm(&scenario, args.arm.as_deref())?;
+    let scenario = input.scenario();
+    let arm = choose_arm(scenario, args.arm.as_deref())?;
     match form {
         Some(form) => {
             let report = run_arms(&input, Some(&arm), (&args.output, &forms), form, args.scenario.quiet)?;
             deliver(&report, form, args.output.output.as_deref())
         }
-        None => tell_story(&scenario, &arm),
+        None => tell_story(scenario, &arm),
     }
 }
 

@@ -17,10 +17,10 @@ use crate::ties::{Culprit, Shuffled, shuffle};
 
 pub(super) fn execute(args: &VerifyArgs) -> Result<(), Failure> {
     let input = session::load(&args.scenario)?;
-    let scenario = input.scenario()?;
+    let scenario = input.scenario();
     let (mut differing, mut moving) = (Vec::new(), Vec::new());
     for arm in &scenario.arms {
-        let unit = Unit { scenario: &scenario, arm };
+        let unit = Unit { scenario, arm };
         let (first, second) = rayon::join(|| digest_of(&unit), || digest_of(&unit));
         let verdict = match first.first_difference(&second) {
             None if first.hex() == second.hex() => "reproducible".to_owned(),

@@ -1,59 +1,41 @@
 //! Names as a scenario holds them: references as short as they are clear, YAML scalars, comments.
 
-use std::collections::BTreeMap;
-
 use sim_core::model::application::ServiceKind;
 
-use crate::draft::Draft;
+use crate::directory::Directory;
 
 /// What a scenario calls workloads and Services.
 pub(super) struct Names<'a> {
-    draft: &'a Draft,
-    /// How many workloads share a kind and a name.
-    workloads: BTreeMap<(&'static str, &'a str), usize>,
-    /// How many Services share a name.
-    services: BTreeMap<&'a str, usize>,
+    pub(super) directory: &'a Directory<'a>,
 }
 
-impl<'a> Names<'a> {
-    /// The names of what the files hold.
-    pub(super) fn of(draft: &'a Draft) -> Self {
-        let mut names = Self { draft, workloads: BTreeMap::new(), services: BTreeMap::new() };
-        for workload in &draft.workloads {
-            *names.workloads.entry((workload.kind.reference(), &workload.name)).or_default() += 1;
-        }
-        for service in &draft.services {
-            *names.services.entry(&service.name).or_default() += 1;
-        }
-        names
-    }
-
+impl Names<'_> {
     /// `deployment/web`, or with its namespace where two share the name.
     pub(super) fn workload(&self, index: usize) -> String {
-        let it = &self.draft.workloads[index];
+        let it = &self.directory.draft.workloads[index];
         let kind = it.kind.reference();
-        match self.workloads.get(&(kind, it.name.as_str())) {
-            Some(1) => format!("{kind}/{}", it.name),
+        match self.directory.workloads(it.kind, &it.name) {
+            [_] => format!("{kind}/{}", it.name),
             _ => format!("{kind}/{}/{}", it.namespace, it.name),
         }
     }
 
     /// `service/web:80`, or with its namespace where two share the name.
     pub(super) fn service(&self, index: usize, port: u16) -> String {
-        let it = &self.draft.services[index];
-        match self.services.get(it.name.as_str()) {
-            Some(1) => format!("service/{}:{port}", it.name),
+        let it = &self.directory.draft.services[index];
+        match self.directory.services(&it.name) {
+            [_] => format!("service/{}:{port}", it.name),
             _ => format!("service/{}/{}:{port}", it.namespace, it.name),
         }
     }
 
     /// As a workload's `to` names a Service: a headless one is only a name, which its pods look up.
     pub(super) fn target(&self, index: usize, port: u16, from: usize) -> String {
-        let it = &self.draft.services[index];
+        let it = &self.directory.draft.services[index];
         if it.kind != ServiceKind::Headless {
             return self.service(index, port);
         }
-        if it.namespace == self.draft.workloads[from].namespace {
+        if it.namespace == self.directory.draft.workloads[from].namespace {
             return format!("dns/{}:{port}", it.name);
         }
         format!("dns/{}.{}:{port}", it.name, it.namespace)

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use sim_core::model::application::{ContainerPort, Protocol, ServiceKind};
 
+use crate::directory::Directory;
 use crate::draft::{Draft, DraftService, DraftServicePort, DraftWorkload, TargetPort};
 
 /// Namespaces of Kubernetes itself.
@@ -35,15 +36,10 @@ pub(super) struct Reached<'a> {
     pub(super) backends: Vec<usize>,
 }
 
-/// Workloads by namespace and label of their pods.
-type Labelled<'a> = BTreeMap<(&'a str, &'a (String, String)), Vec<usize>>;
-
-/// Who can be asked, with what is looked up again and again.
+/// Who can be asked.
 pub(super) struct Reach<'a> {
     pub(super) draft: &'a Draft,
-    labelled: Labelled<'a>,
-    /// Services by name.
-    named: BTreeMap<&'a str, Vec<usize>>,
+    directory: &'a Directory<'a>,
     /// The first Service of each clusterIP.
     addresses: BTreeMap<IpAddr, usize>,
     /// Of each workload, whether somebody can dial a Service with it behind.
@@ -52,22 +48,15 @@ pub(super) struct Reach<'a> {
 
 impl<'a> Reach<'a> {
     /// Who can be asked of what the files hold.
-    pub(super) fn of(draft: &'a Draft) -> Self {
-        let mut labelled = Labelled::new();
-        for (index, workload) in draft.workloads.iter().enumerate() {
-            for label in &workload.labels {
-                labelled.entry((&workload.namespace, label)).or_default().push(index);
-            }
-        }
-        let mut named: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    pub(super) fn of(directory: &'a Directory<'a>) -> Self {
+        let draft = directory.draft;
         let mut addresses = BTreeMap::new();
         for (index, service) in draft.services.iter().enumerate() {
-            named.entry(&service.name).or_default().push(index);
             if let Some(address) = service.cluster_ip {
                 addresses.entry(address).or_insert(index);
             }
         }
-        let mut reach = Self { draft, labelled, named, addresses, served: vec![false; draft.workloads.len()] };
+        let mut reach = Self { draft, directory, addresses, served: vec![false; draft.workloads.len()] };
         let open: Vec<Reached<'_>> = (0..draft.services.len()).flat_map(|index| reach.open_ports(index)).collect();
         open.iter().flat_map(|open| &open.backends).for_each(|workload| reach.served[*workload] = true);
         reach
@@ -79,15 +68,9 @@ impl<'a> Reach<'a> {
             TargetPort::Number(_) => true,
             TargetPort::Name(name) => declared(workload).any(|port| port.name == *name),
         };
-        let selects = |workload: &DraftWorkload| service.selector.iter().all(|label| workload.labels.contains(label));
-        let with_label = |label| self.labelled.get(&(service.namespace.as_str(), label)).map_or(&[][..], Vec::as_slice);
-        // Without a selector nothing is selected.
-        let fewest = service.selector.iter().map(with_label).min_by_key(|workloads| workloads.len());
-        let wanted = |index: &usize| {
-            let workload = &self.draft.workloads[*index];
-            workload.replicas > 0 && selects(workload) && listens(workload)
-        };
-        fewest.unwrap_or_default().iter().copied().filter(wanted).collect()
+        let mut selected = self.directory.selected(&service.namespace, &service.selector);
+        selected.retain(|index| self.draft.workloads[*index].replicas > 0 && listens(&self.draft.workloads[*index]));
+        selected
     }
 
     /// The port that is meant, or why nobody can dial it.
@@ -142,7 +125,7 @@ impl<'a> Reach<'a> {
         let name = labels.next()?;
         let namespace = labels.next().unwrap_or(&workload.namespace);
         let in_cluster = labels.next().is_none_or(|label| label == "svc");
-        let named = self.named.get(name).filter(|_| in_cluster).into_iter().flatten().copied();
+        let named = self.directory.services(name).iter().copied().filter(|_| in_cluster);
         let named = named.into_iter().find(|service| self.draft.services[*service].namespace == namespace);
         let addressed = host.parse().ok().and_then(|address: IpAddr| self.addresses.get(&address).copied());
         named.into_iter().chain(addressed).min()

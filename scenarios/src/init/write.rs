@@ -9,6 +9,7 @@ use super::names::{self, Names};
 use super::reach::{Reach, declared, is_system};
 use super::surroundings;
 use crate::diagnostics::Sink;
+use crate::directory::Directory;
 use crate::draft::Draft;
 use crate::load::stem;
 use crate::schema::API_VERSION;
@@ -26,7 +27,8 @@ fn name_of(draft: &Draft, includes: &[String]) -> String {
 
 /// The whole scenario.
 pub(super) fn scenario(draft: &Draft, sink: &Sink, includes: &[String]) -> String {
-    let (reach, named) = (Reach::of(draft), Names::of(draft));
+    let directory = Directory::of(draft);
+    let (reach, named) = (Reach::of(&directory), Names { directory: &directory });
     let graph = Graph::of(&reach);
     let entry = entry(&reach, &graph, &named, sink);
     let starts = entry.as_ref().map(|entry| entry.workloads.clone()).unwrap_or_default();

@@ -9,7 +9,7 @@ use sim_core::model::balancing_choice::BalancingChoice;
 use sim_core::model::ids::WorkloadId;
 use sim_core::model::settings::{AddressModelKind, Discovery};
 
-use super::{Lowering, parts, refs};
+use super::{Lowering, parts, ports_of, refs};
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, UNKNOWN_KIND, UNUSED};
 use crate::nearest::did_you_mean;
@@ -29,7 +29,7 @@ pub(super) fn lower(
     let mut named = BTreeSet::new();
     for (reference, given) in &ctx.spec.services.0 {
         let at = place.at(reference);
-        let found = refs::service(reference, ctx.draft, &at.key(), ctx.sink);
+        let found = refs::service(reference, ctx.directory, &at.key(), ctx.sink);
         let mut choice =
             given.algorithm.as_ref().and_then(|it| algorithm(ctx, it, &at.at("algorithm"))).unwrap_or_default();
         let Some(index) = found else { continue };
@@ -37,7 +37,7 @@ pub(super) fn lower(
             ctx.sink.report(BAD_VALUE, &at.key(), format!("Service {} is named twice", services[index].name));
         }
         let mut selected: Vec<WorkloadId> = Vec::new();
-        for port in service_ports.iter().filter(|port| port.service.index() == index) {
+        for port in &service_ports[ports_of(service_ports, index)] {
             selected.extend(port.backends.iter().map(|(workload, _)| *workload));
         }
         choice.weights = weights(ctx, given, &services[index].name, workloads, &selected, &at.at("weights"));
@@ -79,7 +79,7 @@ fn weights(
     let mut weights = Vec::new();
     for (reference, weight) in &given.weights.0 {
         let at = place.at(reference);
-        let workload = refs::workload(reference, ctx.draft, &at.key(), ctx.sink);
+        let workload = refs::workload(reference, ctx.directory, &at.key(), ctx.sink);
         let weight = u32::try_from(*weight).ok().filter(|weight| *weight <= MAX_WEIGHT);
         if weight.is_none() {
             ctx.sink.report(BAD_VALUE, &at, format!("a weight is a whole number from 0 to {MAX_WEIGHT}"));

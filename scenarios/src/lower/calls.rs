@@ -94,7 +94,7 @@ pub(super) fn lower(ctx: &mut Lowering<'_>, tables: &mut Tables) {
             ctx.sink.help(NOT_MODELLED, &at.at("calls"), "the workloads of a group call nobody", help);
             continue;
         }
-        let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };
+        let Some(workload) = refs::workload(reference, ctx.directory, &at.key(), ctx.sink) else { continue };
         let mut caller = Caller { workload, names: Vec::new() };
         let calls = steps(ctx, tables, &given.calls, &at.at("calls"), &mut caller, true);
         tables.workloads[workload.index()].calls = calls;

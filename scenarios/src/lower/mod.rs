@@ -34,6 +34,7 @@ use sim_core::topology::Topology;
 use crate::arms::ArmPlan;
 use crate::diagnostics::codes::{BAD_VALUE, INVALID_MODEL};
 use crate::diagnostics::{Place, Sink};
+use crate::directory::Directory;
 use crate::draft::Draft;
 use crate::load::Files;
 use crate::schema::Spec;
@@ -49,6 +50,8 @@ pub(crate) use settings::settings_of;
 /// What the steps of lowering share.
 pub(crate) struct Lowering<'a> {
     pub(crate) draft: &'a Draft,
+    /// The same, by name.
+    pub(crate) directory: &'a Directory<'a>,
     pub(crate) spec: &'a Spec,
     /// Where `spec` stands.
     pub(crate) place: Place,
@@ -93,6 +96,12 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// The ports of a Service among all of them, which stand in the order of their Services.
+fn ports_of(ports: &[ServicePort], service: usize) -> std::ops::Range<usize> {
+    let before = |bound: usize| ports.partition_point(|port| port.service.index() < bound);
+    before(service)..before(service + 1)
 }
 
 /// Lowers one arm. `None` when anything is in error; all errors are in the sink.

@@ -60,16 +60,17 @@ pub(super) fn destination(
 
 /// The Service that a resolver in `namespace` ends at, and after how many queries.
 fn resolve(ctx: &mut Lowering<'_>, name: &str, namespace: &str, place: &Place) -> Option<(usize, u32)> {
-    let services = ctx.draft.services.iter().enumerate();
-    let known = services.filter_map(|(index, service)| {
+    // Whatever the resolver appends, the first label is the Service's.
+    let first = name.split('.').next().unwrap_or_default();
+    let known = ctx.directory.services(first).iter().filter_map(|index| {
+        let service = &ctx.draft.services[*index];
         let queries = dns::queries(name, namespace, &dns::service_name(&service.name, &service.namespace))?;
-        Some((index, queries))
+        Some((*index, queries))
     });
     let found = known.min_by_key(|(_, queries)| *queries);
     if found.is_none() && !ctx.sink.incomplete {
         let message = format!("no Service is called `{name}` in the eyes of a pod of namespace `{namespace}`");
-        let first = name.split('.').next().unwrap_or_default();
-        let elsewhere = ctx.draft.services.iter().find(|service| service.name == first);
+        let elsewhere = ctx.directory.services(first).first().map(|index| &ctx.draft.services[*index]);
         let help = match elsewhere {
             Some(service) => format!("write dns/{}.{}", service.name, service.namespace),
             None => did_you_mean(first, ctx.draft.services.iter().map(|service| service.name.as_str())),

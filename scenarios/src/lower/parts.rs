@@ -146,12 +146,12 @@ fn argument(
         }
         ParameterKind::Workload => {
             let name = scalar(ctx, value, place)?;
-            refs::workload(&name, ctx.draft, place, ctx.sink).map(Argument::Workload)
+            refs::workload(&name, ctx.directory, place, ctx.sink).map(Argument::Workload)
         }
         ParameterKind::Service => {
             let name = scalar(ctx, value, place)?;
             let name = name.strip_prefix("service/").unwrap_or(&name);
-            let found = refs::service(name, ctx.draft, place, ctx.sink);
+            let found = refs::service(name, ctx.directory, place, ctx.sink);
             found.map(|index| Argument::Service(ServiceId::from_index(index)))
         }
         ParameterKind::Text => scalar(ctx, value, place).map(Argument::Text),
@@ -286,7 +286,7 @@ fn role_victim(
         ctx.sink.report(MISSING_KEY, place, format!("a victim by role needs `{key}`, a workload"));
         return None;
     };
-    let workload = refs::workload(reference, ctx.draft, &place.at(key), ctx.sink)?;
+    let workload = refs::workload(reference, ctx.directory, &place.at(key), ctx.sink)?;
     let index = index?;
     in_range(ctx, tables, workload, index, &place.at("index")).then_some((workload, index))
 }

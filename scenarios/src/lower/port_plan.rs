@@ -72,7 +72,7 @@ fn teams<'a>(ctx: &mut Lowering<'a>) -> Vec<Team<'a>> {
         let mut workloads = Vec::new();
         for (index, reference) in given.workloads.iter() {
             let at = place.at("workloads").item(index);
-            let Some(workload) = refs::workload(reference, ctx.draft, &at, ctx.sink) else { continue };
+            let Some(workload) = refs::workload(reference, ctx.directory, &at, ctx.sink) else { continue };
             let known = teams.iter().flat_map(|team| &team.workloads).chain(&workloads);
             if known.into_iter().any(|(other, _)| *other == workload) {
                 ctx.sink.report(DUPLICATE_NAME, &at, format!("{reference} stands in the port plan a second time"));

@@ -10,6 +10,7 @@ use crate::diagnostics::codes::{
     AMBIGUOUS, UNKNOWN_LINK, UNKNOWN_NODE, UNKNOWN_SERVICE, UNKNOWN_WORKLOAD, UNKNOWN_ZONE,
 };
 use crate::diagnostics::{Place, Sink};
+use crate::directory::Directory;
 use crate::draft::{Draft, DraftWorkload};
 use crate::nearest::did_you_mean;
 
@@ -35,18 +36,14 @@ fn namespace_and_name(text: &str) -> (Option<&str>, &str) {
 }
 
 /// The number of a workload.
-pub(crate) fn workload(text: &str, draft: &Draft, place: &Place, sink: &mut Sink) -> Option<WorkloadId> {
+pub(crate) fn workload(text: &str, known: &Directory<'_>, place: &Place, sink: &mut Sink) -> Option<WorkloadId> {
+    let draft = known.draft;
     let (kind, rest) = text.split_once('/').unwrap_or(("", text));
     let (namespace, name) = namespace_and_name(rest);
     let kind = KINDS.iter().find(|(known, _)| *known == kind).map(|(_, kind)| *kind);
-    let matches: Vec<usize> = draft
-        .workloads
-        .iter()
-        .enumerate()
-        .filter(|(_, workload)| Some(workload.kind) == kind && workload.name == name)
-        .filter(|(_, workload)| namespace.is_none_or(|namespace| workload.namespace == namespace))
-        .map(|(index, _)| index)
-        .collect();
+    let named = kind.map_or(&[][..], |kind| known.workloads(kind, name));
+    let inside = |index: &usize| namespace.is_none_or(|namespace| draft.workloads[*index].namespace == namespace);
+    let matches: Vec<usize> = named.iter().copied().filter(inside).collect();
     match matches.as_slice() {
         [index] => Some(WorkloadId::from_index(*index)),
         // Two of one name in one namespace are reported as such.
@@ -57,8 +54,8 @@ pub(crate) fn workload(text: &str, draft: &Draft, place: &Place, sink: &mut Sink
         }
         [] if sink.incomplete => None,
         [] => {
-            let known: Vec<String> = draft.workloads.iter().map(DraftWorkload::reference).collect();
-            let help = did_you_mean(text, known.iter().map(String::as_str));
+            let all: Vec<String> = draft.workloads.iter().map(DraftWorkload::reference).collect();
+            let help = did_you_mean(text, all.iter().map(String::as_str));
             sink.help(UNKNOWN_WORKLOAD, place, format!("there is no workload `{text}`"), &help);
             None
         }
@@ -67,16 +64,11 @@ pub(crate) fn workload(text: &str, draft: &Draft, place: &Place, sink: &mut Sink
 }
 
 /// The place of a Service in the draft; `text` is `[NAMESPACE/]NAME`.
-pub(crate) fn service(text: &str, draft: &Draft, place: &Place, sink: &mut Sink) -> Option<usize> {
+pub(crate) fn service(text: &str, known: &Directory<'_>, place: &Place, sink: &mut Sink) -> Option<usize> {
+    let draft = known.draft;
     let (namespace, name) = namespace_and_name(text);
-    let matches: Vec<usize> = draft
-        .services
-        .iter()
-        .enumerate()
-        .filter(|(_, service)| service.name == name)
-        .filter(|(_, service)| namespace.is_none_or(|namespace| service.namespace == namespace))
-        .map(|(index, _)| index)
-        .collect();
+    let inside = |index: &usize| namespace.is_none_or(|namespace| draft.services[*index].namespace == namespace);
+    let matches: Vec<usize> = known.services(name).iter().copied().filter(inside).collect();
     match matches.as_slice() {
         [index] => Some(*index),
         // Two of one name in one namespace are reported as such.
@@ -139,12 +131,12 @@ pub(crate) fn pod(text: &str, draft: &Draft, place: &Place, sink: &mut Sink) -> 
 
 /// The number of a node.
 pub(crate) fn node(text: &str, topology: &Topology, place: &Place, sink: &mut Sink) -> Option<NodeId> {
-    let found = topology.nodes().iter().position(|node| node.name == text);
+    let found = topology.named(text);
     if found.is_none() {
         let help = did_you_mean(text, topology.nodes().iter().map(|node| node.name.as_str()));
         sink.help(UNKNOWN_NODE, place, format!("there is no node `{text}`"), &help);
     }
-    found.map(NodeId::from_index)
+    found
 }
 
 /// The number of a node that hosts workload.

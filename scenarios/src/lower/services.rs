@@ -1,6 +1,5 @@
 //! Services: which workloads a selector means, and which container port a `targetPort` means in each.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use sim_core::model::application::{
@@ -23,10 +22,9 @@ pub(super) fn lower(
     let draft = ctx.draft;
     let mut services = Vec::new();
     let mut ports = Vec::new();
-    let labelled = by_label(ctx);
     for (index, given) in draft.services.iter().enumerate() {
         in_range(ctx, given, cluster);
-        let selected = selected(ctx, given, workloads, &labelled);
+        let selected = selected(ctx, given);
         for port in &given.ports {
             ports.push(ServicePort {
                 service: ServiceId::from_index(index),
@@ -76,39 +74,13 @@ fn in_range(ctx: &mut Lowering<'_>, service: &DraftService, cluster: &ClusterSet
     }
 }
 
-/// The workloads whose pods carry a label, by namespace and label; no Service looks through all of them.
-type Labelled<'a> = BTreeMap<(&'a str, &'a (String, String)), Vec<usize>>;
-
-fn by_label<'a>(ctx: &Lowering<'a>) -> Labelled<'a> {
-    let mut labelled = Labelled::new();
-    for (index, workload) in ctx.draft.workloads.iter().enumerate() {
-        for label in &workload.labels {
-            labelled.entry((&workload.namespace, label)).or_default().push(index);
-        }
-    }
-    labelled
-}
-
 /// The workloads whose pods have all labels of the selector, in the same namespace.
-fn selected(
-    ctx: &mut Lowering<'_>,
-    service: &DraftService,
-    workloads: &[Workload],
-    labelled: &Labelled<'_>,
-) -> Vec<WorkloadId> {
+fn selected(ctx: &mut Lowering<'_>, service: &DraftService) -> Vec<WorkloadId> {
     if service.kind == ServiceKind::ExternalName {
         return Vec::new();
     }
-    let matches = |workload: &Workload| service.selector.iter().all(|label| workload.labels.contains(label));
-    let with_first = service.selector.first().and_then(|label| labelled.get(&(service.namespace.as_str(), label)));
-    let mut found: Vec<WorkloadId> = with_first
-        .into_iter()
-        .flatten()
-        .filter(|index| matches(&workloads[**index]))
-        .map(|index| WorkloadId::from_index(*index))
-        .collect();
-    // A pod may carry a label twice.
-    found.dedup();
+    let found = ctx.directory.selected(&service.namespace, &service.selector);
+    let found: Vec<WorkloadId> = found.into_iter().map(WorkloadId::from_index).collect();
     if service.selector.is_empty() {
         let message = format!("Service {} has no selector, so it has no backends here", service.name);
         ctx.sink.report(SELECTS_NOTHING, &service.place, message);

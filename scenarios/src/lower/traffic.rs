@@ -7,7 +7,7 @@ use sim_core::model::settings::{AddressModelKind, Front};
 use sim_core::topology::NodeRole;
 use sim_core::workload::arrivals::ARRIVALS;
 
-use super::{Lowering, Tables, calls, datagrams, front, names, parts, refs};
+use super::{Lowering, Tables, calls, datagrams, front, names, parts, ports_of, refs};
 use crate::arms::DiscoveryKind;
 use crate::diagnostics::Place;
 use crate::diagnostics::codes::{BAD_VALUE, DUPLICATE_NAME, NEVER_HAPPENS, NOT_MODELLED, UNKNOWN_PORT};
@@ -110,7 +110,7 @@ fn origin(ctx: &mut Lowering<'_>, tables: &Tables, text: &str, place: &Place) ->
         ctx.sink.help(BAD_VALUE, place, message, help);
         return None;
     }
-    let workload = refs::workload(text, ctx.draft, place, ctx.sink)?;
+    let workload = refs::workload(text, ctx.directory, place, ctx.sink)?;
     if tables.workloads[workload.index()].replicas == 0 {
         ctx.sink.report(NEVER_HAPPENS, place, format!("{text} has no pods, so no request can start there"));
     }
@@ -127,7 +127,7 @@ pub(super) fn target(
 ) -> Option<(Target, Protocol)> {
     let (path, port) = text.rsplit_once(':').map_or((text, None), |(path, port)| (path, Some(port)));
     if let Some(name) = path.strip_prefix("service/").or_else(|| path.strip_prefix("svc/")) {
-        let service = refs::service(name, ctx.draft, place, ctx.sink)?;
+        let service = refs::service(name, ctx.directory, place, ctx.sink)?;
         let found = service_port(ctx, tables, service, (port, wanted), place, false)?;
         return Some((Target::Service(found), tables.service_ports[found.index()].protocol));
     }
@@ -140,7 +140,7 @@ pub(super) fn target(
             ctx.sink.report(BAD_VALUE, place, format!("`{ordinal}` is no number of a pod"));
             return None;
         };
-        (refs::workload(reference, ctx.draft, place, ctx.sink)?, ordinal)
+        (refs::workload(reference, ctx.directory, place, ctx.sink)?, ordinal)
     } else if let Some(name) = path.strip_prefix("pod/") {
         refs::pod(name, ctx.draft, place, ctx.sink)?
     } else {
@@ -230,7 +230,8 @@ pub(super) fn service_port(
     by_name: bool,
 ) -> Option<ServicePortId> {
     let given = &tables.services[service];
-    let own = || tables.service_ports.iter().enumerate().filter(|(_, known)| known.service.index() == service);
+    let range = ports_of(&tables.service_ports, service);
+    let own = || range.clone().map(|index| (index, &tables.service_ports[index]));
     if let (ServiceKind::Headless, 0, true) = (given.kind, own().count(), ctx.draft.services[service].ports.is_empty())
     {
         let message = format!("Service {} has no ports", given.name);

@@ -119,7 +119,7 @@ fn placement(ctx: &mut Lowering<'_>, topology: &Topology) -> BTreeMap<usize, Vec
         let at = place.at(reference);
         let found: Vec<NodeId> =
             nodes.iter().filter_map(|(index, name)| refs::worker(name, topology, &at.item(index), ctx.sink)).collect();
-        let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };
+        let Some(workload) = refs::workload(reference, ctx.directory, &at.key(), ctx.sink) else { continue };
         if ctx.draft.workloads[workload.index()].kind == WorkloadKind::DaemonSet {
             ctx.sink.report(UNUSED, &at.key(), "a DaemonSet has one pod on each node, so its placement is not used");
         }
@@ -133,7 +133,7 @@ fn replicas(ctx: &mut Lowering<'_>) -> BTreeMap<usize, u32> {
     let mut all = BTreeMap::new();
     for (reference, count) in &ctx.spec.replicas.0 {
         let at = place.at(reference);
-        let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };
+        let Some(workload) = refs::workload(reference, ctx.directory, &at.key(), ctx.sink) else { continue };
         let kind = ctx.draft.workloads[workload.index()].kind;
         if matches!(kind, WorkloadKind::DaemonSet | WorkloadKind::Pod) {
             let message = format!("a {} has no number of replicas, so this is not used", kind.reference());
@@ -163,7 +163,7 @@ fn behaviour(ctx: &mut Lowering<'_>, pre_stop: &mut BTreeMap<usize, SimDuration>
             }
             continue;
         }
-        let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };
+        let Some(workload) = refs::workload(reference, ctx.directory, &at.key(), ctx.sink) else { continue };
         pre_stop.extend(hook.map(|hook| (workload.index(), hook)));
         once(ctx, &mut all, workload.index(), value, &at);
     }
@@ -217,7 +217,7 @@ fn publish(ctx: &mut Lowering<'_>) -> BTreeMap<usize, Vec<Publish>> {
     let given = ctx.spec.docker.iter().flat_map(|docker| &docker.publish.0);
     for (reference, entries) in given {
         let at = place.at(reference);
-        let Some(workload) = refs::workload(reference, ctx.draft, &at.key(), ctx.sink) else { continue };
+        let Some(workload) = refs::workload(reference, ctx.directory, &at.key(), ctx.sink) else { continue };
         let listens: Vec<(Protocol, u16)> = {
             let containers = &ctx.draft.workloads[workload.index()].containers;
             let ports = containers.iter().flat_map(|container| &container.container.ports);

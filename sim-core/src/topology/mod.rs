@@ -88,9 +88,11 @@ pub struct Topology {
     links: Vec<Link>,
     fabric: Fabric,
     graph: UnGraph<(), LinkId>,
+    /// In the order of their names.
+    by_name: Vec<NodeId>,
 }
 
-/// The graph is made of the other parts.
+/// The graph and the order of names are made of the other parts.
 impl PartialEq for Topology {
     fn eq(&self, other: &Self) -> bool {
         self.fabric == other.fabric
@@ -147,7 +149,9 @@ impl Topology {
             check_link(link, graph.node_count())?;
             graph.add_edge(link.a.0.into(), link.b.0.into(), LinkId::from_index(index));
         }
-        let topology = Self { nodes, switches, links, fabric, graph };
+        let mut by_name: Vec<NodeId> = (0..nodes.len()).map(NodeId::from_index).collect();
+        by_name.sort_by_key(|id| &nodes[id.index()].name);
+        let topology = Self { nodes, switches, links, fabric, graph, by_name };
         topology.check_connected()?;
         Ok(topology)
     }
@@ -160,6 +164,12 @@ impl Topology {
     /// The node of this number.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
+    }
+
+    /// The node of this name.
+    pub fn named(&self, name: &str) -> Option<NodeId> {
+        let place = self.by_name.binary_search_by_key(&name, |id| &self.node(*id).name).ok()?;
+        Some(self.by_name[place])
     }
 
     /// All links by [`LinkId`].
