@@ -11,8 +11,10 @@ const STEP_BITS: u32 = 3;
 /// Steps that one draw decides.
 const STEPS_PER_DRAW: u32 = 21;
 
-/// Used ports of one (source address, destination address, destination port).
+/// Used ports of one (source address, destination address, destination port). There are many, and each is seldom looked at:
+/// it is one line of the processor's caches, not parts of two.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(super) struct EphemeralPorts {
     /// Names the draws of its steps.
     key: EntityKey,
