@@ -3,10 +3,11 @@
 use std::fmt;
 
 use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity as MietteSeverity, SourceCode,
-    ThemeCharacters, ThemeStyles,
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, Severity as MietteSeverity,
+    SourceCode, SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
 
+use super::lines::Lines;
 use super::{Diagnostic, Severity, Source};
 
 /// All diagnostics as text, each with `file:line:column` and its source line.
@@ -15,9 +16,10 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[Source], color: bool) -> St
     let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(120).with_links(false).with_context_lines(1);
     let mut out = String::new();
+    let texts: Vec<Text<'_>> = sources.iter().map(|source| Text { source, lines: Lines::of(&source.text) }).collect();
     for diagnostic in diagnostics {
-        let Some(source) = sources.get(diagnostic.source) else { continue };
-        let shown = Shown { diagnostic, source: NamedSource::new(&source.name, source.text.clone()) };
+        let Some(text) = texts.get(diagnostic.source) else { continue };
+        let shown = Shown { diagnostic, text };
         // Writing into a String cannot fail; a report that miette cannot draw is still told in one line.
         if handler.render_report(&mut out, &shown).is_err() {
             out.push_str(&shown.to_string());
@@ -27,9 +29,37 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[Source], color: bool) -> St
     out
 }
 
+/// A source whose lines are found without reading it from its beginning.
+struct Text<'a> {
+    source: &'a Source,
+    lines: Lines,
+}
+
+impl SourceCode for Text<'_> {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let Source { name, text } = self.source;
+        if !text.is_char_boundary(span.offset()) {
+            return Err(MietteError::OutOfBounds);
+        }
+        // One line more than is shown, so that what is shown begins where a line does.
+        let skipped = self.lines.place(text, span.offset()).0.saturating_sub(lines_before + 2);
+        let begin = self.lines.start(skipped + 1);
+        let inside = SourceSpan::new((span.offset() - begin).into(), span.len());
+        let found = text[begin..].read_span(&inside, lines_before, lines_after)?;
+        let place = SourceSpan::new((found.span().offset() + begin).into(), found.span().len());
+        let (line, lines) = (found.line() + skipped, found.line_count() + skipped);
+        Ok(Box::new(MietteSpanContents::new_named(name.clone(), found.data(), place, line, found.column(), lines)))
+    }
+}
+
 struct Shown<'a> {
     diagnostic: &'a Diagnostic,
-    source: NamedSource<String>,
+    text: &'a Text<'a>,
 }
 
 impl fmt::Debug for Shown<'_> {
@@ -43,7 +73,7 @@ impl fmt::Display for Shown<'_> {
         let Diagnostic { severity, message, line, column, span, .. } = self.diagnostic;
         write!(f, "{}: {message}", severity.name())?;
         // With a span the frame around the source line names the place.
-        if span.is_none() { write!(f, " ({}:{line}:{column})", self.source.name()) } else { Ok(()) }
+        if span.is_none() { write!(f, " ({}:{line}:{column})", self.text.source.name) } else { Ok(()) }
     }
 }
 
@@ -67,7 +97,7 @@ impl miette::Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.diagnostic.span.map(|_| &self.source as &dyn SourceCode)
+        self.diagnostic.span.map(|_| self.text as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
