@@ -7,7 +7,7 @@ use sim_core::model::application::WorkloadKind;
 use sim_core::model::settings::{ClusterSettings, Subnet};
 
 use super::names::{self, Names};
-use crate::draft::{Draft, DraftNode};
+use crate::draft::{Draft, DraftNode, DraftWorkload};
 
 /// The lines of `topology`.
 pub(super) fn topology(draft: &Draft) -> Vec<String> {
@@ -26,9 +26,27 @@ pub(super) fn topology(draft: &Draft) -> Vec<String> {
         lines.push("    nodes: # guess: the nodes that pods stand on; there are no Node objects".to_owned());
         lines.extend(named.iter().map(|name| format!("      - {{name: {}}}", names::scalar(name))));
     } else {
-        lines.push("    nodes: {count: 3} # guess: there are no Node objects of workers".to_owned());
+        lines.push(guessed_workers(draft));
     }
     lines
+}
+
+/// Workers where no file says how many there are.
+const USUAL_WORKERS: u64 = 3;
+
+/// As many workers as hold all pods when one of them is down, and not fewer than usual.
+fn guessed_workers(draft: &Draft) -> String {
+    let (daemons, others): (Vec<&DraftWorkload>, Vec<&DraftWorkload>) =
+        draft.workloads.iter().partition(|workload| workload.kind == WorkloadKind::DaemonSet);
+    let pods: u64 = others.iter().map(|workload| u64::from(workload.replicas)).sum();
+    let room = u64::from(ClusterSettings::default().max_pods).saturating_sub(daemons.len() as u64).max(1);
+    let needed = pods.div_ceil(room) + 1;
+    if needed <= USUAL_WORKERS {
+        return format!("    nodes: {{count: {USUAL_WORKERS}}} # guess: there are no Node objects of workers");
+    }
+    format!(
+        "    nodes: {{count: {needed}}} # guess: there are no Node objects of workers; all {pods} pods fit when one is down"
+    )
 }
 
 fn worker(node: &DraftNode) -> String {

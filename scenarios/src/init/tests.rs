@@ -192,6 +192,20 @@ fn ranges_hold_what_services_ask_for() {
 }
 
 #[test]
+fn there_are_nodes_enough_for_all_pods_when_one_is_down() {
+    let pods = |replicas: u32| both("web", &[]).replacen("spec:\n", &format!("spec:\n  replicas: {replicas}\n"), 1);
+    let nodes = |count: u32, more: &str| {
+        format!("nodes: {{count: {count}}} # guess: there are no Node objects of workers{more}")
+    };
+    // A node holds 110 pods (B6).
+    has(&scenario(&pods(220)), &nodes(3, ""));
+    has(&loaded(&pods(221)), &nodes(4, "; all 221 pods fit when one is down"));
+    let agent = deployment("agent", &[]).replace("kind: Deployment", "kind: DaemonSet");
+    has(&loaded(&(pods(327) + &agent)), &nodes(4, "; all 327 pods fit when one is down"));
+    has(&loaded(&(pods(328) + &agent)), &nodes(5, "; all 328 pods fit when one is down"));
+}
+
+#[test]
 fn what_cannot_be_a_scenario_says_why() {
     let said = |text: &str| {
         let made = initialised(text);
