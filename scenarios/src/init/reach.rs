@@ -125,8 +125,8 @@ impl<'a> Reach<'a> {
         let name = labels.next()?;
         let namespace = labels.next().unwrap_or(&workload.namespace);
         let in_cluster = labels.next().is_none_or(|label| label == "svc");
-        let named = self.directory.services(name).iter().copied().filter(|_| in_cluster);
-        let named = named.into_iter().find(|service| self.draft.services[*service].namespace == namespace);
+        let is_meant = |service: &usize| in_cluster && self.draft.services[*service].namespace == namespace;
+        let named = self.directory.services(name).iter().copied().find(is_meant);
         let addressed = host.parse().ok().and_then(|address: IpAddr| self.addresses.get(&address).copied());
         named.into_iter().chain(addressed).min()
     }

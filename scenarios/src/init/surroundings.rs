@@ -34,19 +34,22 @@ pub(super) fn topology(draft: &Draft) -> Vec<String> {
 /// Workers where no file says how many there are.
 const USUAL_WORKERS: u64 = 3;
 
-/// As many workers as hold all pods when one of them is down, and not fewer than usual.
+/// As many workers as hold all pods when one of them is down, not fewer than usual, and not more than `clusterCIDR` has blocks
+/// for beside the control plane's.
 fn guessed_workers(draft: &Draft) -> String {
+    let cluster = ClusterSettings::default();
     let (daemons, others): (Vec<&DraftWorkload>, Vec<&DraftWorkload>) =
         draft.workloads.iter().partition(|workload| workload.kind == WorkloadKind::DaemonSet);
     let pods: u64 = others.iter().map(|workload| u64::from(workload.replicas)).sum();
-    let room = u64::from(ClusterSettings::default().max_pods).saturating_sub(daemons.len() as u64).max(1);
+    let room = u64::from(cluster.max_pods).saturating_sub(daemons.len() as u64).max(1);
     let needed = pods.div_ceil(room) + 1;
-    if needed <= USUAL_WORKERS {
-        return format!("    nodes: {{count: {USUAL_WORKERS}}} # guess: there are no Node objects of workers");
-    }
-    format!(
-        "    nodes: {{count: {needed}}} # guess: there are no Node objects of workers; all {pods} pods fit when one is down"
-    )
+    let most = (1_u64 << (cluster.node_cidr_mask_size - cluster.cluster_cidr.prefix)) - 1;
+    let (count, why) = match needed {
+        ..=USUAL_WORKERS => (USUAL_WORKERS, String::new()),
+        _ if needed <= most => (needed, format!("; all {pods} pods fit when one is down")),
+        _ => (most, format!("; the default clusterCIDR has no blocks for more, and {pods} pods want {needed}")),
+    };
+    format!("    nodes: {{count: {count}}} # guess: there are no Node objects of workers{why}")
 }
 
 fn worker(node: &DraftNode) -> String {

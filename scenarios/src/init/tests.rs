@@ -203,6 +203,10 @@ fn there_are_nodes_enough_for_all_pods_when_one_is_down() {
     let agent = deployment("agent", &[]).replace("kind: Deployment", "kind: DaemonSet");
     has(&loaded(&(pods(327) + &agent)), &nodes(4, "; all 327 pods fit when one is down"));
     has(&loaded(&(pods(328) + &agent)), &nodes(5, "; all 328 pods fit when one is down"));
+    // 256 blocks, one of which is the control plane's.
+    has(&loaded(&pods(254 * 110)), &nodes(255, "; all 27940 pods fit when one is down"));
+    let more = "; the default clusterCIDR has no blocks for more, and 27941 pods want 256";
+    has(&loaded(&pods(254 * 110 + 1)), &nodes(255, more));
 }
 
 #[test]

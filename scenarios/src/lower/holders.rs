@@ -9,6 +9,7 @@ use sim_core::model::balancing_choice::algorithm_of;
 use sim_core::model::ids::ServicePortId;
 use sim_core::model::settings::{AddressModelKind, Discovery, ProxyMode};
 
+use super::ports_of;
 use crate::load::Arm;
 
 /// Every Service of the files that names an algorithm in some arm has its algorithm and who holds it in the settings of all
@@ -43,7 +44,7 @@ pub(crate) fn tell(arms: &mut [Arm], first: usize) {
 
 /// `least-request (choices 3) in each front proxy`.
 fn told(model: &Model, service: usize, parameters: &[String]) -> String {
-    let ports = || (0..model.service_ports.len()).filter(|port| model.service_ports[*port].service.index() == service);
+    let ports = || ports_of(&model.service_ports, service);
     let asked = |port: usize| Target::Service(ServicePortId::from_index(port));
     let by_proxy = model
         .graph()
