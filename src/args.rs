@@ -87,6 +87,9 @@ pub struct OutputArgs {
     /// Write report.txt, report.json, report.html, the traces and the digest ladders into this folder
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Which reports are written with `-o`, with commas between: text, json, html, or none [default: all of them]
+    #[arg(long, value_name = "FORMS", value_delimiter = ',')]
+    pub report: Vec<String>,
     /// What is written of the runs with `-o`, with commas between: jsonl, binary (or bin), pcapng, perfetto, csv, parquet, or
     /// none [default: jsonl]
     #[arg(long, value_name = "FORMS", value_delimiter = ',')]

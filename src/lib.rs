@@ -6,6 +6,7 @@ pub mod commands;
 pub mod experiment;
 pub mod failure;
 mod history;
+mod listed;
 mod output;
 mod prefixes;
 mod progress;

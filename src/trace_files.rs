@@ -4,18 +4,15 @@
 use std::path::{Path, PathBuf};
 
 use reports::convert::{ConvertError, Converter, FORMATS, Format, Selection, TABLES, Wish, begin, find};
-use scenarios::did_you_mean;
 use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
 
 use crate::args::{OutputArgs, TraceLevel};
 use crate::failure::Failure;
+use crate::listed::{NONE, each_once, files_asked_for, unknown};
 use crate::output::{Unfinished, create, trace_failure};
 
 /// Without `--trace`.
 const USUAL: &str = "jsonl";
-
-/// What writes no file.
-const NONE: &str = "none";
 
 /// The files of each run.
 pub(crate) struct TraceForms {
@@ -25,11 +22,10 @@ pub(crate) struct TraceForms {
 }
 
 impl TraceForms {
-    /// What was asked for, or everything that is wrong with it.
-    pub(crate) fn of(output: &OutputArgs) -> Result<Self, Failure> {
-        let mut wrong = Vec::new();
-        let formats = formats(output, &mut wrong);
-        let tables = tables(output, &formats, &mut wrong);
+    /// What was asked for; adds everything that is wrong with it.
+    pub(crate) fn of(output: &OutputArgs, wrong: &mut Vec<String>) -> Self {
+        let formats = formats(output, wrong);
+        let tables = tables(output, &formats, wrong);
         let asked = output.level.map(level_of);
         let needed = formats.iter().map(|format| format.needs).max().unwrap_or(Level::Request);
         for format in formats.iter().filter(|format| asked.is_some_and(|level| level < format.needs)) {
@@ -38,9 +34,6 @@ impl TraceForms {
             let what = format!("--trace {name} is made of {needs} records, which --level {given} leaves out");
             wrong.push(format!("{what}; write --level {needs}, or leave --level away"));
         }
-        if !wrong.is_empty() {
-            return Err(Failure::Usage(wrong.join("\n")));
-        }
         let files = |format: &'static Format| {
             let named = tables.iter().map(move |table| (format, Some(*table)));
             if format.tabular { named.collect() } else { vec![(format, None)] }
@@ -48,7 +41,7 @@ impl TraceForms {
         let forms: Vec<_> = formats.into_iter().flat_map(files).collect();
         // Where nothing is written, nobody takes what is made beyond a report's needs.
         let asked = asked.filter(|_| !forms.is_empty());
-        Ok(Self { forms, level: asked.unwrap_or_else(|| needed.max(Level::Connection)) })
+        Self { forms, level: asked.unwrap_or_else(|| needed.max(Level::Connection)) }
     }
 
     /// True when no file is written.
@@ -74,29 +67,8 @@ impl TraceForms {
 
 /// The forms of `--trace`, each once.
 fn formats(output: &OutputArgs, wrong: &mut Vec<String>) -> Vec<&'static Format> {
-    let asked: Vec<&str> = output.trace.iter().map(String::as_str).collect();
-    if asked.contains(&NONE) {
-        if asked.len() > 1 {
-            wrong.push(format!("--trace {}: `none` goes with no other form", asked.join(",")));
-        }
-        return Vec::new();
-    }
-    if output.output.is_none() {
-        if !asked.is_empty() {
-            wrong.push(format!("--trace {} writes files; name a folder for them with -o DIR", asked.join(",")));
-        }
-    } else if asked.is_empty() {
-        return FORMATS.iter().filter(|format| format.name == USUAL).collect();
-    }
-    let mut found: Vec<&'static Format> = Vec::new();
-    for name in asked {
-        match format_named("--trace", name, &[NONE]) {
-            Ok(format) if found.iter().any(|known| known.name == format.name) => {}
-            Ok(format) => found.push(format),
-            Err(what) => wrong.push(what),
-        }
-    }
-    found
+    let names = files_asked_for("--trace", &output.trace, output.output.as_deref(), &[USUAL], wrong);
+    each_once(names, |name| format_named("--trace", name, &[NONE]), |format| format.name, wrong)
 }
 
 /// The form of this name, or what is wrong with the name; `others` are names that the option knows besides.
@@ -106,35 +78,25 @@ pub(crate) fn format_named(option: &str, name: &str, others: &[&str]) -> Result<
             let build = "cargo build --release --features parquet";
             return format!("this podwire was built without Parquet; build it with `{build}`, or use {option} csv");
         }
-        let names = || FORMATS.iter().map(|format| format.name).chain(others.iter().copied());
-        let known = names().collect::<Vec<_>>().join(", ");
-        let advice = did_you_mean(name, names());
-        format!("{option} {name}: there is no such form; there are {known}; {advice}")
+        let known: Vec<&str> = FORMATS.iter().map(|format| format.name).chain(others.iter().copied()).collect();
+        unknown(option, name, "form", &known)
     })
 }
 
 /// The tables of `--table`, the first one when it is not given.
 fn tables(output: &OutputArgs, formats: &[&Format], wrong: &mut Vec<String>) -> Vec<&'static str> {
-    let names = || TABLES.iter().map(|table| table.name);
+    let known: Vec<&'static str> = TABLES.iter().map(|table| table.name).collect();
     if output.tables.is_empty() {
-        return names().take(1).collect();
+        return known.into_iter().take(1).collect();
     }
     if !formats.iter().any(|format| format.tabular) {
         wrong.push("--table is for tables; write --trace csv or --trace parquet with it".to_owned());
     }
-    let mut found: Vec<&'static str> = Vec::new();
-    for name in &output.tables {
-        match names().find(|known| known == name) {
-            Some(known) if found.contains(&known) => {}
-            Some(known) => found.push(known),
-            None => {
-                let advice = did_you_mean(name, names());
-                let known = names().collect::<Vec<_>>().join(", ");
-                wrong.push(format!("--table {name}: there is no such table; there are {known}; {advice}"));
-            }
-        }
-    }
-    found
+    let find = |name: &str| {
+        let found = known.iter().find(|known| **known == name);
+        found.copied().ok_or_else(|| unknown("--table", name, "table", &known))
+    };
+    each_once(output.tables.iter().map(String::as_str), find, |table| table, wrong)
 }
 
 fn level_of(level: TraceLevel) -> Level {

@@ -318,8 +318,9 @@ fn all_that_is_wrong_with_what_a_run_is_to_write_is_told_at_once() {
     let scenario = "scenarios/library/nginx-tutorial.yaml";
     for (args, words) in [
         (
-            &["--trace", "pcapng,perfeto", "--level", "connection", "--table", "rows"][..],
+            &["--trace", "pcapng,perfeto", "--level", "connection", "--table", "rows", "--report", "htm"][..],
             &[
+                "--report htm: there is no such form; there are text, json, html, none; did you mean `html`",
                 "did you mean `perfetto`",
                 "--trace pcapng is made of segment records",
                 "leave --level away",
@@ -328,6 +329,7 @@ fn all_that_is_wrong_with_what_a_run_is_to_write_is_told_at_once() {
             ][..],
         ),
         (&["--trace", "none,csv"], &["goes with no other form"]),
+        (&["--report", "text,none"], &["--report text,none: `none` goes with no other form"]),
         (&["--trace", "binari"], &["jsonl, binary, none", "did you mean `binary`"]),
     ] {
         let ended = podwire(&[&["run", scenario, "-o", &out], args].concat());
@@ -335,8 +337,10 @@ fn all_that_is_wrong_with_what_a_run_is_to_write_is_told_at_once() {
         assert!(words.iter().all(|word| ended.stderr.contains(word)), "{args:?}: {}", ended.stderr);
         assert!(!Path::new(&out).exists(), "{args:?} left a folder");
     }
-    let nowhere = podwire(&["run", scenario, "--trace", "pcapng"]);
-    assert!(nowhere.code == 2 && nowhere.stderr.contains("-o DIR"), "{}", nowhere.stderr);
+    for (option, form) in [("--trace", "pcapng"), ("--report", "html")] {
+        let nowhere = podwire(&["run", scenario, option, form]);
+        assert!(nowhere.code == 2 && nowhere.stderr.contains("-o DIR"), "{}", nowhere.stderr);
+    }
 }
 
 #[test]

@@ -81,6 +81,41 @@ fn threads_and_traces_change_no_byte_of_the_page() {
 }
 
 #[test]
+fn a_folder_gets_the_reports_that_are_asked_for_the_same_as_with_all_others() {
+    let folder = Folder::new();
+    let traces = compared(&folder, "bin");
+    let traces: Vec<&str> = traces.iter().map(String::as_str).collect();
+    let saved = folder.path("saved");
+    podwire(&[&["report", "--quiet", "-o", &saved], &traces[..]].concat());
+    let all = ["report.txt", "report.json", "report.html"];
+    for (forms, names) in [("text", &all[..1]), ("json,text,json", &all[..2]), ("html", &all[2..]), ("none", &[])] {
+        let (run, report) = (folder.path(&format!("run-{forms}")), folder.path(&format!("report-{forms}")));
+        let some = ["-o", &run, "--report", forms, "--trace", "none"];
+        podwire(&[&["compare", NODE_DEATH], &some[..], &SHORT[..]].concat());
+        podwire(&[&["report", "--quiet", "-o", &report, "--report", forms], &traces[..]].concat());
+        for (some, whole) in [(&run, &folder.path("out")), (&report, &saved)] {
+            for name in all {
+                let path = format!("{some}/{name}");
+                let is_as_in_whole = || read(&path) == read(&format!("{whole}/{name}"));
+                assert_eq!(std::path::Path::new(&path).exists(), names.contains(&name), "--report {forms}: {path}");
+                assert!(!names.contains(&name) || is_as_in_whole(), "--report {forms}: {path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_written_this_time_stays_as_it_is() {
+    let folder = Folder::new();
+    let (out, mine) = (folder.path("out"), "of an earlier run");
+    let paths = ["report.html", "docker-static/trace.bin"].map(|name| folder.write(&format!("out/{name}"), mine));
+    let short = ["--set", "duration=2s", "--report", "json", "--trace", "none"];
+    podwire(&[&["run", "scenarios/library/nginx-tutorial.yaml", "-q", "-o", &out], &short[..]].concat()).ok();
+    assert!(read(&format!("{out}/report.json")).starts_with('{'));
+    assert!(paths.iter().all(|path| read(path) == mine));
+}
+
+#[test]
 fn every_drawing_is_printed_alone() {
     for drawing in reports::svg::DRAWINGS {
         let args = [&["compare", NODE_DEATH, "--svg", drawing.name], &SHORT[..]].concat();
@@ -99,7 +134,7 @@ fn what_cannot_be_reported_is_told() {
     let text = folder.write("text.jsonl", "{\"this\": \"is no trace\"}\n");
     let whole = read(&trace);
     let cut = folder.write("cut.jsonl", &whole[..whole.len() * 2 / 3]);
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 9] = [
         (&["report"], 2, "required"),
         (&["report", "missing.jsonl"], 4, "missing.jsonl"),
         (&["report", &text], 4, "text.jsonl"),
@@ -107,6 +142,8 @@ fn what_cannot_be_reported_is_told() {
         (&["report", &trace, &trace], 2, "a report shows each run once"),
         (&["report", &trace, "--svg", "pie"], 2, "there are timeline, latency, balance, callgraph, topology"),
         (&["report", &trace, "--format", "pdf"], 2, "unknown format `pdf`"),
+        (&["report", &trace, "-o", &out, "--report", "jsn"], 2, "text, json, html, none; did you mean `json`"),
+        (&["report", &trace, "--report", "json"], 2, "-o DIR"),
     ];
     for (args, code, words) in cases {
         let ended = podwire(args);

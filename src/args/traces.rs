@@ -92,6 +92,9 @@ pub struct ReportArgs {
     /// Write report.txt, report.json and report.html into this folder
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Which of them, with commas between: text, json, html, or none [default: all of them]
+    #[arg(long, value_name = "FORMS", value_delimiter = ',')]
+    pub report: Vec<String>,
     /// Print no warnings
     #[arg(long, short)]
     pub quiet: bool,

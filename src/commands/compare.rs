@@ -9,11 +9,12 @@ use reports::trace_io::Ladder;
 use scenarios::{Arm, Overrides, Scenario};
 use sim_core::trace::Level;
 
-use super::output_form::{Form, deliver, failed_per_arm};
+use super::output_form::{FolderReports, Form, deliver, pictures};
 use super::run::no_such_arm;
 use crate::args::{CompareArgs, OutputArgs, Switch};
 use crate::experiment::{self, Nowhere, Settings, Step, Unit};
 use crate::failure::Failure;
+use crate::listed::refuse;
 use crate::output::{trace_failure, write_file};
 use crate::progress::Progress;
 use crate::session::{self, Input};
@@ -21,13 +22,13 @@ use crate::trace_files::TraceForms;
 
 pub(super) fn execute(args: &CompareArgs) -> Result<(), Failure> {
     let form = Form::chosen(&args.format, args.svg.as_deref(), &[])?;
-    let forms = TraceForms::of(&args.output)?;
+    let written = Written::of(&args.output)?;
     let overrides =
         Overrides { variants: args.variants.clone(), arms: args.arms.clone(), ..session::overrides(&args.scenario) };
     let input = session::load_with(&args.scenario, overrides)?;
     check_arms(input.scenario(), &args.arms)?;
-    let report = run_arms(&input, None, (&args.output, &forms), form, args.scenario.quiet)?;
-    deliver(&report, form, args.output.output.as_deref())
+    let report = run_arms(&input, None, &written, form, args.scenario.quiet)?;
+    deliver(&report, form, &written.reports)
 }
 
 fn check_arms(scenario: &Scenario, asked: &[String]) -> Result<(), Failure> {
@@ -36,14 +37,34 @@ fn check_arms(scenario: &Scenario, asked: &[String]) -> Result<(), Failure> {
     missing.map_or(Ok(()), |name| Err(no_such_arm(name, &known)))
 }
 
+/// What is written besides the report on standard output.
+pub(super) struct Written<'a> {
+    output: &'a OutputArgs,
+    traces: TraceForms,
+    /// The reports in the folder.
+    pub(super) reports: FolderReports,
+}
+
+impl<'a> Written<'a> {
+    /// What was asked for, or everything that is wrong with it.
+    pub(super) fn of(output: &'a OutputArgs) -> Result<Self, Failure> {
+        let mut wrong = Vec::new();
+        let traces = TraceForms::of(output, &mut wrong);
+        let reports = FolderReports::of(output.output.as_deref(), &output.report, &mut wrong);
+        refuse(&wrong)?;
+        Ok(Self { output, traces, reports })
+    }
+}
+
 /// Runs all arms (or only one) under the scenario's seed or all seeds asked for.
 pub(super) fn run_arms(
     input: &Input,
     only: Option<&str>,
-    (output, forms): (&OutputArgs, &TraceForms),
+    written: &Written<'_>,
     form: Form,
     quiet: bool,
 ) -> Result<Report, Failure> {
+    let Written { output, traces, reports } = written;
     let scenario = input.scenario();
     let seeded: Vec<Scenario> = match &output.seeds {
         None => vec![scenario.clone()],
@@ -55,16 +76,15 @@ pub(super) fn run_arms(
     let arms = scenario.arms.iter().filter(|arm| only.is_none_or(|name| arm.name == name));
     let names: Vec<&str> = arms.map(|arm| arm.name.as_str()).collect();
     let units: Vec<Unit<'_>> = names.iter().flat_map(|name| seeded.iter().filter_map(|run| unit(run, name))).collect();
-    let pictures = (form.is_pictured() || output.output.is_some()).then(|| failed_per_arm(names.len()));
     let total = units.iter().map(|unit| unit.arm.model.duration.as_nanos()).sum();
     let progress = Progress::new(total, quiet);
     let advance = |step: &Step| progress.advance(step);
-    let settings = settings(output, forms.level, pictures, &advance);
-    let runs: Vec<Result<(RunReport, Vec<String>), Failure>> = if forms.is_empty() {
+    let settings = settings(output, traces.level, pictures(form, reports, names.len()), &advance);
+    let runs: Vec<Result<(RunReport, Vec<String>), Failure>> = if traces.is_empty() {
         let runs = experiment::run_shared(&units, &settings, output.threads, &Nowhere);
         runs.into_iter().map(|(report, _)| Ok((report, Vec::new()))).collect()
     } else {
-        experiment::run_all(&units, output.threads, |unit| run_with_trace(unit, forms, output, &settings))
+        experiment::run_all(&units, output.threads, |unit| run_with_trace(unit, traces, output, &settings))
     };
     progress.finish();
     let runs = runs.into_iter().collect::<Result<Vec<(RunReport, Vec<String>)>, Failure>>()?;

@@ -10,17 +10,21 @@ use scenarios::{Arm, Scenario};
 use sim_core::trace::{Level, TraceHeader, TraceSink};
 
 use super::compare::{expectations, levels};
-use super::output_form::{Form, deliver, failed_per_arm};
+use super::output_form::{FolderReports, Form, deliver, pictures};
 use crate::args::ReportArgs;
 use crate::experiment::{Nowhere, Observers};
 use crate::failure::Failure;
+use crate::listed::refuse;
 use crate::output::trace_failure;
 use crate::session;
 use crate::traces;
 
 pub(super) fn execute(args: &ReportArgs) -> Result<(), Failure> {
     let form = Form::chosen(&args.format, args.svg.as_deref(), &[])?;
-    let pictures = (form.is_pictured() || args.output.is_some()).then(|| failed_per_arm(args.traces.len()));
+    let mut wrong = Vec::new();
+    let reports = FolderReports::of(args.output.as_deref(), &args.report, &mut wrong);
+    refuse(&wrong)?;
+    let pictures = pictures(form, &reports, args.traces.len());
     let (mut headers, mut runs) = (Vec::new(), Vec::<RunReport>::new());
     for path in &args.traces {
         let (header, level, run) = read_run(path, pictures)?;
@@ -46,7 +50,7 @@ pub(super) fn execute(args: &ReportArgs) -> Result<(), Failure> {
         )?;
     }
     let report = Report::new(input(&headers, &scenarios, runs));
-    deliver(&report, form, args.output.as_deref())
+    deliver(&report, form, &reports)
 }
 
 /// Reads a trace record by record, so that memory does not grow with its requests.

@@ -6,27 +6,26 @@ use reports::timeline::Timeline;
 use scenarios::Scenario;
 use sim_core::trace::Level;
 
-use super::compare::run_arms;
+use super::compare::{Written, run_arms};
 use super::output_form::{Form, deliver};
 use crate::args::RunArgs;
 use crate::experiment::{self, Settings, Unit};
 use crate::failure::Failure;
 use crate::session;
-use crate::trace_files::TraceForms;
 
 /// The format of `run` that is no report: the story of one arm.
 const STORY: &str = "timeline";
 
 pub(super) fn execute(args: &RunArgs) -> Result<(), Failure> {
     let form = if args.format == STORY { None } else { Some(Form::chosen(&args.format, None, &[STORY])?) };
-    let forms = TraceForms::of(&args.output)?;
+    let written = Written::of(&args.output)?;
     let input = session::load(&args.scenario)?;
     let scenario = input.scenario();
     let arm = choose_arm(scenario, args.arm.as_deref())?;
     match form {
         Some(form) => {
-            let report = run_arms(&input, Some(&arm), (&args.output, &forms), form, args.scenario.quiet)?;
-            deliver(&report, form, args.output.output.as_deref())
+            let report = run_arms(&input, Some(&arm), &written, form, args.scenario.quiet)?;
+            deliver(&report, form, &written.reports)
         }
         None => tell_story(scenario, &arm),
     }
