@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use reports::trace_io::TraceError;
+use reports::trace_io::{TraceError, WRITTEN_AT_ONCE};
 
 use crate::failure::Failure;
 
@@ -48,7 +48,7 @@ pub(crate) fn create(path: &Path) -> Result<(BufWriter<File>, Unfinished), Failu
     name.push(".unfinished");
     let now = path.with_file_name(name);
     let file = File::create(&now).map_err(|error| Failure::io(&now, &error))?;
-    Ok((BufWriter::with_capacity(1 << 16, file), Unfinished { path: path.to_owned(), now }))
+    Ok((BufWriter::with_capacity(WRITTEN_AT_ONCE, file), Unfinished { path: path.to_owned(), now }))
 }
 
 /// A trace that could not be read or written.

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use reports::convert::{ConvertError, Converter, FORMATS, Format, Selection, TABLES, Wish, begin, find};
+use reports::trace_io::TraceDigest;
 use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
 
 use crate::args::{OutputArgs, TraceLevel};
@@ -49,16 +50,23 @@ impl TraceForms {
         self.forms.is_empty()
     }
 
-    /// Starts the files of a run with this header; `stem` makes their paths, without their endings, of a name.
-    pub(crate) fn create(&self, header: &TraceHeader, stem: impl Fn(&str) -> PathBuf) -> Result<TraceFiles, Failure> {
-        let mut files = TraceFiles { files: Vec::new(), level: self.level };
+    /// Starts the files of a run with this header; `stem` makes their paths, without their endings, of a name. If there is
+    /// to be a `digest`, the file that makes the same bytes anyway computes it.
+    pub(crate) fn create(
+        &self,
+        header: &TraceHeader,
+        digest: bool,
+        stem: impl Fn(&str) -> PathBuf,
+    ) -> Result<TraceFiles, Failure> {
+        let mut files = TraceFiles { files: Vec::new(), level: self.level, hashes: false };
         for (format, table) in &self.forms {
             let stem = stem(table.unwrap_or("trace"));
             let (file, unfinished) = create(&stem.with_extension(format.ending))?;
             let table = (*table).unwrap_or_default().to_owned();
             let wish = Wish { selection: Selection::EVERYTHING, table, interfaces: Vec::new() };
             let converter = begin(header, self.level, format, &wish, Box::new(file));
-            let converter = converter.map_err(|error| failure(&unfinished.path, error))?;
+            let mut converter = converter.map_err(|error| failure(&unfinished.path, error))?;
+            files.hashes = files.hashes || digest && converter.hash_too(header);
             files.files.push(TraceFile { converter, failed: None, unfinished });
         }
         Ok(files)
@@ -111,6 +119,8 @@ fn level_of(level: TraceLevel) -> Level {
 pub(crate) struct TraceFiles {
     files: Vec<TraceFile>,
     level: Level,
+    /// One of them computes the digest.
+    pub(crate) hashes: bool,
 }
 
 struct TraceFile {
@@ -120,26 +130,39 @@ struct TraceFile {
     unfinished: Unfinished,
 }
 
+impl TraceFile {
+    /// Takes no more. Away from where it takes records, which is often.
+    #[cold]
+    fn fail(&mut self, error: ConvertError) {
+        self.failed = Some(error);
+    }
+}
+
 impl TraceFiles {
-    /// Ends the files and gives them their names; returns what the user should be told. A file that failed is taken away.
-    pub(crate) fn finish(self) -> Result<Vec<String>, Failure> {
-        let mut notes = Vec::new();
-        for TraceFile { converter, failed, unfinished } in self.files {
+    /// Ends the files and gives them their names; returns what the user should be told, and the digest if one of them
+    /// has computed it. A file that failed is taken away.
+    pub(crate) fn finish(self) -> Result<(Vec<String>, Option<TraceDigest>), Failure> {
+        let (mut notes, mut digest) = (Vec::new(), None);
+        for TraceFile { mut converter, failed, unfinished } in self.files {
+            digest = digest.or(converter.digest());
             let ended = failed.map_or_else(|| converter.finish(), Err);
             notes.extend(ended.map_err(|error| failure(&unfinished.path, error))?);
             unfinished.put_in_place()?;
         }
-        Ok(notes)
+        Ok((notes, digest))
     }
 }
 
 impl TraceSink for TraceFiles {
     fn record(&mut self, record: &Record) {
-        if record.body.level() > self.level {
+        // Only a trace of requests leaves out what a run makes, whose metrics need connections.
+        if self.level < Level::Connection && record.body.level() > self.level {
             return;
         }
         for file in self.files.iter_mut().filter(|file| file.failed.is_none()) {
-            file.failed = file.converter.take(record).err();
+            if let Err(error) = file.converter.take(record) {
+                file.fail(error);
+            }
         }
     }
 }

@@ -287,6 +287,25 @@ fn a_run_writes_what_convert_makes_of_its_trace() {
 }
 
 #[test]
+fn what_is_written_moves_no_digest() {
+    let folder = Folder::new();
+    let file = folder.write("flows.yaml", &scenario());
+    let ladder = |args: &[&str]| {
+        let out = folder.path(&args.join(" "));
+        let json =
+            podwire(&[&["run", &file, "-q", "--format", "json", "--arm", "service", "-o", &out], args].concat()).ok();
+        let report: Value = serde_json::from_str(&json).unwrap();
+        (std::fs::read(format!("{out}/service/ladder.jsonl")).unwrap(), report["runs"][0]["traceDigest"].to_string())
+    };
+    let without = ladder(&["--trace", "none"]);
+    for forms in ["bin", "jsonl,bin"] {
+        for level in ["request", "connection", "segment"] {
+            assert!(ladder(&["--trace", forms, "--level", level]) == without, "{forms}, {level}");
+        }
+    }
+}
+
+#[test]
 fn runs_of_several_seeds_have_files_of_their_own() {
     let folder = Folder::new();
     let file = folder.write("flows.yaml", &scenario());

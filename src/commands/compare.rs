@@ -120,10 +120,12 @@ fn run_with_trace(
     settings: &Settings<'_>,
 ) -> Result<(RunReport, Vec<String>), Failure> {
     let folder = output.output.as_deref().unwrap_or(Path::new("."));
-    let mut files = forms.create(&unit.header(), |name| file_of(unit, folder, output, name))?;
-    let report = experiment::run(unit, settings, &mut files);
-    let notes = files.finish()?.into_iter().map(|note| format!("{}: {note}", unit.arm.name));
-    Ok((report, notes.collect()))
+    let mut files = forms.create(&unit.header(), settings.digest, |name| file_of(unit, folder, output, name))?;
+    let settings = Settings { digest: settings.digest && !files.hashes, ..*settings };
+    let mut report = experiment::run(unit, &settings, &mut files);
+    let (notes, digest) = files.finish()?;
+    report.trace_digest = report.trace_digest.or(digest);
+    Ok((report, notes.into_iter().map(|note| format!("{}: {note}", unit.arm.name)).collect()))
 }
 
 /// Tells each note once, however many runs have it.

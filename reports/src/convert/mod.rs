@@ -19,7 +19,7 @@ use std::io::Write;
 use sim_core::trace::{Level, Record, TraceHeader};
 
 use crate::pcapng::Capture;
-use crate::trace_io::TraceError;
+use crate::trace_io::{TraceDigest, TraceError};
 use closure::Closure;
 pub use error::ConvertError;
 pub use picker::{Picker, Selection};
@@ -32,6 +32,16 @@ pub type Output<'a> = Box<dyn Write + Send + 'a>;
 pub trait Converter {
     /// Takes the next record.
     fn take(&mut self, record: &Record) -> Result<(), ConvertError>;
+
+    /// Computes the digest of what it takes, too, if it makes the bytes that a digest is of; says whether it does.
+    fn hash_too(&mut self, _header: &TraceHeader) -> bool {
+        false
+    }
+
+    /// The digest of all that it has taken, if it computes one.
+    fn digest(&mut self) -> Option<TraceDigest> {
+        None
+    }
 
     /// Writes what is left; returns what the user should be told.
     fn finish(self: Box<Self>) -> Result<Vec<String>, ConvertError>;

@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use sim_core::trace::{Level, Record, TraceSink};
+use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
 
 use super::error::ConvertError;
 use super::{Converter, Filtering, Format, Output};
-use crate::trace_io::{BinaryWriter, JsonlWriter, TraceError};
+use crate::trace_io::{BinaryWriter, JsonlWriter, TraceDigest, TraceError};
 
 /// A JSON object per line.
 pub(super) const JSONL: Format = Format {
@@ -52,6 +52,14 @@ impl Converter for Canonical<'_> {
     fn take(&mut self, record: &Record) -> Result<(), ConvertError> {
         self.0.record(record);
         Ok(())
+    }
+
+    fn hash_too(&mut self, header: &TraceHeader) -> bool {
+        self.0.hash_too(header)
+    }
+
+    fn digest(&mut self) -> Option<TraceDigest> {
+        self.0.digest()
     }
 
     fn finish(self: Box<Self>) -> Result<Vec<String>, ConvertError> {

@@ -3,12 +3,16 @@
 
 use std::io::{Read, Write};
 
+use sim_core::kernel::time::SimTime;
 use sim_core::trace::header::TRACE_FORMAT;
 use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
 
+use super::WRITTEN_AT_ONCE;
 use super::block::Block;
+use super::digest::{Rungs, TraceDigest};
 use super::error::TraceError;
 
+/// So much is read at once.
 const BLOCK: usize = 64 * 1_024;
 
 /// No record's canonical form is longer than this.
@@ -26,6 +30,7 @@ pub struct BinaryWriter<W: Write> {
     block: Block,
     level: Level,
     records: u64,
+    digest: Option<Rungs>,
     error: Option<std::io::Error>,
 }
 
@@ -35,9 +40,23 @@ impl<W: Write> BinaryWriter<W> {
         let mut head = Vec::new();
         header.encode(&mut head);
         head.push(level as u8);
-        let mut writer = Self { output, block: Block::new(), level, records: 0, error: None };
+        let mut writer =
+            Self { output, block: Block::new(WRITTEN_AT_ONCE), level, records: 0, digest: None, error: None };
         writer.error = writer.output.write_all(&head).err();
         writer
+    }
+
+    /// Computes the trace's digest, too, of the bytes that are written; false if these are of another level than the digest.
+    pub fn hash_too(&mut self, header: &TraceHeader) -> bool {
+        let fits = self.level == Level::Connection;
+        self.digest = fits.then(|| Rungs::new(header));
+        fits
+    }
+
+    /// The digest of all records so far, if it was asked for, once.
+    pub fn digest(&mut self) -> Option<TraceDigest> {
+        self.flush();
+        self.digest.take().map(Rungs::finish)
     }
 
     /// Writes the end mark and tells of any error on the way.
@@ -52,18 +71,33 @@ impl<W: Write> BinaryWriter<W> {
         Ok(self.output)
     }
 
+    /// Begins another second of the digest.
+    fn go_on_at(&mut self, time: SimTime) {
+        self.flush();
+        if let Some(digest) = &mut self.digest {
+            digest.go_on_at(time);
+        }
+    }
+
     fn flush(&mut self) {
+        if let Some(digest) = &mut self.digest {
+            digest.hash(self.block.written());
+        }
         if self.error.is_none() {
-            self.error = self.output.write_all(self.block.written()).and_then(|()| self.output.flush()).err();
+            self.error = self.output.write_all(self.block.written()).err();
         }
         self.block.clear();
     }
 }
 
 impl<W: Write> TraceSink for BinaryWriter<W> {
+    #[inline]
     fn record(&mut self, record: &Record) {
         if record.body.level() > self.level {
             return;
+        }
+        if self.digest.as_ref().is_some_and(|digest| digest.ends_before(record.time)) {
+            self.go_on_at(record.time);
         }
         self.records += 1;
         if self.block.add(record) {

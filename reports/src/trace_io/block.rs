@@ -3,20 +3,18 @@
 use sim_core::trace::Record;
 use sim_core::trace::encoding::LONGEST;
 
-/// So many bytes are handed on at once: a hash is several times faster on long inputs, and a file is written less often.
-const ENOUGH: usize = 64 * 1_024;
-
 /// A buffer of fixed size.
 #[derive(Clone)]
 pub(super) struct Block {
     bytes: Box<[u8]>,
     filled: usize,
+    enough: usize,
 }
 
 impl Block {
-    /// An empty one.
-    pub(super) fn new() -> Self {
-        Self { bytes: vec![0; ENOUGH + LONGEST].into_boxed_slice(), filled: 0 }
+    /// An empty one, of which so many bytes are worth being handed on.
+    pub(super) fn new(enough: usize) -> Self {
+        Self { bytes: vec![0; enough + LONGEST].into_boxed_slice(), filled: 0, enough }
     }
 
     /// Adds a record; true when there is enough to hand on, which must happen before the next record.
@@ -25,7 +23,7 @@ impl Block {
         let place =
             self.bytes[self.filled..].first_chunk_mut().expect("a full block is handed on before the next record");
         self.filled += record.encode_at(place);
-        self.filled >= ENOUGH
+        self.filled >= self.enough
     }
 
     /// What was added since it was emptied.

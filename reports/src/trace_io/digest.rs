@@ -1,9 +1,13 @@
 //! The digest of a trace: a ladder of one hash per simulated second, and one hash over header and ladder (law 6).
 
 use serde::{Serialize, Serializer};
+use sim_core::kernel::time::SimTime;
 use sim_core::trace::{Level, Record, TraceHeader, TraceSink};
 
 use super::block::Block;
+
+/// A hash is several times faster on long inputs.
+const HASHED_AT_ONCE: usize = 64 * 1_024;
 
 /// One simulated second of the ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,59 +68,84 @@ impl Serialize for TraceDigest {
     }
 }
 
+/// Hashes canonical bytes second by second; knows no records.
+#[derive(Clone)]
+pub(super) struct Rungs {
+    header: Vec<u8>,
+    second: u64,
+    hasher: blake3::Hasher,
+    ladder: Vec<LadderRung>,
+}
+
+impl Rungs {
+    /// Of a run with this header and, so far, no records.
+    pub(super) fn new(header: &TraceHeader) -> Self {
+        let mut bytes = Vec::new();
+        header.encode(&mut bytes);
+        Self { header: bytes, second: 0, hasher: blake3::Hasher::new(), ladder: Vec::new() }
+    }
+
+    /// True when a record of this time is of another second than the bytes so far, which all must be hashed before it comes.
+    #[inline]
+    pub(super) fn ends_before(&self, time: SimTime) -> bool {
+        time.second() != self.second
+    }
+
+    /// Hashes the next bytes of the present second.
+    pub(super) fn hash(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+    }
+
+    /// Ends the present second, and begins that of this time.
+    pub(super) fn go_on_at(&mut self, time: SimTime) {
+        self.close();
+        self.second = time.second();
+    }
+
+    /// The digest of all bytes so far.
+    pub(super) fn finish(mut self) -> TraceDigest {
+        self.close();
+        TraceDigest::over_bytes(&self.header, self.ladder)
+    }
+
+    fn close(&mut self) {
+        if self.hasher.count() > 0 {
+            self.ladder.push(LadderRung { second: self.second, hash: *self.hasher.finalize().as_bytes() });
+            self.hasher.reset();
+        }
+    }
+}
+
 /// Hashes the records it is given.
 #[derive(Clone)]
 pub struct DigestSink {
-    header: Vec<u8>,
+    rungs: Rungs,
     block: Block,
-    second: u64,
-    hasher: blake3::Hasher,
-    empty: bool,
-    ladder: Vec<LadderRung>,
 }
 
 impl DigestSink {
     /// A digest of a run with this header and, so far, no records.
     pub fn new(header: &TraceHeader) -> Self {
-        let mut bytes = Vec::new();
-        header.encode(&mut bytes);
-        Self {
-            header: bytes,
-            block: Block::new(),
-            second: 0,
-            hasher: blake3::Hasher::new(),
-            empty: true,
-            ladder: Vec::new(),
-        }
+        Self { rungs: Rungs::new(header), block: Block::new(HASHED_AT_ONCE) }
     }
 
     /// The same records under another header: what a run has in common with another one is hashed once.
     #[must_use]
     pub fn under(mut self, header: &TraceHeader) -> Self {
-        self.header.clear();
-        header.encode(&mut self.header);
+        self.rungs.header.clear();
+        header.encode(&mut self.rungs.header);
         self
     }
 
     /// The digest of all records so far.
     pub fn finish(mut self) -> TraceDigest {
-        self.close_second();
-        TraceDigest::over_bytes(&self.header, self.ladder)
+        self.hash_block();
+        self.rungs.finish()
     }
 
     fn hash_block(&mut self) {
-        self.hasher.update(self.block.written());
+        self.rungs.hash(self.block.written());
         self.block.clear();
-    }
-
-    fn close_second(&mut self) {
-        if self.empty {
-            return;
-        }
-        self.hash_block();
-        self.ladder.push(LadderRung { second: self.second, hash: *self.hasher.finalize().as_bytes() });
-        self.hasher.reset();
-        self.empty = true;
     }
 }
 
@@ -125,12 +154,10 @@ impl TraceSink for DigestSink {
         if record.body.level() > Level::Connection {
             return;
         }
-        let second = record.time.second();
-        if second != self.second {
-            self.close_second();
-            self.second = second;
+        if self.rungs.ends_before(record.time) {
+            self.hash_block();
+            self.rungs.go_on_at(record.time);
         }
-        self.empty = false;
         if self.block.add(record) {
             self.hash_block();
         }
@@ -141,7 +168,6 @@ impl TraceSink for DigestSink {
 mod tests {
     use super::*;
     use crate::testing::{every_kind, header, sample_records};
-    use sim_core::kernel::time::SimTime;
     use sim_core::trace::Body;
 
     fn digest(records: &[Record]) -> TraceDigest {

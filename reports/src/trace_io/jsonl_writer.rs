@@ -8,13 +8,11 @@ use std::net::IpAddr;
 use sim_core::trace::fields::{Client, Suffix, Value};
 use sim_core::trace::{Body, Level, Record, TraceHeader, TraceSink};
 
+use super::WRITTEN_AT_ONCE;
 use super::error::TraceError;
 use super::jsonl_header;
 use super::names::Names;
 use crate::numbers::LARGEST_EXACT;
-
-/// Bytes kept before they go to the writer.
-const BLOCK: usize = 64 * 1_024;
 
 /// Writes the records up to a level as JSON lines.
 pub struct JsonlWriter<W: Write> {
@@ -58,7 +56,7 @@ impl<W: Write> TraceSink for JsonlWriter<W> {
             return;
         }
         self.lines.push(record);
-        if self.lines.buffer.len() >= BLOCK {
+        if self.lines.buffer.len() >= WRITTEN_AT_ONCE {
             self.flush();
         }
     }
@@ -75,7 +73,7 @@ pub(crate) struct LineWriter {
 impl LineWriter {
     /// No line yet.
     pub(crate) fn new(header: &TraceHeader) -> Self {
-        Self { buffer: String::with_capacity(BLOCK + 1_024), names: Names::new(header) }
+        Self { buffer: String::with_capacity(WRITTEN_AT_ONCE + 1_024), names: Names::new(header) }
     }
 
     /// Appends a record's line.

@@ -28,6 +28,10 @@ use std::io::BufRead;
 
 use sim_core::trace::{Level, Record, TraceHeader};
 
+/// So many bytes of a file are written at once. The system takes large pieces in less time than small ones, as long as they fit
+/// into the processor's caches.
+pub const WRITTEN_AT_ONCE: usize = 512 * 1_024;
+
 /// A trace file of either form, told apart by its first byte.
 pub enum TraceReader<R> {
     /// Canonical bytes.

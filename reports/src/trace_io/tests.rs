@@ -7,7 +7,7 @@ use sim_core::trace::body::KINDS;
 use sim_core::trace::fields::{Client, FieldType, Value};
 use sim_core::trace::{Body, Level, Record, TraceHeader, TraceSink};
 
-use super::{BinaryWriter, DigestSink, JsonlWriter, RecordCounter, Tee, TraceError, TraceReader};
+use super::{BinaryWriter, DigestSink, JsonlWriter, RecordCounter, Tee, TraceError, TraceReader, WRITTEN_AT_ONCE};
 use crate::metrics::Metrics;
 use crate::report::{RENDERERS, Report, ReportInput, RunReport};
 use crate::state::{ClusterState, Query, Resource};
@@ -28,6 +28,29 @@ fn binary(header: &TraceHeader, records: &[Record], level: Level) -> Vec<u8> {
         writer.record(record);
     }
     writer.finish().unwrap()
+}
+
+#[test]
+fn a_writer_hashes_what_it_writes_as_a_digest_does() {
+    let kinds: Vec<Record> = every_kind().into_iter().flatten().collect();
+    let kinds: Vec<&Record> = kinds.iter().filter(|record| record.body.level() <= Level::Connection).collect();
+    // Several blocks in some seconds, none in others.
+    let times = (0..4 * WRITTEN_AT_ONCE as u64 / 33).map(|index| SimTime::from_nanos(1_999_900_000 + index * index));
+    let records = times.zip(kinds.iter().cycle()).map(|(time, record)| Record { time, ..**record });
+    let mut digest = DigestSink::new(&header());
+    let mut hashing = BinaryWriter::new(Vec::new(), &header(), Level::Connection);
+    let mut plain = BinaryWriter::new(Vec::new(), &header(), Level::Connection);
+    assert!(hashing.hash_too(&header()));
+    let mut all = Tee::new().with(&mut digest).with(&mut hashing).with(&mut plain);
+    records.for_each(|record| all.record(&record));
+    let digest = digest.finish();
+    assert!(digest.ladder.len() > 3 && digest.ladder[0].second == 1, "{:?}", digest.ladder);
+    assert_eq!((hashing.digest(), plain.digest()), (Some(digest), None));
+    assert!(hashing.finish().unwrap() == plain.finish().unwrap());
+    for other in [Level::Request, Level::Segment] {
+        let mut writer = BinaryWriter::new(Vec::new(), &header(), other);
+        assert!(!writer.hash_too(&header()) && writer.digest().is_none());
+    }
 }
 
 fn read(bytes: &[u8]) -> Result<(TraceHeader, Level, Vec<Record>), TraceError> {
