@@ -28,6 +28,8 @@ const MAGIC: &[u8] = b"podwire\0";
 pub struct BinaryWriter<W: Write> {
     output: W,
     block: Block,
+    /// So much of the block is in the digest.
+    hashed: usize,
     level: Level,
     records: u64,
     digest: Option<Rungs>,
@@ -40,8 +42,10 @@ impl<W: Write> BinaryWriter<W> {
         let mut head = Vec::new();
         header.encode(&mut head);
         head.push(level as u8);
-        let mut writer =
-            Self { output, block: Block::new(WRITTEN_AT_ONCE), level, records: 0, digest: None, error: None };
+        let mut block = Block::new(WRITTEN_AT_ONCE);
+        // So that every further piece begins where the system's do: what lies across its borders takes it longer.
+        block.wait_for(WRITTEN_AT_ONCE - head.len() % WRITTEN_AT_ONCE);
+        let mut writer = Self { output, block, hashed: 0, level, records: 0, digest: None, error: None };
         writer.error = writer.output.write_all(&head).err();
         writer
     }
@@ -55,16 +59,16 @@ impl<W: Write> BinaryWriter<W> {
 
     /// The digest of all records so far, if it was asked for, once.
     pub fn digest(&mut self) -> Option<TraceDigest> {
-        self.flush();
+        self.hash();
         self.digest.take().map(Rungs::finish)
     }
 
     /// Writes the end mark and tells of any error on the way.
     pub fn finish(mut self) -> Result<W, TraceError> {
-        self.flush();
         if let Some(error) = self.error {
             return Err(error.into());
         }
+        self.output.write_all(self.block.written())?;
         self.output.write_all(&[0])?;
         self.output.write_all(&self.records.to_le_bytes())?;
         self.output.flush()?;
@@ -73,20 +77,27 @@ impl<W: Write> BinaryWriter<W> {
 
     /// Begins another second of the digest.
     fn go_on_at(&mut self, time: SimTime) {
-        self.flush();
+        self.hash();
         if let Some(digest) = &mut self.digest {
             digest.go_on_at(time);
         }
     }
 
-    fn flush(&mut self) {
+    fn hash(&mut self) {
         if let Some(digest) = &mut self.digest {
-            digest.hash(self.block.written());
+            digest.hash(&self.block.written()[self.hashed..]);
+            self.hashed = self.block.written().len();
         }
+    }
+
+    fn write_piece(&mut self) {
+        self.hash();
         if self.error.is_none() {
-            self.error = self.output.write_all(self.block.written()).err();
+            self.error = self.output.write_all(self.block.piece()).err();
         }
-        self.block.clear();
+        self.block.drop_piece();
+        self.block.wait_for(WRITTEN_AT_ONCE);
+        self.hashed = self.block.written().len();
     }
 }
 
@@ -101,7 +112,7 @@ impl<W: Write> TraceSink for BinaryWriter<W> {
         }
         self.records += 1;
         if self.block.add(record) {
-            self.flush();
+            self.write_piece();
         }
     }
 }

@@ -17,6 +17,11 @@ impl Block {
         Self { bytes: vec![0; enough + LONGEST].into_boxed_slice(), filled: 0, enough }
     }
 
+    /// From now on so many bytes are worth it, at most as many as at first.
+    pub(super) fn wait_for(&mut self, enough: usize) {
+        self.enough = enough;
+    }
+
     /// Adds a record; true when there is enough to hand on, which must happen before the next record.
     #[inline]
     pub(super) fn add(&mut self, record: &Record) -> bool {
@@ -29,6 +34,17 @@ impl Block {
     /// What was added since it was emptied.
     pub(super) fn written(&self) -> &[u8] {
         &self.bytes[..self.filled]
+    }
+
+    /// Of these as many as it has waited for; there are so many.
+    pub(super) fn piece(&self) -> &[u8] {
+        &self.bytes[..self.enough]
+    }
+
+    /// Keeps what is behind the piece alone.
+    pub(super) fn drop_piece(&mut self) {
+        self.bytes.copy_within(self.enough..self.filled, 0);
+        self.filled -= self.enough;
     }
 
     /// Empties it.
