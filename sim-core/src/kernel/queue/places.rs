@@ -27,60 +27,56 @@ pub(super) const NO_HANDLE: u32 = 0;
 /// No event has this order: sequence numbers begin at 1.
 const NOBODY: u64 = 0;
 
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    time: SimTime,
-    order: u64,
-}
-
 /// The places of all cancellable events.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
-    /// The first one is nobody's.
-    all: Vec<Place>,
+    /// The order among equals of each place's event; the first place is nobody's. Every dropped entry asks for it, so it
+    /// stands apart from what is seldom asked.
+    orders: Vec<u64>,
+    times: Vec<SimTime>,
     free: Vec<NonZeroU32>,
     cancelled: usize,
 }
 
 impl Places {
     pub(super) fn new() -> Self {
-        Self { all: vec![Place { time: SimTime::ZERO, order: NOBODY }], free: Vec::new(), cancelled: 0 }
+        Self { orders: vec![NOBODY], times: vec![SimTime::ZERO], free: Vec::new(), cancelled: 0 }
     }
 
     /// Heap memory in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.all.capacity() * size_of::<Place>() + self.free.capacity() * size_of::<NonZeroU32>()
+        self.orders.capacity() * size_of::<u64>()
+            + self.times.capacity() * size_of::<SimTime>()
+            + self.free.capacity() * size_of::<NonZeroU32>()
     }
 
     /// A place for a new event.
     pub(super) fn take(&mut self, time: SimTime, order: u64) -> EventId {
         let number = self.free.pop().unwrap_or_else(|| {
-            self.all.push(Place { time, order });
-            let number = u32::try_from(self.all.len() - 1).expect("fewer than 2^32 cancellable events pending");
+            self.orders.push(order);
+            self.times.push(time);
+            let number = u32::try_from(self.orders.len() - 1).expect("fewer than 2^32 cancellable events pending");
             NonZeroU32::new(number).expect("the first place is nobody's")
         });
-        self.all[number.get() as usize] = Place { time, order };
+        self.orders[number.get() as usize] = order;
+        self.times[number.get() as usize] = time;
         EventId { number, tag: tag_of(order) }
     }
 
     /// When an event will happen; `None` when it has happened or was cancelled.
     pub(super) fn due(&self, id: EventId) -> Option<SimTime> {
-        self.pending(id).map(|place| place.time)
+        self.order(id).map(|_| self.times[id.handle() as usize])
     }
 
     /// The order among equals of a pending event.
     pub(super) fn order(&self, id: EventId) -> Option<u64> {
-        self.pending(id).map(|place| place.order)
-    }
-
-    fn pending(&self, id: EventId) -> Option<&Place> {
-        let place = self.all.get(id.handle() as usize)?;
-        (place.order != NOBODY && tag_of(place.order) == id.tag).then_some(place)
+        let order = *self.orders.get(id.handle() as usize)?;
+        (order != NOBODY && tag_of(order) == id.tag).then_some(order)
     }
 
     /// Cancels an event; false when it has happened or was cancelled before.
     pub(super) fn cancel(&mut self, id: EventId) -> bool {
-        let pending = self.due(id).is_some();
+        let pending = self.order(id).is_some();
         if pending {
             self.release(id.number);
             self.cancelled += 1;
@@ -100,7 +96,7 @@ impl Places {
     /// which is then dropped.
     #[inline]
     pub(super) fn keeps(&mut self, handle: u32, order: u64) -> bool {
-        let keeps = handle == NO_HANDLE || self.all[handle as usize].order == order;
+        let keeps = handle == NO_HANDLE || self.orders[handle as usize] == order;
         self.cancelled -= usize::from(!keeps);
         keeps
     }
@@ -111,7 +107,7 @@ impl Places {
     }
 
     fn release(&mut self, number: NonZeroU32) {
-        self.all[number.get() as usize].order = NOBODY;
+        self.orders[number.get() as usize] = NOBODY;
         self.free.push(number);
     }
 }
