@@ -10,7 +10,7 @@ pub mod numbers;
 pub mod port_tables;
 pub mod rule_costs;
 pub mod service_rules;
-pub mod time_wait;
+mod time_wait;
 pub mod translation;
 pub mod udp_conntrack;
 mod used_ports;

@@ -1,27 +1,32 @@
 //! The local ports of everybody: a table for each owner of ports and each address and port that it dials. In a large cluster
-//! nearly every connection is the first of its table, so a table that has given out one port is a number; it becomes a table
-//! of its own with the second. Knows owners and destinations by number only.
+//! nearly every connection is the first of its table, so a table that has given out one port is a number, which also says how
+//! long that port stays in TIME_WAIT; it becomes a table of its own with the second. Knows owners and destinations by number
+//! only.
 
-use super::ephemeral_ports::{self, EphemeralPorts};
+use super::ephemeral_ports::{self, EphemeralPorts, FirstPort};
 use super::numbers::{Numbers, push_tightly};
+use super::time_wait::{TimeWaits, Waiting};
 use crate::kernel::draws::{Draws, EntityKey};
+use crate::kernel::time::SimTime;
 use crate::model::settings::PortRange;
 
-/// A table in four bytes: two bits, then the offset of its only port, or the place among the tables of many ports.
+/// A table in eight bytes: two bits, then the end of its port's TIME_WAIT, or its place among the tables of many ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Packed(u32);
+struct Packed(u64);
 
-const STATE_SHIFT: u32 = 30;
+const STATE_SHIFT: u32 = 62;
 
 /// What a table is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// It has given out no port; this is the offset of the first one.
-    Fresh(u32),
+    /// It has given out no port.
+    Fresh,
     /// It has given out one port, which is used.
-    Used(u32),
+    Used,
     /// That port has been given back.
-    Returned(u32),
+    Returned,
+    /// That port is free again when this time has passed.
+    Waiting(SimTime),
     /// It has given out more, and stands there among the tables of many ports.
     Many(u32),
 }
@@ -29,23 +34,25 @@ enum State {
 impl Packed {
     fn new(state: State) -> Self {
         let (tag, number) = match state {
-            State::Fresh(offset) => (0, offset),
-            State::Used(offset) => (1, offset),
-            State::Returned(offset) => (2, offset),
-            State::Many(place) => (3, place),
+            State::Fresh => (0, 0),
+            State::Used => (0, 1),
+            State::Returned => (0, 2),
+            // No run gets to where the bits end: after 146 years.
+            State::Waiting(until) => (1, until.as_nanos().min((1 << STATE_SHIFT) - 1)),
+            State::Many(place) => (2, u64::from(place)),
         };
-        assert!(number >> STATE_SHIFT == 0, "fewer than 2^30 tables of many ports");
         Self(tag << STATE_SHIFT | number)
     }
 
     #[inline]
     fn state(self) -> State {
         let number = self.0 & ((1 << STATE_SHIFT) - 1);
-        match self.0 >> STATE_SHIFT {
-            0 => State::Fresh(number),
-            1 => State::Used(number),
-            2 => State::Returned(number),
-            _ => State::Many(number),
+        match (self.0 >> STATE_SHIFT, number) {
+            (0, 0) => State::Fresh,
+            (0, 1) => State::Used,
+            (0, _) => State::Returned,
+            (1, _) => State::Waiting(SimTime::from_nanos(number)),
+            _ => State::Many(u32::try_from(number).expect("it was a place")),
         }
     }
 }
@@ -58,21 +65,25 @@ pub struct PortTables {
     numbers: Numbers<(u32, u32)>,
     packed: Vec<Packed>,
     many: Vec<EphemeralPorts>,
+    /// Ports in TIME_WAIT of the tables of many.
+    waits: TimeWaits,
+    /// When the last port comes back of all that have waited.
+    last_wait: SimTime,
 }
 
 impl PortTables {
     /// No table yet; all will give out ports of this range.
     pub fn new(range: PortRange) -> Self {
-        Self { range, numbers: Numbers::default(), packed: Vec::new(), many: Vec::new() }
+        let (numbers, waits) = (Numbers::default(), TimeWaits::default());
+        Self { range, numbers, packed: Vec::new(), many: Vec::new(), waits, last_wait: SimTime::ZERO }
     }
 
-    /// The table of an owner for a destination, made on first use; the draws of `key` decide what it gives out.
-    pub fn table(&mut self, owner: u32, destination: u32, draws: &Draws, key: impl FnOnce() -> EntityKey) -> u32 {
+    /// The table of an owner for a destination, made on first use.
+    pub fn table(&mut self, owner: u32, destination: u32) -> u32 {
         if let Some(table) = self.numbers.get((owner, destination)) {
             return table;
         }
-        let first = ephemeral_ports::start(self.range, key(), draws);
-        push_tightly(&mut self.packed, Packed::new(State::Fresh(first)));
+        push_tightly(&mut self.packed, Packed::new(State::Fresh));
         self.numbers.add((owner, destination))
     }
 
@@ -81,59 +92,117 @@ impl PortTables {
         self.numbers.key(table)
     }
 
-    /// Takes a port; `None` when all are used (EADDRNOTAVAIL). `key` names the table's draws.
+    /// Takes a port; `None` when all are used (EADDRNOTAVAIL). `is_over` says which waits have ended, `key` names the
+    /// table's draws, which decide what it gives out.
     #[inline]
-    pub fn allocate(&mut self, table: u32, draws: &mut Draws, key: impl FnOnce() -> EntityKey) -> Option<u16> {
+    pub fn allocate(
+        &mut self,
+        table: u32,
+        is_over: impl Fn(SimTime) -> bool,
+        draws: &mut Draws,
+        key: impl Fn() -> EntityKey,
+    ) -> Option<u16> {
         let packed = &mut self.packed[table as usize];
-        if let State::Fresh(offset) = packed.state() {
-            *packed = Packed::new(State::Used(offset));
-            return Some(ephemeral_ports::port(self.range, offset));
+        if packed.state() == State::Fresh {
+            *packed = Packed::new(State::Used);
+            return Some(ephemeral_ports::port(self.range, ephemeral_ports::start(self.range, key(), draws)));
         }
-        self.ports(table, key).allocate(draws)
+        let range = self.range;
+        self.ports(table, is_over, draws, &key).allocate(range, draws, key)
     }
 
     /// The port that would be taken next.
-    pub fn next_free(&mut self, table: u32, draws: &mut Draws, key: impl FnOnce() -> EntityKey) -> Option<u16> {
-        match self.packed[table as usize].state() {
-            State::Fresh(offset) => Some(ephemeral_ports::port(self.range, offset)),
-            State::Used(_) | State::Returned(_) | State::Many(_) => self.ports(table, key).next_free(draws),
+    pub fn next_free(
+        &mut self,
+        table: u32,
+        is_over: impl Fn(SimTime) -> bool,
+        draws: &mut Draws,
+        key: impl Fn() -> EntityKey,
+    ) -> Option<u16> {
+        if self.packed[table as usize].state() == State::Fresh {
+            return Some(ephemeral_ports::port(self.range, ephemeral_ports::start(self.range, key(), draws)));
         }
+        let range = self.range;
+        self.ports(table, is_over, draws, &key).next_free(range, draws, key)
     }
 
-    /// Gives a port back.
+    /// Gives a port back at once.
     pub fn release(&mut self, table: u32, port: u16) {
         match self.packed[table as usize].state() {
-            State::Used(offset) => self.packed[table as usize] = Packed::new(State::Returned(offset)),
-            State::Many(place) => self.many[place as usize].release(port),
-            State::Fresh(_) | State::Returned(_) => debug_assert!(false, "released once"),
+            State::Used => self.packed[table as usize] = Packed::new(State::Returned),
+            State::Many(place) => self.many[place as usize].release(self.range, port),
+            State::Fresh | State::Returned | State::Waiting(_) => debug_assert!(false, "released once"),
         }
     }
 
-    /// A table that has given out a port, with room for more.
-    fn ports(&mut self, table: u32, key: impl FnOnce() -> EntityKey) -> &mut EphemeralPorts {
-        let (offset, used) = match self.packed[table as usize].state() {
-            State::Many(place) => return &mut self.many[place as usize],
-            State::Used(offset) => (offset, true),
-            State::Fresh(offset) | State::Returned(offset) => (offset, false),
-        };
-        let place = self.many.len();
-        self.packed[table as usize] =
-            Packed::new(State::Many(u32::try_from(place).expect("checked when it is packed")));
-        push_tightly(&mut self.many, EphemeralPorts::after_first(self.range, key(), offset, used));
-        &mut self.many[place]
+    /// Gives a port back once a time has passed.
+    pub fn release_after(&mut self, table: u32, port: u16, until: SimTime) {
+        self.last_wait = self.last_wait.max(until);
+        match self.packed[table as usize].state() {
+            State::Used => self.packed[table as usize] = Packed::new(State::Waiting(until)),
+            State::Many(_) => self.waits.push(Waiting { until, table, port }),
+            State::Fresh | State::Returned | State::Waiting(_) => debug_assert!(false, "released once"),
+        }
     }
 
-    /// How many ports are used.
-    pub fn used(&self) -> usize {
-        let single = self.packed.iter().filter(|packed| matches!(packed.state(), State::Used(_))).count();
-        single + self.many.iter().map(|ports| ports.used() as usize).sum::<usize>()
+    /// When the last port comes back of all that have waited.
+    pub fn last_wait(&self) -> SimTime {
+        self.last_wait
+    }
+
+    /// A table that has given out a port, with room for more and without what need not wait any more.
+    fn ports(
+        &mut self,
+        table: u32,
+        is_over: impl Fn(SimTime) -> bool,
+        draws: &Draws,
+        key: impl FnOnce() -> EntityKey,
+    ) -> &mut EphemeralPorts {
+        self.end_waits(&is_over);
+        let place = match self.packed[table as usize].state() {
+            State::Fresh | State::Returned => self.unpack(table, FirstPort::Returned, draws, key()),
+            State::Used => self.unpack(table, FirstPort::Used, draws, key()),
+            State::Waiting(until) => self.unpack(table, FirstPort::Waiting(until), draws, key()),
+            State::Many(place) => place,
+        };
+        let ports = &mut self.many[place as usize];
+        ports.end_first_wait(is_over);
+        ports
+    }
+
+    /// Makes a table of a number; its place.
+    fn unpack(&mut self, table: u32, first: FirstPort, draws: &Draws, key: EntityKey) -> u32 {
+        let offset = ephemeral_ports::start(self.range, key, draws);
+        let place = u32::try_from(self.many.len()).expect("fewer than 2^32 tables");
+        push_tightly(&mut self.many, EphemeralPorts::after_first(self.range, offset, first));
+        self.packed[table as usize] = Packed::new(State::Many(place));
+        place
+    }
+
+    /// Gives ports of tables of many back that need not wait any more.
+    fn end_waits(&mut self, is_over: impl Fn(SimTime) -> bool) {
+        while let Some(Waiting { table, port, .. }) = self.waits.pop(&is_over) {
+            self.release(table, port);
+        }
+    }
+
+    /// How many ports are used, those in TIME_WAIT included.
+    pub fn used(&self, is_over: impl Fn(SimTime) -> bool) -> usize {
+        let is_used = |packed: &&Packed| match packed.state() {
+            State::Used => true,
+            State::Waiting(until) => !is_over(until),
+            State::Fresh | State::Returned | State::Many(_) => false,
+        };
+        let single = self.packed.iter().filter(is_used).count();
+        single + self.many.iter().map(|ports| ports.used(&is_over) as usize).sum::<usize>()
     }
 
     /// Heap memory in bytes.
     pub fn heap_bytes(&self) -> usize {
         let many = self.many.capacity() * size_of::<EphemeralPorts>();
         let sets: usize = self.many.iter().map(EphemeralPorts::heap_bytes).sum();
-        self.numbers.heap_bytes() + self.packed.capacity() * size_of::<Packed>() + many + sets
+        let packed = self.packed.capacity() * size_of::<Packed>();
+        self.numbers.heap_bytes() + packed + many + sets + self.waits.heap_bytes()
     }
 }
 
@@ -145,30 +214,51 @@ mod tests {
     const RANGE: PortRange = PortRange { first: 32_768, last: 32_799 };
 
     proptest! {
+        /// Steps: a port is taken, looked for, given back at once or after so many nanoseconds; or so many pass.
         #[test]
-        fn a_packed_table_gives_out_what_a_whole_one_does(steps in proptest::collection::vec((0..3_u32, any::<u16>()), 1..120)) {
+        fn a_packed_table_gives_out_what_a_whole_one_does(
+            steps in proptest::collection::vec((0..5_u32, any::<u16>()), 1..120),
+        ) {
             let key = EntityKey::of("node/10.0.0.1>10.0.0.2:80");
             let (mut draws, mut others) = (Draws::new(3), Draws::new(3));
             let mut tables = PortTables::new(RANGE);
-            let table = tables.table(7, 9, &draws, || key);
+            let table = tables.table(7, 9);
             let mut whole = EphemeralPorts::new(RANGE, key, &others);
-            let mut taken = Vec::new();
+            let (mut taken, mut waiting, mut now) = (Vec::new(), Vec::new(), 0_u64);
             for (step, number) in steps {
+                let is_over = |until: SimTime| until.as_nanos() < now;
+                for (until, port) in waiting.extract_if(.., |(until, _)| is_over(*until)) {
+                    let _: SimTime = until;
+                    whole.release(RANGE, port);
+                }
                 match step {
                     0 => {
-                        let port = whole.allocate(&mut others);
-                        prop_assert_eq!(tables.allocate(table, &mut draws, || key), port);
+                        let port = whole.allocate(RANGE, &mut others, || key);
+                        prop_assert_eq!(tables.allocate(table, is_over, &mut draws, || key), port);
                         taken.extend(port);
                     }
-                    1 => prop_assert_eq!(tables.next_free(table, &mut draws, || key), whole.next_free(&mut others)),
+                    1 => {
+                        let next = tables.next_free(table, is_over, &mut draws, || key);
+                        prop_assert_eq!(next, whole.next_free(RANGE, &mut others, || key));
+                    }
+                    2 => now += u64::from(number) / 4_096,
                     _ if taken.is_empty() => {}
-                    _ => {
+                    3 => {
                         let port = taken.swap_remove(usize::from(number) % taken.len());
                         tables.release(table, port);
-                        whole.release(port);
+                        whole.release(RANGE, port);
+                    }
+                    _ => {
+                        let port = taken.swap_remove(usize::from(number) % taken.len());
+                        let until = SimTime::from_nanos(now + u64::from(number) % 16);
+                        tables.release_after(table, port, until);
+                        waiting.push((until, port));
                     }
                 }
-                prop_assert_eq!(tables.used(), taken.len());
+                let is_over = |until: SimTime| until.as_nanos() < now;
+                let still = waiting.iter().filter(|(until, _)| !is_over(*until)).count();
+                tables.end_waits(is_over);
+                prop_assert_eq!(tables.used(is_over), taken.len() + still);
             }
         }
     }
@@ -178,11 +268,40 @@ mod tests {
         let mut draws = Draws::new(1);
         let mut tables = PortTables::new(PortRange { first: 100, last: 101 });
         let key = || EntityKey::of("a");
-        let [first, other] = [(1, 2), (2, 1)].map(|(owner, to)| tables.table(owner, to, &draws, key));
-        assert_eq!((tables.table(1, 2, &draws, key), tables.parties(other)), (first, (2, 1)));
+        let [first, other] = [(1, 2), (2, 1)].map(|(owner, to)| tables.table(owner, to));
+        assert_eq!((tables.table(1, 2), tables.parties(other)), (first, (2, 1)));
         for table in [first, other] {
-            assert!(tables.allocate(table, &mut draws, key).is_some());
+            assert!(tables.allocate(table, |_| false, &mut draws, key).is_some());
         }
-        assert_eq!(tables.used(), 2);
+        assert_eq!(tables.used(|_| false), 2);
+    }
+
+    #[test]
+    fn the_last_wait_is_known_whether_a_table_is_a_number_or_not() {
+        let mut draws = Draws::new(1);
+        let mut tables = PortTables::new(RANGE);
+        let key = || EntityKey::of("a");
+        let table = tables.table(1, 2);
+        let [first, second] = [(); 2].map(|()| tables.allocate(table, |_| false, &mut draws, key).unwrap());
+        tables.release_after(table, second, SimTime::from_nanos(70));
+        tables.release_after(table, first, SimTime::from_nanos(60));
+        let other = tables.table(1, 3);
+        let port = tables.allocate(other, |_| false, &mut draws, key).unwrap();
+        assert_eq!(tables.last_wait(), SimTime::from_nanos(70));
+        tables.release_after(other, port, SimTime::from_nanos(80));
+        assert_eq!(tables.last_wait(), SimTime::from_nanos(80));
+    }
+
+    #[test]
+    fn a_port_that_has_been_used_once_takes_little_room() {
+        let mut draws = Draws::new(1);
+        let mut tables = PortTables::new(RANGE);
+        for pair in 0..100_000_u32 {
+            let table = tables.table(pair / 100, pair % 100);
+            let port = tables.allocate(table, |_| false, &mut draws, || EntityKey::of("a")).unwrap();
+            tables.release_after(table, port, SimTime::from_nanos(u64::from(pair)));
+        }
+        let each = tables.heap_bytes() / 100_000;
+        assert!(each <= 25, "{each}");
     }
 }

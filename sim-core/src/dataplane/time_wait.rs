@@ -10,18 +10,18 @@ const CHUNK: usize = 512;
 
 /// A port that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub(super) struct Waiting {
     /// When it is free again.
-    pub until: SimTime,
+    pub(super) until: SimTime,
     /// The table that it belongs to.
-    pub table: u32,
+    pub(super) table: u32,
     /// Which port.
-    pub port: u16,
+    pub(super) port: u16,
 }
 
 /// All ports in TIME_WAIT.
 #[derive(Clone, Debug, Default)]
-pub struct TimeWaits {
+pub(super) struct TimeWaits {
     chunks: VecDeque<Vec<Waiting>>,
     /// Ports of the first chunk that are free again.
     taken: usize,
@@ -31,7 +31,7 @@ pub struct TimeWaits {
 
 impl TimeWaits {
     /// Adds a port, mostly one that waits at least as long as all others.
-    pub fn push(&mut self, waiting: Waiting) {
+    pub(super) fn push(&mut self, waiting: Waiting) {
         if self.last().is_some_and(|last| last > waiting.until) {
             return self.insert(waiting);
         }
@@ -54,7 +54,7 @@ impl TimeWaits {
     }
 
     /// The port that has waited longest, when its time is over.
-    pub fn pop(&mut self, is_over: impl FnOnce(SimTime) -> bool) -> Option<Waiting> {
+    pub(super) fn pop(&mut self, is_over: impl FnOnce(SimTime) -> bool) -> Option<Waiting> {
         let first = self.chunks.front_mut()?;
         let waiting = *first.get(self.taken)?;
         if !is_over(waiting.until) {
@@ -71,13 +71,13 @@ impl TimeWaits {
     }
 
     /// Heap memory in bytes.
-    pub fn heap_bytes(&self) -> usize {
+    pub(super) fn heap_bytes(&self) -> usize {
         let ports: usize = self.chunks.iter().chain(&self.spare).map(Vec::capacity).sum();
         ports * size_of::<Waiting>() + self.chunks.capacity() * size_of::<Vec<Waiting>>()
     }
 
     /// When the last one is free again.
-    pub fn last(&self) -> Option<SimTime> {
+    fn last(&self) -> Option<SimTime> {
         self.chunks.back()?.last().map(|waiting| waiting.until)
     }
 }
@@ -85,6 +85,30 @@ impl TimeWaits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Ports that wait for 2 000 ns less up to so many, and after each so many come back.
+        #[test]
+        fn whatever_comes_late_goes_by_its_time(
+            steps in proptest::collection::vec((prop_oneof![Just(0_u64), 0..2_000_u64], 0..3_usize), 1..6_000),
+        ) {
+            let (mut waits, mut model) = (TimeWaits::default(), std::collections::BTreeSet::new());
+            for (number, (less, back)) in (0_u32..).zip(steps) {
+                let until = SimTime::from_nanos(u64::from(number) + 2_000 - less);
+                waits.push(Waiting { until, table: number, port: 1 });
+                model.insert((until, number));
+                for _ in 0..back {
+                    let popped = waits.pop(|_| true).map(|waiting| (waiting.until, waiting.table));
+                    prop_assert_eq!(popped, model.pop_first());
+                }
+            }
+            while let Some(waiting) = waits.pop(|_| true) {
+                prop_assert_eq!(Some((waiting.until, waiting.table)), model.pop_first());
+            }
+            prop_assert!(model.is_empty());
+        }
+    }
 
     #[test]
     fn ports_come_back_in_order_and_not_too_early() {

@@ -95,7 +95,6 @@ fn tree_bytes(entries: usize, entry: usize) -> usize {
 impl World {
     /// What the run holds in memory now. It looks at every table, so ask rarely.
     pub fn footprint(&self) -> Footprint {
-        let (used, ports) = self.local_ports.held();
         let conntrack = self.conntrack.as_ref();
         Footprint {
             nodes: Share::of(self.nodes.len(), self.node_bytes()),
@@ -103,7 +102,7 @@ impl World {
             services: Share::of(self.service_states.len(), self.service_bytes()),
             clients: Share::of(self.clients.len(), self.clients.capacity() * size_of::<ClientState>()),
             connections: Share::of(self.connections.numbers().len(), self.connection_bytes()),
-            ports: Share::of(used, ports),
+            ports: Share::of(self.used_local_ports(), self.local_ports.heap_bytes()),
             conntrack: conntrack.map_or(Share::default(), |tables| Share::of(tables.entries(), tables.bytes())),
             events: Share::of(self.agenda.pending(), self.agenda.heap_bytes()),
             records: Share::of(self.journal.held().0, self.journal.held().1),

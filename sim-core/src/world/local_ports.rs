@@ -1,4 +1,4 @@
-//! The local ports of clients: a table for each client, address and port that it dials, and the ports in TIME_WAIT.
+//! The local ports of clients: a table for each client, address and port that it dials.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,6 @@ use super::World;
 use super::traffic::ClientState;
 use crate::dataplane::numbers::Numbers;
 use crate::dataplane::port_tables::PortTables;
-use crate::dataplane::time_wait::{TimeWaits, Waiting};
 use crate::kernel::draws::EntityKey;
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
@@ -18,19 +17,17 @@ pub(super) struct LocalPorts {
     tables: PortTables,
     /// Numbers of what is dialled.
     destinations: Numbers<(IpAddr, u16)>,
-    waits: TimeWaits,
 }
 
 impl LocalPorts {
     /// No table yet; all will give out ports of this range.
     pub(super) fn new(range: PortRange) -> Self {
-        Self { tables: PortTables::new(range), destinations: Numbers::default(), waits: TimeWaits::default() }
+        Self { tables: PortTables::new(range), destinations: Numbers::default() }
     }
 
-    /// How many ports are used, and heap memory in bytes.
-    pub(super) fn held(&self) -> (usize, usize) {
-        let bytes = self.tables.heap_bytes() + self.destinations.heap_bytes() + self.waits.heap_bytes();
-        (self.tables.used(), bytes)
+    /// Heap memory in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.tables.heap_bytes() + self.destinations.heap_bytes()
     }
 }
 
@@ -40,24 +37,28 @@ impl World {
         let owner = self.clients[client as usize].owner;
         let LocalPorts { tables, destinations, .. } = &mut self.local_ports;
         let destination = destinations.get(dialled).unwrap_or_else(|| destinations.add(dialled));
-        let ports_key = self.clients[owner as usize].ports_key;
-        tables.table(owner, destination, &self.draws, || key_of_table(ports_key, dialled))
+        tables.table(owner, destination)
     }
 
     /// Takes a port of a table; `None` when all are used.
     pub(super) fn take_local_port(&mut self, table: u32) -> Option<u16> {
-        self.end_time_waits();
-        let World { local_ports: LocalPorts { tables, destinations, .. }, clients, draws, .. } = self;
+        let World { local_ports: LocalPorts { tables, destinations }, clients, draws, agenda, .. } = self;
         let parties = tables.parties(table);
-        tables.allocate(table, draws, || key_of_parties(clients, destinations, parties))
+        let is_over = |until| agenda.has_passed(until, EventClass::Transport);
+        tables.allocate(table, is_over, draws, || key_of_parties(clients, destinations, parties))
     }
 
     /// The port that would be taken next.
     pub(super) fn next_local_port(&mut self, table: u32) -> Option<u16> {
-        self.end_time_waits();
-        let World { local_ports: LocalPorts { tables, destinations, .. }, clients, draws, .. } = self;
+        let World { local_ports: LocalPorts { tables, destinations }, clients, draws, agenda, .. } = self;
         let parties = tables.parties(table);
-        tables.next_free(table, draws, || key_of_parties(clients, destinations, parties))
+        let is_over = |until| agenda.has_passed(until, EventClass::Transport);
+        tables.next_free(table, is_over, draws, || key_of_parties(clients, destinations, parties))
+    }
+
+    /// How many ports are used, those in TIME_WAIT included.
+    pub(super) fn used_local_ports(&self) -> usize {
+        self.local_ports.tables.used(|until| self.agenda.has_passed(until, EventClass::Transport))
     }
 
     /// Gives a port back at once.
@@ -68,22 +69,12 @@ impl World {
     /// A port stays in TIME_WAIT from an instant on, before it is given back.
     pub(super) fn wait_with_local_port(&mut self, table: u32, port: u16, since: SimTime) {
         let until = since.saturating_add(self.model.transport.time_wait);
-        self.local_ports.waits.push(Waiting { until, table, port });
-    }
-
-    /// Gives ports back whose TIME_WAIT has ended before this event.
-    fn end_time_waits(&mut self) {
-        let LocalPorts { tables, waits, .. } = &mut self.local_ports;
-        let agenda = &self.agenda;
-        while let Some(Waiting { table, port, .. }) = waits.pop(|until| agenda.has_passed(until, EventClass::Transport))
-        {
-            tables.release(table, port);
-        }
+        self.local_ports.tables.release_after(table, port, until);
     }
 
     /// Whether a port is still in TIME_WAIT after `time`.
     pub(super) fn waits_beyond(&self, time: SimTime) -> bool {
-        self.local_ports.waits.last().is_some_and(|last| last > time)
+        self.local_ports.tables.last_wait() > time
     }
 }
 
