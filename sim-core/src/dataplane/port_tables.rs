@@ -150,7 +150,7 @@ impl PortTables {
         self.last_wait
     }
 
-    /// A table that has given out a port, with room for more and without what need not wait any more.
+    /// A table that is not fresh any more, with room for more and without what need not wait any more.
     fn ports(
         &mut self,
         table: u32,

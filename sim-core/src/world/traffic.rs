@@ -2,6 +2,7 @@
 //! connections. A request is what its maker wants answered; an exchange is one attempt at it on one connection.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::mem::offset_of;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -321,44 +322,88 @@ pub(super) enum ServerEnd {
     Closed,
 }
 
-/// A TCP connection, or one exchange of UDP datagrams: both ends and what is between them.
+/// A TCP connection, or one exchange of UDP datagrams: both ends and what is between them. What every packet looks at is one
+/// line of the processor's caches, what every request looks at a second one.
 #[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a connection")]
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(super) struct Connection {
-    /// The attempt it was opened for.
-    pub source: u32,
-    pub number: u64,
-    pub attempt: u8,
-    pub client: u32,
+    pub client_timer: Option<TimerId>,
+    pub server_timer: Option<TimerId>,
+    /// When the client's kernel heard of the other end last.
+    pub heard: SimTime,
+    /// First retransmission timeout of data.
+    pub base_timeout: SimDuration,
+    /// Its exchanges, the newest first.
+    pub exchanges: Option<u32>,
     pub client_node: NodeId,
     pub server_node: NodeId,
-    pub via: Option<NodeId>,
-    pub way: Way,
-    pub pod: Option<PodId>,
-    /// The dialled address and port.
-    pub address: IpAddr,
-    pub port: u16,
-    /// The address at the pod, after translation.
-    pub target: IpAddr,
-    /// The port at the pod, after translation.
-    pub target_port: u16,
-
+    pub client: u32,
+    /// Exchanges that its client waits for.
+    pub active: u32,
+    /// Packets of its own on their way.
+    pub in_flight: u16,
     pub client_end: ClientEnd,
     pub server_end: ServerEnd,
-    pub client_attempt: u8,
-    pub server_attempt: u8,
-    /// A worker waits for its first request.
-    pub reserved: bool,
     /// It is meant to be kept for further requests.
     pub pooled: bool,
-    /// It counts among those that its client keeps.
-    pub in_pool: bool,
-    /// The pool that these are in.
-    pub pool: u32,
     /// It stands among those that can take another request.
     pub listed: bool,
     /// It takes no further request.
     pub retired: bool,
+    /// It is no connection but one datagram and its answer.
+    pub datagrams: bool,
+
+    pub record: RecordId,
+    /// What stopped its last lost packet.
+    pub because: RecordId,
+    /// When the present SYN or FIN was sent first.
+    pub sent: SimTime,
+    /// Chooses among equal-cost ways.
+    pub flow: u64,
+    pub pod: Option<PodId>,
+    pub via: Option<NodeId>,
+    /// Exchanges that its server has and has not answered.
+    pub working: u32,
+    /// Requests it was given.
+    pub requests: u32,
+    /// The pool that it is in.
+    pub pool: u32,
+    pub local_port: u16,
+    pub client_attempt: u8,
+    pub server_attempt: u8,
+
+    pub number: u64,
+    pub idle_timer: Option<TimerId>,
+    pub established: SimTime,
+    /// When its conntrack entries run out, once its client has closed.
+    pub tracked_until: SimTime,
+    pub server_sent: SimTime,
+    pub connect_deadline: Option<TimerId>,
+    /// ARP runs for a packet of it.
+    pub arp: Option<EventId>,
+    pub keepalive: Option<EventId>,
+    /// Keepalive probes without an answer.
+    pub probes: u32,
+    /// The attempt it was opened for.
+    pub source: u32,
+    pub port_table: u32,
+    /// The dialled port.
+    pub port: u16,
+    /// The port at the pod, after translation.
+    pub target_port: u16,
+    /// The dialled address.
+    pub address: IpAddr,
+    /// The address at the pod, after translation.
+    pub target: IpAddr,
+    /// Conntrack entries on its client's node, at its front and on its server's node, where they are counted.
+    pub tracked: [u8; 3],
+    pub way: Way,
+    pub attempt: u8,
+    /// A worker waits for its first request.
+    pub reserved: bool,
+    /// It counts among those that its client keeps.
+    pub in_pool: bool,
     /// ARP that failed or runs was started by the client's own node.
     pub arp_at_client: bool,
     /// Its own node's rules rejected its first SYN in silence, so that the next one asks them again.
@@ -369,44 +414,7 @@ pub(super) struct Connection {
     pub holds_acknowledgement: bool,
     /// The place is free for another connection.
     pub freed: bool,
-    /// It is no connection but one datagram and its answer.
-    pub datagrams: bool,
-    /// Conntrack entries on its client's node, at its front and on its server's node, where they are counted.
-    pub tracked: [u8; 3],
-    /// When those run out, once its client has closed.
-    pub tracked_until: SimTime,
-    /// Its exchanges, the newest first.
-    pub exchanges: Option<u32>,
-    /// Exchanges that its client waits for.
-    pub active: u32,
-    /// Exchanges that its server has and has not answered.
-    pub working: u32,
-    /// Requests it was given.
-    pub requests: u32,
-    /// Packets of its own on their way.
-    pub in_flight: u16,
-    pub local_port: u16,
-    pub port_table: u32,
-    /// Chooses among equal-cost ways.
-    pub flow: u64,
-    pub record: RecordId,
-    /// What stopped its last lost packet.
-    pub because: RecordId,
-    /// When the present SYN or FIN was sent first.
-    pub sent: SimTime,
-    pub server_sent: SimTime,
-    pub established: SimTime,
-    /// When the client's kernel heard of the other end last.
-    pub heard: SimTime,
-    /// First retransmission timeout of data.
-    pub base_timeout: SimDuration,
-    pub client_timer: Option<TimerId>,
-    pub server_timer: Option<TimerId>,
-    pub connect_deadline: Option<TimerId>,
-    /// ARP runs for a packet of it.
-    pub arp: Option<EventId>,
-    pub idle_timer: Option<TimerId>,
-    pub keepalive: Option<EventId>,
-    /// Keepalive probes without an answer.
-    pub probes: u32,
 }
+
+// Where the second line and what is seldom looked at begin.
+const _: () = assert!(offset_of!(Connection, record) == 64 && offset_of!(Connection, number) == 128);
