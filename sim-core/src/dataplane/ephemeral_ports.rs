@@ -33,7 +33,7 @@ pub(super) struct EphemeralPorts {
     first_until: SimTime,
 }
 
-/// What becomes of the first port of a table.
+/// What has become of the first port of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FirstPort {
     Used,
@@ -169,8 +169,13 @@ pub(super) fn start(range: PortRange, key: EntityKey, draws: &Draws) -> u32 {
     u32::try_from(below(start, u64::from(ports_of(range).div_ceil(2)))).expect("below the number of ports") * 2
 }
 
+/// What a table gives out first that has given out no port.
+pub(super) fn first(range: PortRange, key: EntityKey, draws: &Draws) -> u16 {
+    port(range, start(range, key, draws))
+}
+
 /// The port at an offset of a range.
-pub(super) fn port(range: PortRange, offset: u32) -> u16 {
+fn port(range: PortRange, offset: u32) -> u16 {
     u16::try_from(u32::from(range.first) + offset).expect("a port of a range")
 }
 

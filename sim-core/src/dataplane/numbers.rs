@@ -177,9 +177,10 @@ mod tests {
     #[test]
     fn a_key_takes_little_room() {
         let mut numbers = Numbers::default();
-        for key in 0..100_000_u32 {
-            numbers.add((key / 100, key % 100));
-        }
-        assert!(numbers.heap_bytes() < 18 * numbers.keys.len(), "{}", numbers.heap_bytes());
+        let keys = || (0..100_000_u32).map(|key| (key / 100, key % 100));
+        assert!(keys().zip(0..).all(|(key, number)| numbers.add(key) == number));
+        assert!(keys().zip(0..).all(|(key, number)| numbers.get(key) == Some(number)));
+        assert!(keys().all(|(owner, to)| numbers.get((to, owner + 100)).is_none()));
+        assert!(numbers.heap_bytes() < 14 * numbers.keys.len(), "{}", numbers.heap_bytes());
     }
 }

@@ -1,5 +1,6 @@
-//! Local ports in TIME_WAIT (E8). All wait equally long, so they come back in the order in which they went; nobody notices
-//! before the next port is asked for, so no event wakes them. Sixteen bytes each. Knows tables of ports by number only.
+//! Local ports in TIME_WAIT (E8), of tables that have given out more than one. All wait equally long, so they come back in
+//! the order in which they went; nobody notices before the next port is asked for, so no event wakes them. Sixteen bytes
+//! each. Knows tables of ports by number only.
 
 use std::collections::VecDeque;
 
