@@ -128,10 +128,10 @@ impl<K: Key> Numbers<K> {
     }
 }
 
-/// Appends to a list of very many entries: it grows by an eighth, because a doubled one would be half empty.
+/// Appends to a list of very many entries: it grows by a sixteenth, because a doubled one would be half empty.
 pub fn push_tightly<T>(list: &mut Vec<T>, entry: T) {
     if list.len() == list.capacity() {
-        list.reserve_exact(list.len() / 8 + 16);
+        list.reserve_exact(list.len() / 16 + 4);
     }
     list.push(entry);
 }

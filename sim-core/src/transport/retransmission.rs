@@ -11,11 +11,15 @@ pub const JIFFY: SimDuration = SimDuration::from_millis(4);
 /// Retransmissions of a socket nobody holds any more (`tcp_orphan_retries` 0 means 8).
 pub const ORPHAN_RETRIES: u32 = 8;
 
-/// The first timeout of a connection whose handshake took `round_trip`:
+/// A round trip in whole jiffies, as the kernel keeps it.
+pub fn whole_jiffies(round_trip: SimDuration) -> u32 {
+    u32::try_from(round_trip.as_nanos() / JIFFY.as_nanos()).unwrap_or(u32::MAX)
+}
+
+/// The first timeout of a connection whose handshake took so many jiffies:
 /// srtt + max(4 rttvar, 200 ms), with srtt in whole jiffies (`__tcp_set_rto`, include/net/tcp.h).
-pub fn base_timeout(round_trip: SimDuration) -> SimDuration {
-    let jiffies = round_trip.as_nanos() / JIFFY.as_nanos();
-    RTO_MIN + JIFFY * jiffies
+pub fn base_timeout(round_trip: u32) -> SimDuration {
+    RTO_MIN + JIFFY * u64::from(round_trip)
 }
 
 /// The wait after the `attempt`-th transmission (from 0) of the same data.
@@ -39,7 +43,7 @@ mod tests {
 
     #[test]
     fn the_schedule_of_e6() {
-        let base = base_timeout(SimDuration::from_micros(400));
+        let base = base_timeout(whole_jiffies(SimDuration::from_micros(400)));
         let mut elapsed = SimDuration::ZERO;
         let mut at = Vec::new();
         for attempt in 0..12 {
@@ -57,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_long_round_trip_lengthens_the_base() {
-        assert_eq!(base_timeout(SimDuration::from_millis(3)), SimDuration::from_millis(200));
-        assert_eq!(base_timeout(SimDuration::from_millis(301)), SimDuration::from_millis(500));
+        let base = |milliseconds| base_timeout(whole_jiffies(SimDuration::from_millis(milliseconds)));
+        assert_eq!([3, 301].map(base), [200, 500].map(SimDuration::from_millis));
     }
 }

@@ -36,14 +36,12 @@ impl World {
             attempt,
             client,
             connection: None,
-            aim: None,
             demand,
             deadline,
             record,
             sent: false,
             sent_at: SimTime::ZERO,
             responded_at: SimTime::ZERO,
-            resent_at: SimTime::ZERO,
             client_attempt: 0,
             server_attempt: 0,
             client_timer: None,
@@ -54,10 +52,10 @@ impl World {
             frames: 0,
             closes: false,
             failed: false,
-            failed_because: 0,
             in_flight: 0,
             spread: SimDuration::ZERO,
             next: None,
+            extras: None,
             freed: false,
         });
         self.wires.exchange_begins(exchange);
@@ -284,7 +282,8 @@ impl World {
 
     /// Counts failures in a row of the address that an attempt was meant for.
     fn note_health(&mut self, exchange: u32, outcome: Outcome, because: RecordId) {
-        let Exchange { client, aim: Some(aim), record, .. } = self.exchanges[exchange] else { return };
+        let Some(aim) = self.exchanges[exchange].aim() else { return };
+        let Exchange { client, record, .. } = self.exchanges[exchange];
         let dialled = aim.dialled();
         let state = &mut self.clients[client as usize];
         let edge = &self.model.graph().edges[state.edge as usize];

@@ -24,7 +24,7 @@ impl World {
         let source = SourceId(self.connections[connection].source);
         if let Some(timeout) = self.model.call_of(source).connect_timeout {
             let timer = self.agenda.arm(timeout, EventClass::Workload, Timer::ConnectDeadline { connection });
-            self.connections[connection].connect_deadline = Some(timer);
+            self.connections[connection].patience = Some(timer);
         }
     }
 
@@ -77,7 +77,7 @@ impl World {
     fn send_client_fin(&mut self, connection: u32) {
         let state = &self.connections[connection];
         let (node, attempt) = (state.client_node, state.client_attempt);
-        let wait = retransmission::timeout(state.base_timeout, u32::from(attempt));
+        let wait = retransmission::timeout(state.base_timeout(), u32::from(attempt));
         self.arm_client(connection, wait, Timer::ClientFin { connection });
         self.send(node, connection, SegmentKind::ClientFin, attempt, 0);
     }
@@ -103,7 +103,7 @@ impl World {
             return;
         }
         let sending = self.sending_time(train);
-        let base = self.connections[connection].base_timeout;
+        let base = self.connections[connection].base_timeout();
         let wait = retransmission::timeout(base, u32::from(client_attempt)) + sending;
         // The kernel does not let its timer run past TCP_USER_TIMEOUT (`tcp_clamp_rto_to_user_timeout`).
         let wait = match self.connections_of(exchange).user_timeout {
@@ -112,7 +112,9 @@ impl World {
         };
         let timer = self.agenda.arm(wait, EventClass::Transport, Timer::RequestData { exchange });
         self.exchanges[exchange].client_timer = Some(timer);
-        self.exchanges[exchange].resent_at = self.agenda.now();
+        if client_attempt > 0 {
+            self.exchanges[exchange].extras().resent_at = self.agenda.now();
+        }
         if !self.is_held_by_arp(connection) {
             self.send_of_exchange(exchange, SegmentKind::Request, client_attempt);
         }
@@ -217,7 +219,7 @@ impl World {
         let state = &mut self.connections[connection];
         state.client_end = ClientEnd::Established;
         if state.client_attempt == 0 {
-            state.base_timeout = retransmission::base_timeout(now.since(state.sent));
+            state.round_trip = retransmission::whole_jiffies(now.since(state.sent));
         }
         state.sent = now;
         state.heard = now;
@@ -225,7 +227,7 @@ impl World {
         state.because = 0;
         let node = state.client_node;
         let neighbour = state.via.unwrap_or(state.server_node);
-        if let Some(timer) = state.connect_deadline.take() {
+        if let Some(timer) = state.patience.take() {
             self.agenda.disarm(timer);
         }
         self.confirm_neighbour(node, neighbour);
@@ -315,7 +317,8 @@ impl World {
     /// An attempt ends with the answer that has come.
     pub(super) fn answer_ends(&mut self, exchange: u32, connection: u32) {
         let Connection { pod, because, .. } = self.connections[connection];
-        let Exchange { source, number, failed, failed_because, .. } = self.exchanges[exchange];
+        let Exchange { source, number, failed, ref extras, .. } = self.exchanges[exchange];
+        let failed_because = extras.as_ref().map_or(0, |extras| extras.failed_because);
         let right = pod.is_some_and(|pod| self.is_wanted((source, number), self.pods[pod.index()].workload));
         let (outcome, because) = match (right, failed) {
             (true, false) => (Outcome::Ok, 0),
@@ -334,8 +337,7 @@ impl World {
         state.client_end = ClientEnd::FinWait { orphaned };
         state.client_attempt = 0;
         state.sent = now;
-        let keepalive = state.keepalive.take();
-        if let Some(event) = keepalive {
+        if let Some(event) = state.take_keepalive() {
             self.agenda.cancel(event);
         }
         self.stop_flow((connection, false));
@@ -400,7 +402,7 @@ impl World {
 
     /// The client gives up connecting.
     pub(super) fn connect_deadline(&mut self, connection: u32) {
-        self.connections[connection].connect_deadline = None;
+        self.connections[connection].patience = None;
         if self.connections[connection].client_end == ClientEnd::SynSent {
             self.client_fails(connection, Outcome::ConnectTimeout);
         }
@@ -443,12 +445,10 @@ impl World {
         let state = &mut self.connections[connection];
         state.client_end = ClientEnd::Closed;
         self.loose.connections.push(connection);
-        let timers = [state.connect_deadline.take(), state.idle_timer.take()];
-        let keepalive = state.keepalive.take();
-        for timer in timers.into_iter().flatten() {
+        if let Some(timer) = state.patience.take() {
             self.agenda.disarm(timer);
         }
-        if let Some(event) = keepalive {
+        if let Some(event) = state.take_keepalive() {
             self.agenda.cancel(event);
         }
         let Connection { port_table, local_port, .. } = self.connections[connection];

@@ -11,7 +11,6 @@ use super::traffic::{Aim, ClientEnd, ClientState, Connection, Exchange, ServerEn
 use crate::control::versions::Backend;
 use crate::dataplane::translation::{Way, translations};
 use crate::kernel::draws::{Decision, below};
-use crate::kernel::time::{SimDuration, SimTime};
 use crate::model::application::Target;
 use crate::model::call::Connections;
 use crate::model::ids::{NodeId, PodId, ServicePortId, SourceId, WorkloadId};
@@ -19,7 +18,6 @@ use crate::model::settings::{AddressModelKind, Discovery};
 use crate::trace::fields::Client;
 use crate::trace::words::Outcome;
 use crate::trace::{Body, RecordId};
-use crate::transport::retransmission;
 
 /// Where a client's SYN goes.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +69,9 @@ impl World {
     pub(super) fn connect_by_address(&mut self, exchange: u32) {
         match self.aim(exchange) {
             Ok(aim) => {
-                self.exchanges[exchange].aim = Some(aim);
+                if self.asks_for_aim(exchange) {
+                    self.exchanges[exchange].extras().aim = Some(aim);
+                }
                 if self.loads.is_some() {
                     self.count_request(exchange, aim);
                 }
@@ -83,6 +83,12 @@ impl World {
             }
             Err((outcome, because)) => self.attempt_ends(exchange, outcome, None, because),
         }
+    }
+
+    /// Whether somebody asks later on where an attempt was meant to go.
+    fn asks_for_aim(&self, exchange: u32) -> bool {
+        let call = self.model.call_of(SourceId(self.exchanges[exchange].source));
+        call.outlier_ejection.is_some() || call.upstreams.is_some() || call.datagrams.is_some()
     }
 
     /// How the client of an attempt makes and keeps connections.
@@ -344,8 +350,6 @@ impl World {
             via: dial.via,
             way: dial.way,
             pod: dial.pod,
-            address: dial.dialled.0,
-            port: dial.dialled.1,
             target: dial.target.0,
             target_port: dial.target.1,
             client_end: ClientEnd::SynSent,
@@ -361,8 +365,6 @@ impl World {
             arp_at_client: dial.unowned.is_some(),
             undecided: dial.undecided,
             soft_error: false,
-            tracked: [0; 3],
-            tracked_until: SimTime::ZERO,
             holds_acknowledgement: false,
             freed: false,
             datagrams: false,
@@ -377,17 +379,13 @@ impl World {
             record: opened,
             because: if dial.undecided { dial.because } else { dial.unowned.unwrap_or(0) },
             sent: now,
-            server_sent: now,
             established: now,
             heard: now,
-            base_timeout: retransmission::base_timeout(SimDuration::ZERO),
+            round_trip: 0,
             client_timer: None,
             server_timer: None,
-            connect_deadline: None,
-            arp: None,
-            idle_timer: None,
-            keepalive: None,
-            probes: 0,
+            patience: None,
+            extras: None,
         });
         self.wires.connection_begins(connection);
         connection

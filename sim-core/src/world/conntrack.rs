@@ -126,7 +126,7 @@ impl Conntrack {
 impl World {
     /// Takes a connection's SYN into the table of a node on its way; why it is dropped, if it is.
     pub(super) fn track(&mut self, connection: u32, place: Place) -> Result<(), (DropReason, RecordId)> {
-        if self.conntrack.is_none() || self.connections[connection].tracked[place as usize] > 0 {
+        if self.conntrack.is_none() || self.tracked_at(connection, place) > 0 {
             return Ok(());
         }
         let (node, entries) = self.entries_at(connection, place);
@@ -159,12 +159,19 @@ impl World {
         if let Some(pool) = pool {
             *conntrack.pools.used(pool) += 1;
         }
-        self.connections[connection].tracked[place as usize] = entries;
+        self.connections[connection].extras().tracked[place as usize] = entries;
         Ok(())
     }
 
+    /// Entries of a connection on a node on its way.
+    fn tracked_at(&self, connection: u32, place: Place) -> u8 {
+        let extras = self.connections[connection].extras.as_ref();
+        extras.map_or(0, |extras| extras.tracked[place as usize])
+    }
+
     fn entries_at(&self, connection: u32, place: Place) -> (NodeId, u8) {
-        let Connection { client, client_node, via, server_node, way, address, .. } = self.connections[connection];
+        let Connection { client, client_node, via, server_node, way, .. } = self.connections[connection];
+        let (address, _) = self.dialled_by(connection);
         let own = self.clients[client as usize].pod.map(|_| self.clients[client as usize].address);
         let stays_in_pod = own.is_some_and(|own| way == Way::Unowned || address == own);
         let outside = self.clients[client as usize].is_outside;
@@ -179,7 +186,7 @@ impl World {
 
     /// The pool that a masquerade at this place takes a port from.
     fn pool_at(&self, connection: u32, place: Place) -> Option<Pool> {
-        let Connection { client_node, via, way, target, target_port, address, port, .. } = self.connections[connection];
+        let Connection { client_node, via, way, target, target_port, .. } = self.connections[connection];
         let at_client = matches!(
             way,
             Way::PodToNode
@@ -194,7 +201,7 @@ impl World {
             Place::Client if at_client && matches!(way, Way::ClusterIpFromNode | Way::ClusterIpToItself) => {
                 Some((client_node, (target, target_port)))
             }
-            Place::Client if at_client => Some((client_node, (address, port))),
+            Place::Client if at_client => Some((client_node, self.dialled_by(connection))),
             Place::Front if at_front => Some((via?, (target, target_port))),
             Place::Client | Place::Front | Place::Server => None,
         }
@@ -222,7 +229,7 @@ impl World {
             (_, Outcome::TimedOut | Outcome::HostUnreachable) => now + MAX_RETRANS,
             (_, _) => now + TIME_WAIT,
         };
-        self.connections[connection].tracked_until = until;
+        self.connections[connection].extras().tracked_until = until;
     }
 
     fn established_lasts(&self) -> SimDuration {
@@ -238,13 +245,13 @@ impl World {
             return;
         }
         for place in [Place::Client, Place::Front, Place::Server] {
-            let entries = self.connections[connection].tracked[place as usize];
+            let entries = self.tracked_at(connection, place);
             if entries == 0 {
                 continue;
             }
             let (node, _) = self.entries_at(connection, place);
             let pool = self.pool_at(connection, place);
-            let until = self.connections[connection].tracked_until.max(self.agenda.now());
+            let until = self.connections[connection].extras().tracked_until.max(self.agenda.now());
             self.plan_expiry((node, entries, pool), until);
         }
     }

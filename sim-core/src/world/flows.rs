@@ -136,7 +136,7 @@ impl World {
         if train.packets <= initial && !self.flows.contains_key(&key) {
             return false;
         }
-        let base = self.connections[key.0].base_timeout;
+        let base = self.connections[key.0].base_timeout();
         let flow = self.flows.entry(key).or_insert_with(|| Flow::new(Window::new(initial), now));
         let timeout = flow.round_trip.timeout(base);
         if flow.sender.is_idle() {
@@ -213,7 +213,7 @@ impl World {
     /// The wait for an acknowledgement, doubled for each timeout in a row; `TCP_USER_TIMEOUT` of the client shortens it.
     fn wait_of(&self, key: FlowKey) -> SimDuration {
         let flow = &self.flows[&key];
-        let base = flow.round_trip.timeout(self.connections[key.0].base_timeout);
+        let base = flow.round_trip.timeout(self.connections[key.0].base_timeout());
         let wait = retransmission::timeout(base, u32::from(flow.attempt));
         let most = self.user_timeout(key).map(|most| most.saturating_sub(self.agenda.now().since(flow.waits_since)));
         most.map_or(wait, |most| wait.min(most))
@@ -350,7 +350,7 @@ impl World {
 
     fn acknowledge(&mut self, key: FlowKey, upto: u64, sent: Option<SimTime>) {
         let now = self.agenda.now();
-        let base = self.connections[key.0].base_timeout;
+        let base = self.connections[key.0].base_timeout();
         let Some(flow) = self.flows.get_mut(&key).filter(|flow| !flow.stopped) else { return };
         match flow.sender.acknowledge(upto) {
             Meaning::Nothing => {}

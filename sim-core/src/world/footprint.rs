@@ -8,7 +8,7 @@ use super::losses::Transmissions;
 use super::roads::Roads;
 use super::services::ServiceState;
 use super::state::{LinkState, NodeState, Pod};
-use super::traffic::ClientState;
+use super::traffic::{ClientState, ConnectionExtras, ExchangeExtras};
 
 /// A part of a run's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,8 +46,10 @@ pub struct Footprint {
     pub services: Share,
     /// Whoever makes requests.
     pub clients: Share,
-    /// Connections that are open, with the attempts and requests on them: as many as there were at once.
+    /// Connections that are open: as many as there were at once.
     pub connections: Share,
+    /// Requests under way, with their attempts and what is open of their plans: as many as there were at once.
+    pub requests: Share,
     /// Local ports that are used, by open connections and by those in TIME_WAIT, and the timers of the latter.
     pub ports: Share,
     /// Entries of limited connection tables; nothing without a limit.
@@ -61,8 +63,8 @@ pub struct Footprint {
 impl Footprint {
     /// All of it in bytes.
     pub fn bytes(&self) -> u64 {
-        let Self { nodes, pods, services, clients, connections, ports, conntrack, events, records } = *self;
-        [nodes, pods, services, clients, connections, ports, conntrack, events, records]
+        let Self { nodes, pods, services, clients, connections, requests, ports, conntrack, events, records } = *self;
+        [nodes, pods, services, clients, connections, requests, ports, conntrack, events, records]
             .iter()
             .map(|share| share.bytes)
             .sum()
@@ -79,6 +81,7 @@ impl Footprint {
             services: self.services.most(later.services),
             clients: self.clients.most(later.clients),
             connections: self.connections.most(later.connections),
+            requests: self.requests.most(later.requests),
             ports: self.ports.most(later.ports),
             conntrack: self.conntrack.most(later.conntrack),
             events: self.events.most(later.events),
@@ -102,6 +105,7 @@ impl World {
             services: Share::of(self.service_states.len(), self.service_bytes()),
             clients: Share::of(self.clients.len(), self.clients.capacity() * size_of::<ClientState>()),
             connections: Share::of(self.connections.numbers().len(), self.connection_bytes()),
+            requests: Share::of(self.requests.numbers().len(), self.bytes_of_requests()),
             ports: Share::of(self.used_local_ports(), self.local_ports.heap_bytes()),
             conntrack: conntrack.map_or(Share::default(), |tables| Share::of(tables.entries(), tables.bytes())),
             events: Share::of(self.agenda.pending(), self.agenda.heap_bytes()),
@@ -141,9 +145,15 @@ impl World {
     }
 
     fn connection_bytes(&self) -> usize {
-        self.connections.bytes()
+        let with_extras = self.connections.numbers().filter(|it| self.connections[*it].extras.is_some()).count();
+        self.connections.bytes() + with_extras * size_of::<ConnectionExtras>() + self.host_pools.bytes()
+    }
+
+    fn bytes_of_requests(&self) -> usize {
+        let with_extras = self.exchanges.numbers().filter(|it| self.exchanges[*it].extras.is_some()).count();
+        self.requests.bytes()
             + self.exchanges.bytes()
-            + self.requests.bytes()
+            + with_extras * size_of::<ExchangeExtras>()
             + self.frames.bytes()
             + self.parts.bytes()
             + self.wires.transmissions.as_ref().map_or(0, Transmissions::heap_bytes)

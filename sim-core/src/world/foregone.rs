@@ -90,7 +90,8 @@ impl World {
     /// When the client's kernel will have an acknowledgement of a request that is sent now, if that is certain. Who looks at
     /// when the other end was heard of last must not do so before.
     fn request_stops_waiting(&mut self, exchange: u32, connection: u32) -> Option<SimTime> {
-        let Connection { client_node, server_node, client_end, keepalive, .. } = self.connections[connection];
+        let Connection { client_node, server_node, client_end, ref extras, .. } = self.connections[connection];
+        let keepalive = extras.as_ref().and_then(|extras| extras.keepalive);
         let arrival = self.sure_arrival(server_node, client_node, connection)?;
         let awaited = self.waits_beyond_instant(self.exchanges[exchange].client_timer, arrival);
         // With several streams a connection may be idle while one of its requests has been given up.
@@ -115,7 +116,8 @@ impl World {
 
     /// When the client will have the server's FIN, if it sends its own now and the rest is certain.
     pub(super) fn foregone_close(&mut self, connection: u32) -> Option<SimTime> {
-        let Connection { client_node, server_node, base_timeout, .. } = self.connections[connection];
+        let Connection { client_node, server_node, .. } = self.connections[connection];
+        let base_timeout = self.connections[connection].base_timeout();
         if !self.awaits_close(connection) {
             return None;
         }

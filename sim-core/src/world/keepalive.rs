@@ -63,12 +63,12 @@ impl World {
     fn look_again(&mut self, connection: u32, wait: SimDuration) {
         let time = self.agenda.now().saturating_add(wait);
         let event = self.agenda.at_cancellable(time, EventClass::Transport, Event::Keepalive { connection });
-        self.connections[connection].keepalive = Some(event);
+        self.connections[connection].extras().keepalive = Some(event);
     }
 
     /// Looks whether a connection is idle: a probe, another look later, or its end.
     pub(super) fn keepalive_due(&mut self, connection: u32) {
-        self.connections[connection].keepalive = None;
+        self.connections[connection].extras().keepalive = None;
         let Some(settings) = self.keepalive_of(connection) else { return };
         let state = &self.connections[connection];
         if state.client_end != ClientEnd::Established {
@@ -77,19 +77,20 @@ impl World {
         let idle = self.agenda.now().since(state.heard);
         // Data under way has timers of its own.
         if self.waits_for_acknowledgement(connection) || self.is_flowing((connection, false)) {
-            self.connections[connection].probes = 0;
+            self.connections[connection].extras().probes = 0;
             return self.look_again(connection, settings.time);
         }
         if idle < settings.time {
-            self.connections[connection].probes = 0;
+            self.connections[connection].extras().probes = 0;
             return self.look_again(connection, settings.time - idle);
         }
-        if self.connections[connection].probes >= settings.probes {
+        let state = &mut self.connections[connection];
+        let (node, probes) = (state.client_node, &mut state.extras().probes);
+        if *probes >= settings.probes {
             return self.client_fails(connection, Outcome::TimedOut);
         }
-        self.connections[connection].probes += 1;
-        let node = self.connections[connection].client_node;
-        let attempt = u8::try_from(self.connections[connection].probes - 1).unwrap_or(u8::MAX);
+        let attempt = u8::try_from(*probes).unwrap_or(u8::MAX);
+        *probes += 1;
         self.send(node, connection, SegmentKind::Keepalive, attempt, 0);
         self.look_again(connection, settings.interval);
     }
@@ -109,7 +110,7 @@ impl World {
     pub(super) fn probe_answered(&mut self, connection: u32) {
         let state = &mut self.connections[connection];
         state.heard = self.agenda.now();
-        state.probes = 0;
+        state.extras().probes = 0;
         if state.listed && state.active == 0 {
             self.note_idle(connection);
         }

@@ -40,6 +40,13 @@ impl World {
         tables.table(owner, destination)
     }
 
+    /// The address and port that a connection's client dialled.
+    pub(super) fn dialled_by(&self, connection: u32) -> (IpAddr, u16) {
+        let LocalPorts { tables, destinations } = &self.local_ports;
+        let (_, destination) = tables.parties(self.connections[connection].port_table);
+        destinations.key(destination)
+    }
+
     /// Takes a port of a table; `None` when all are used.
     pub(super) fn take_local_port(&mut self, table: u32) -> Option<u16> {
         let World { local_ports: LocalPorts { tables, destinations }, clients, draws, agenda, .. } = self;

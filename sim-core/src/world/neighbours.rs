@@ -121,17 +121,17 @@ impl World {
     }
 
     pub(super) fn wait_for_arp(&mut self, connection: u32, until: SimTime) {
-        if self.connections[connection].arp.is_none() {
+        let arp = &mut self.connections[connection].extras().arp;
+        if arp.is_none() {
             let event = Event::ArpFailed { connection };
-            let id = self.agenda.at_cancellable(until, EventClass::Transport, event);
-            self.connections[connection].arp = Some(id);
+            *arp = Some(self.agenda.at_cancellable(until, EventClass::Transport, event));
         }
     }
 
     /// ARP has failed: whoever asked for the address tells the client.
     pub(super) fn arp_failed(&mut self, connection: u32) {
         let state = &mut self.connections[connection];
-        state.arp = None;
+        state.extras().arp = None;
         if !matches!(state.client_end, ClientEnd::SynSent | ClientEnd::Established) {
             return;
         }
@@ -160,7 +160,8 @@ impl World {
     /// The client's kernel hears that nobody has the address: a connection that is not established ends; another one
     /// remembers it, and each request that waits for its acknowledgement is sent again a step sooner (E5, E6).
     pub(super) fn host_unreachable(&mut self, connection: u32) {
-        let Connection { client_end, base_timeout, exchanges, .. } = self.connections[connection];
+        let Connection { client_end, exchanges, .. } = self.connections[connection];
+        let base_timeout = self.connections[connection].base_timeout();
         if client_end == ClientEnd::SynSent {
             return self.client_fails(connection, Outcome::HostUnreachable);
         }
@@ -170,7 +171,8 @@ impl World {
         self.connections[connection].soft_error = true;
         let mut next = exchanges;
         while let Some(exchange) = next {
-            let Exchange { client_attempt, resent_at, next: following, .. } = self.exchanges[exchange];
+            let Exchange { client_attempt, next: following, ref extras, .. } = self.exchanges[exchange];
+            let resent_at = extras.as_ref().map_or(SimTime::ZERO, |extras| extras.resent_at);
             next = following;
             if client_attempt > 0 && self.exchanges[exchange].client_timer.is_some() {
                 let whole = retransmission::timeout(base_timeout, u32::from(client_attempt) - 1);

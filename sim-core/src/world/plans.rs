@@ -145,7 +145,9 @@ impl World {
             return;
         }
         self.exchanges[exchange].failed = failed;
-        self.exchanges[exchange].failed_because = because;
+        if failed {
+            self.exchanges[exchange].extras().failed_because = because;
+        }
         let pod = self.pod_of(exchange);
         self.respond(exchange, self.holds_worker(pod));
     }

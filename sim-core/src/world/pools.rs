@@ -30,6 +30,7 @@ impl World {
             self.loose.pools.push((client, address));
             return self.dial(exchange, aim);
         }
+        self.exchanges[exchange].extras().aim = Some(aim);
         self.host_pools[pool].waiting.push_back(exchange);
         self.clients[client as usize].waiting += 1;
     }
@@ -171,7 +172,8 @@ impl World {
         self.exchanges[exchange].next = state.exchanges.replace(exchange);
         state.active += 1;
         state.requests += 1;
-        if let Some(timer) = state.idle_timer.take() {
+        // Before, it is the patience with connecting.
+        if let Some(timer) = state.patience.take_if(|_| state.client_end == ClientEnd::Established) {
             self.agenda.disarm(timer);
         }
         if max_requests.is_some_and(|most| state.requests >= most) {
@@ -224,7 +226,7 @@ impl World {
             return;
         }
         state.in_pool = true;
-        let (client, address) = (state.client, (state.address, state.port));
+        let (client, address) = (state.client, self.dialled_by(connection));
         let pool = self.pool_of(client, address);
         self.connections[connection].pool = pool;
         self.clients[client as usize].open += 1;
@@ -239,10 +241,9 @@ impl World {
         }
         state.in_pool = false;
         state.retired = true;
-        let address = (state.address, state.port);
         let (source, number, record) = (SourceId(state.source), state.number, state.record);
         let (client, pool, because) = (state.client, state.pool, state.because);
-        if let Some(timer) = state.idle_timer.take() {
+        if let Some(timer) = state.patience.take() {
             self.agenda.disarm(timer);
         }
         let because = if outcome == Outcome::Ok { 0 } else { because };
@@ -251,7 +252,7 @@ impl World {
         self.list(connection);
         self.clients[client as usize].open -= 1;
         self.host_pools[pool].open -= 1;
-        self.loose.pools.push((client, address));
+        self.loose.pools.push((client, self.dialled_by(connection)));
         self.serve_waiting(client, pool);
     }
 
@@ -265,7 +266,7 @@ impl World {
         let pools: Vec<u32> = [pool].into_iter().chain(others).collect();
         for pool in pools {
             while let Some(exchange) = self.host_pools[pool].waiting.front().copied() {
-                let aim = self.exchanges[exchange].aim.expect("an exchange that waits knows where it is meant to go");
+                let aim = self.exchanges[exchange].aim().expect("an exchange that waits knows where it is meant to go");
                 if let Some(connection) = self.take_kept(pool) {
                     self.pop_waiting(client, pool);
                     self.reuse(exchange, connection);
@@ -287,7 +288,7 @@ impl World {
     /// An attempt that was given up while it waited for a connection waits no more.
     pub(super) fn leave_pool_queue(&mut self, exchange: u32) {
         let state = &self.exchanges[exchange];
-        let (client, Some(aim)) = (state.client, state.aim) else { return self.leave_name_queue(exchange) };
+        let (client, Some(aim)) = (state.client, state.aim()) else { return self.leave_name_queue(exchange) };
         let client = &mut self.clients[client as usize];
         if let Some(pool) = client.pools.get(aim.dialled()) {
             let waiting = &mut self.host_pools[*pool].waiting;
@@ -319,18 +320,18 @@ impl World {
         }
         self.serve_waiting(client, pool);
         let state = &self.connections[connection];
-        if state.active > 0 || state.client_end != ClientEnd::Established || state.idle_timer.is_some() {
+        if state.active > 0 || state.client_end != ClientEnd::Established || state.patience.is_some() {
             return;
         }
         if let Some(length) = self.settings_of(client).idle_timeout {
             let timer = self.agenda.arm(length, EventClass::Workload, Timer::Idle { connection });
-            self.connections[connection].idle_timer = Some(timer);
+            self.connections[connection].patience = Some(timer);
         }
     }
 
     /// A kept connection has been idle for too long.
     pub(super) fn idle_for_too_long(&mut self, connection: u32) {
-        self.connections[connection].idle_timer = None;
+        self.connections[connection].patience = None;
         self.retire(connection);
         self.client_sends_fin(connection, false);
     }

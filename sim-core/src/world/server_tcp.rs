@@ -116,12 +116,10 @@ impl World {
 
     /// The server's kernel keeps a half-open connection from now on.
     pub(super) fn answer_syn(&mut self, pod: PodId, connection: u32) {
-        let now = self.agenda.now();
         let state = &mut self.connections[connection];
         state.pod = Some(pod);
         state.server_end = ServerEnd::SynReceived;
         state.server_attempt = 0;
-        state.server_sent = now;
     }
 
     /// The accept queue takes `backlog + 1` connections (linux-kernel section 9).
@@ -162,13 +160,16 @@ impl World {
             // No room: the kernel drops the ACK, and the SYN-ACK's timer tries again.
             return;
         }
-        self.disarm_server(connection);
         let now = self.agenda.now();
         let state = &mut self.connections[connection];
-        if state.server_attempt == 0 {
-            state.base_timeout = retransmission::base_timeout(now.since(state.server_sent));
+        if state.server_attempt == 0
+            && let Some(due) = state.server_timer.and_then(|timer| self.agenda.timer_due(timer))
+        {
+            let left = due.since(now);
+            state.round_trip = retransmission::whole_jiffies(syn::syn_ack_timeout(0).saturating_sub(left));
         }
         state.established = now;
+        self.disarm_server(connection);
         if proxied {
             return self.proxy_accepts(connection);
         }
@@ -248,18 +249,16 @@ impl World {
     fn send_server_fin(&mut self, connection: u32, kind: SegmentKind) {
         let state = &self.connections[connection];
         let (node, attempt) = (state.server_node, state.server_attempt);
-        let wait = retransmission::timeout(state.base_timeout, u32::from(attempt));
+        let wait = retransmission::timeout(state.base_timeout(), u32::from(attempt));
         self.arm_server(connection, wait, Timer::ServerFin { connection });
         self.send(node, connection, kind, attempt, TO_CLIENT);
     }
 
     pub(super) fn begin_fin(&mut self, connection: u32, end: ServerEnd, kind: SegmentKind) {
         self.disarm_server(connection);
-        let now = self.agenda.now();
         let state = &mut self.connections[connection];
         state.server_end = end;
         state.server_attempt = 0;
-        state.server_sent = now;
         self.send_server_fin(connection, kind);
     }
 
@@ -416,7 +415,7 @@ impl World {
             return;
         }
         let sending = self.sending_time(train);
-        let base = self.connections[connection].base_timeout;
+        let base = self.connections[connection].base_timeout();
         let wait = retransmission::timeout(base, u32::from(server_attempt)) + sending;
         let timer = self.agenda.arm(wait, EventClass::Transport, Timer::ResponseData { exchange });
         self.exchanges[exchange].server_timer = Some(timer);

@@ -145,7 +145,8 @@ impl World {
 
     /// Why a node no longer (or not yet) forwards from the node port that was dialled, if it does not: its kernel resets.
     pub(super) fn closed_front(&mut self, node: NodeId, connection: u32) -> Option<RecordId> {
-        let Connection { source, number, port: dialled, .. } = self.connections[connection];
+        let Connection { source, number, .. } = self.connections[connection];
+        let (_, dialled) = self.dialled_by(connection);
         let port = self.dialled_service_port(source, number)?;
         let state = self.service_states[self.model.service_port(port).service.index()];
         if let Some(deleted) = state.deleted {

@@ -19,6 +19,7 @@ use crate::model::ids::{NodeId, PodId, ServicePortId};
 use crate::trace::RecordId;
 use crate::trace::fields::Client;
 use crate::trace::words::Outcome;
+use crate::transport::retransmission;
 use crate::transport::segment::Train;
 use crate::workload::distribution::Distribution;
 
@@ -229,8 +230,6 @@ pub(super) struct Exchange {
     pub client: u32,
     /// Its connection, once it has one.
     pub connection: Option<u32>,
-    /// Where it is meant to go, once that is decided.
-    pub aim: Option<Aim>,
     pub demand: SimDuration,
     pub deadline: SimTime,
     /// The request's arrival, which calls made for it are caused by.
@@ -240,8 +239,6 @@ pub(super) struct Exchange {
     /// When it was sent first, and the response.
     pub sent_at: SimTime,
     pub responded_at: SimTime,
-    /// When the request was sent last.
-    pub resent_at: SimTime,
     pub client_attempt: u8,
     pub server_attempt: u8,
     pub client_timer: Option<TimerId>,
@@ -254,17 +251,40 @@ pub(super) struct Exchange {
     pub frames: u32,
     /// The server takes no further request on this connection.
     pub closes: bool,
-    /// The answer is an error, and what decided that.
+    /// The answer is an error.
     pub failed: bool,
-    pub failed_because: RecordId,
     /// Packets of it on their way.
     pub in_flight: u16,
     /// How long before the last packet of its message the first one comes: of the copy that was sent on last.
     pub spread: SimDuration,
     /// The next exchange of the same connection.
     pub next: Option<u32>,
+    pub extras: Option<Box<ExchangeExtras>>,
     /// The place is free for another exchange.
     pub freed: bool,
+}
+
+/// What most attempts never have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ExchangeExtras {
+    /// Where it is meant to go, if it waits for a connection or somebody asks afterwards.
+    pub aim: Option<Aim>,
+    /// When the request was sent last, if more than once.
+    pub resent_at: SimTime,
+    /// What decided that the answer is an error.
+    pub failed_because: RecordId,
+}
+
+impl Exchange {
+    /// What most attempts never have, to be changed.
+    pub(super) fn extras(&mut self) -> &mut ExchangeExtras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// Where it is meant to go, if that was written down.
+    pub(super) fn aim(&self) -> Option<Aim> {
+        self.extras.as_ref()?.aim
+    }
 }
 
 /// An open node of a worker's plan.
@@ -332,10 +352,10 @@ pub(super) struct Connection {
     pub server_timer: Option<TimerId>,
     /// When the client's kernel heard of the other end last.
     pub heard: SimTime,
-    /// First retransmission timeout of data.
-    pub base_timeout: SimDuration,
     /// Its exchanges, the newest first.
     pub exchanges: Option<u32>,
+    /// The round trip of its handshake in whole jiffies, which the first retransmission timeout of data follows from.
+    pub round_trip: u32,
     pub client_node: NodeId,
     pub server_node: NodeId,
     pub client: u32,
@@ -353,51 +373,39 @@ pub(super) struct Connection {
     pub retired: bool,
     /// It is no connection but one datagram and its answer.
     pub datagrams: bool,
+    /// Exchanges that its server has and has not answered.
+    pub working: u32,
 
     pub record: RecordId,
     /// What stopped its last lost packet.
     pub because: RecordId,
-    /// When the present SYN or FIN was sent first.
+    /// When the present SYN or FIN of its client was sent first.
     pub sent: SimTime,
     /// Chooses among equal-cost ways.
     pub flow: u64,
     pub pod: Option<PodId>,
     pub via: Option<NodeId>,
-    /// Exchanges that its server has and has not answered.
-    pub working: u32,
     /// Requests it was given.
     pub requests: u32,
     /// The pool that it is in.
     pub pool: u32,
+    /// The table of its client's local ports for what is dialled.
+    pub port_table: u32,
     pub local_port: u16,
     pub client_attempt: u8,
     pub server_attempt: u8,
 
     pub number: u64,
-    pub idle_timer: Option<TimerId>,
     pub established: SimTime,
-    /// When its conntrack entries run out, once its client has closed.
-    pub tracked_until: SimTime,
-    pub server_sent: SimTime,
-    pub connect_deadline: Option<TimerId>,
-    /// ARP runs for a packet of it.
-    pub arp: Option<EventId>,
-    pub keepalive: Option<EventId>,
-    /// Keepalive probes without an answer.
-    pub probes: u32,
+    /// How long its client waits until it is established, or keeps it without a request.
+    pub patience: Option<TimerId>,
+    pub extras: Option<Box<ConnectionExtras>>,
     /// The attempt it was opened for.
     pub source: u32,
-    pub port_table: u32,
-    /// The dialled port.
-    pub port: u16,
     /// The port at the pod, after translation.
     pub target_port: u16,
-    /// The dialled address.
-    pub address: IpAddr,
     /// The address at the pod, after translation.
     pub target: IpAddr,
-    /// Conntrack entries on its client's node, at its front and on its server's node, where they are counted.
-    pub tracked: [u8; 3],
     pub way: Way,
     pub attempt: u8,
     /// A worker waits for its first request.
@@ -416,5 +424,38 @@ pub(super) struct Connection {
     pub freed: bool,
 }
 
-// Where the second line and what is seldom looked at begin.
-const _: () = assert!(offset_of!(Connection, record) == 64 && offset_of!(Connection, number) == 128);
+// Where the second line and the third begin, and the end.
+const _: () = assert!(
+    offset_of!(Connection, record) == 64 && offset_of!(Connection, number) == 128 && size_of::<Connection>() == 192
+);
+
+/// What most connections never have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ConnectionExtras {
+    /// ARP runs for a packet of it.
+    pub arp: Option<EventId>,
+    pub keepalive: Option<EventId>,
+    /// Keepalive probes without an answer.
+    pub probes: u32,
+    /// Conntrack entries on its client's node, at its front and on its server's node, where they are counted.
+    pub tracked: [u8; 3],
+    /// When those run out, once its client has closed.
+    pub tracked_until: SimTime,
+}
+
+impl Connection {
+    /// What most connections never have, to be changed.
+    pub(super) fn extras(&mut self) -> &mut ConnectionExtras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// First retransmission timeout of data.
+    pub(super) fn base_timeout(&self) -> SimDuration {
+        retransmission::base_timeout(self.round_trip)
+    }
+
+    /// Keepalive stops.
+    pub(super) fn take_keepalive(&mut self) -> Option<EventId> {
+        self.extras.as_mut()?.keepalive.take()
+    }
+}

@@ -180,7 +180,7 @@ impl World {
             pod: client.pod.map(|_| client.address),
             outside: self.clients[state.client as usize].is_outside,
             client_port: state.local_port,
-            dialled: SocketAddr::new(state.address, state.port),
+            dialled: SocketAddr::from(self.dialled_by(connection)),
             front: state.via.map(|via| self.stop(via)),
             server,
             target,

@@ -55,10 +55,11 @@ impl World {
         };
         let opened = self.write_opened((source, number, record), local_port, dial);
         let connection = self.new_connection(exchange, dial, opened);
+        let port_table = self.port_table(client, dial.dialled);
         let flow = self.clients[client as usize].key.spread(u64::from(local_port));
         let state = &mut self.connections[connection];
         state.datagrams = true;
-        state.local_port = local_port;
+        (state.port_table, state.local_port) = (port_table, local_port);
         state.flow = flow;
         self.assign(exchange, connection);
         self.connections[connection].client_end = ClientEnd::Established;
@@ -80,7 +81,7 @@ impl World {
 
     /// The client's own node remembers what its rules chose.
     fn keep_choice(&mut self, exchange: u32, connection: u32, dial: Dial) {
-        let Some(Aim::ClusterIp { port, .. }) = self.exchanges[exchange].aim else { return };
+        let Some(Aim::ClusterIp { port, .. }) = self.exchanges[exchange].aim() else { return };
         let Connection { client, client_node, local_port, .. } = self.connections[connection];
         let key = self.flow_key(client_node, client, local_port, dial.dialled);
         if self.follow_flow(key).is_some() {
@@ -170,9 +171,9 @@ impl World {
 
     /// The client waits for no answer any more.
     pub(super) fn close_datagrams(&mut self, connection: u32) {
-        let Connection { client, source, number, attempt, address, port, .. } = self.connections[connection];
+        let Connection { client, source, number, attempt, .. } = self.connections[connection];
         self.connections[connection].client_end = ClientEnd::Closed;
         self.loose.connections.push(connection);
-        self.close_socket_of_attempt((client, source, number, attempt), (address, port));
+        self.close_socket_of_attempt((client, source, number, attempt), self.dialled_by(connection));
     }
 }

@@ -63,8 +63,8 @@ impl World {
     }
 
     fn flow_key_of(&self, node: NodeId, connection: u32) -> FlowKey {
-        let Connection { client, local_port, address, port, .. } = self.connections[connection];
-        self.flow_key(node, client, local_port, (address, port))
+        let Connection { client, local_port, .. } = self.connections[connection];
+        self.flow_key(node, client, local_port, self.dialled_by(connection))
     }
 
     /// A datagram meets its entry and keeps it alive: where that leads, and the entry's record.
@@ -93,7 +93,8 @@ impl World {
         because: RecordId,
     ) {
         let now = self.agenda.now();
-        let Connection { local_port: client_port, address, port: dialled, record, .. } = self.connections[connection];
+        let Connection { local_port: client_port, record, .. } = self.connections[connection];
+        let (address, dialled) = self.dialled_by(connection);
         let pod = backend.map(|it| it.pod);
         let body = Body::FlowOpened { node, client_port, address, port: dialled, pod };
         let record = self.journal.write(now, record, because, body);

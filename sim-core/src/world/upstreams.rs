@@ -179,7 +179,8 @@ impl World {
 
     /// An attempt of a proxy has ended: its upstream has failed once more, or is alive.
     pub(super) fn note_upstream(&mut self, exchange: u32, upstreams: Upstreams, outcome: Outcome, because: RecordId) {
-        let Exchange { client, aim: Some(aim), record, source, .. } = self.exchanges[exchange] else { return };
+        let Some(aim) = self.exchanges[exchange].aim() else { return };
+        let Exchange { client, record, source, .. } = self.exchanges[exchange];
         let (address, port) = aim.dialled();
         let now = self.agenda.now();
         let state = &mut self.clients[client as usize];
@@ -211,7 +212,8 @@ impl World {
 
     /// A request that goes on to the next upstream does not come back to this one.
     pub(super) fn note_tried(&mut self, request: u32, exchange: u32) {
-        let Exchange { source, aim: Some(aim), .. } = self.exchanges[exchange] else { return };
+        let Some(aim) = self.exchanges[exchange].aim() else { return };
+        let source = self.exchanges[exchange].source;
         if self.upstreams_of(source).is_some() {
             self.proxied.tried.entry(request).or_default().push(aim.dialled());
         }

@@ -143,7 +143,7 @@ impl World {
         {
             return *views;
         }
-        let dialled = SocketAddr::new(self.connections[connection].address, self.connections[connection].port);
+        let dialled = SocketAddr::from(self.dialled_by(connection));
         let pod = self.pod_behind_mapping(connection);
         let mut views = follow(&self.passages(connection), dialled, pod);
         if let Some(target) = self.behind_balancer(connection) {

@@ -242,7 +242,7 @@ impl World {
         if let Some(timer) = self.connections[connection].server_timer.take() {
             self.agenda.disarm(timer);
         }
-        if let Some(event) = self.connections[connection].arp.take() {
+        if let Some(event) = self.connections[connection].extras.as_mut().and_then(|extras| extras.arp.take()) {
             self.agenda.cancel(event);
         }
         self.leave_entries(connection);
