@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::World;
-use super::address_map::AddressMap;
+use super::destination_map::DestinationMap;
 use super::local_ports::key_of_ports;
 use super::names::NameCache;
 use super::state::PodState;
@@ -140,7 +140,7 @@ impl World {
             balancer: None,
             names: NameCache::default(),
             ports_key: key_of_ports(&self.model.topology.node(node).name, address),
-            pools: AddressMap::new(),
+            pools: DestinationMap::default(),
             idle_order: None,
             open: 0,
             waiting: 0,

@@ -46,7 +46,7 @@ pub struct Footprint {
     pub services: Share,
     /// Whoever makes requests.
     pub clients: Share,
-    /// Connections that are open: as many as there were at once.
+    /// Connections that are open, and their pools: as many as there were at once.
     pub connections: Share,
     /// Requests under way, with their attempts and what is open of their plans: as many as there were at once.
     pub requests: Share,
@@ -103,7 +103,7 @@ impl World {
             nodes: Share::of(self.nodes.len(), self.node_bytes()),
             pods: Share::of(self.pods.len(), self.pod_bytes()),
             services: Share::of(self.service_states.len(), self.service_bytes()),
-            clients: Share::of(self.clients.len(), self.clients.capacity() * size_of::<ClientState>()),
+            clients: Share::of(self.clients.len(), self.client_bytes()),
             connections: Share::of(self.connections.numbers().len(), self.connection_bytes()),
             requests: Share::of(self.requests.numbers().len(), self.bytes_of_requests()),
             ports: Share::of(self.used_local_ports(), self.local_ports.heap_bytes()),
@@ -144,9 +144,15 @@ impl World {
             + self.service_ports.heap_bytes()
     }
 
+    fn client_bytes(&self) -> usize {
+        let pools = self.clients.iter().map(|client| client.pools.heap_bytes()).sum::<usize>();
+        self.clients.capacity() * size_of::<ClientState>() + pools
+    }
+
     fn connection_bytes(&self) -> usize {
         let with_extras = self.connections.numbers().filter(|it| self.connections[*it].extras.is_some()).count();
-        self.connections.bytes() + with_extras * size_of::<ConnectionExtras>() + self.host_pools.bytes()
+        let pools = self.host_pools.numbers().map(|pool| self.host_pools[pool].heap_bytes()).sum::<usize>();
+        self.connections.bytes() + with_extras * size_of::<ConnectionExtras>() + self.host_pools.bytes() + pools
     }
 
     fn bytes_of_requests(&self) -> usize {

@@ -35,16 +35,29 @@ impl World {
     /// The table of a client for an address and port that it dials, made on first use.
     pub(super) fn port_table(&mut self, client: u32, dialled: (IpAddr, u16)) -> u32 {
         let owner = self.clients[client as usize].owner;
-        let LocalPorts { tables, destinations, .. } = &mut self.local_ports;
-        let destination = destinations.get(dialled).unwrap_or_else(|| destinations.add(dialled));
-        tables.table(owner, destination)
+        let destination = self.destination(dialled);
+        self.local_ports.tables.table(owner, destination)
+    }
+
+    /// The number of an address and port that somebody dials.
+    pub(super) fn destination(&mut self, dialled: (IpAddr, u16)) -> u32 {
+        let destinations = &mut self.local_ports.destinations;
+        destinations.get(dialled).unwrap_or_else(|| destinations.add(dialled))
+    }
+
+    /// The address and port of a destination.
+    pub(super) fn dialled_at(&self, destination: u32) -> (IpAddr, u16) {
+        self.local_ports.destinations.key(destination)
+    }
+
+    /// What a connection's client dialled.
+    pub(super) fn destination_of(&self, connection: u32) -> u32 {
+        self.local_ports.tables.parties(self.connections[connection].port_table).1
     }
 
     /// The address and port that a connection's client dialled.
     pub(super) fn dialled_by(&self, connection: u32) -> (IpAddr, u16) {
-        let LocalPorts { tables, destinations } = &self.local_ports;
-        let (_, destination) = tables.parties(self.connections[connection].port_table);
-        destinations.key(destination)
+        self.dialled_at(self.destination_of(connection))
     }
 
     /// Takes a port of a table; `None` when all are used.

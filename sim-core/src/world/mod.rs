@@ -2,7 +2,6 @@
 //! Every other room decides from plain data; here decisions become changes, records and new events.
 
 mod actions;
-mod address_map;
 mod addresses;
 pub mod agreement;
 mod arrivals;
@@ -15,6 +14,7 @@ mod conntrack;
 mod controllers;
 mod daemons;
 mod degraded;
+mod destination_map;
 mod direction;
 mod docker;
 mod docker_daemon;
@@ -24,6 +24,7 @@ mod endpoints;
 mod event;
 mod evictions;
 mod faults;
+mod few;
 mod flows;
 mod footprint;
 mod foregone;

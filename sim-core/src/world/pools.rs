@@ -1,10 +1,7 @@
 //! Connections that clients keep for further requests: taking one, opening one, waiting for one, giving it back,
 //! closing it when it is idle, old or used up.
 
-use std::net::IpAddr;
-
 use super::World;
-use super::address_map::AddressMap;
 use super::event::Timer;
 use super::traffic::{Aim, ClientEnd, Connection, HostPool, IdleOrder};
 use crate::kernel::queue::EventClass;
@@ -21,41 +18,38 @@ impl World {
     /// An attempt takes a kept connection, opens one, or waits for one.
     pub(super) fn use_pool(&mut self, exchange: u32, aim: Aim) {
         let client = self.exchanges[exchange].client;
-        let address = aim.dialled();
-        let pool = self.pool_of(client, address);
+        let destination = self.destination(aim.dialled());
+        let pool = self.pool_of(client, destination);
         if let Some(connection) = self.take_kept(pool) {
             return self.reuse(exchange, connection);
         }
         if self.makes_room(client, pool) {
-            self.loose.pools.push((client, address));
+            self.loose.pools.push((client, destination));
             return self.dial(exchange, aim);
         }
         self.exchanges[exchange].extras().aim = Some(aim);
-        self.host_pools[pool].waiting.push_back(exchange);
+        self.host_pools[pool].waiting_mut().push_back(exchange);
         self.clients[client as usize].waiting += 1;
     }
 
-    /// The pool of a client's connections to an address, made on first use.
-    fn pool_of(&mut self, client: u32, address: (IpAddr, u16)) -> u32 {
+    /// The pool of a client's connections to a destination, made on first use.
+    fn pool_of(&mut self, client: u32, destination: u32) -> u32 {
         let pools = &mut self.clients[client as usize].pools;
-        if let Some(pool) = pools.get(address) {
-            return *pool;
+        if let Some(pool) = pools.get(destination) {
+            return pool;
         }
         let pool = self.host_pools.insert(HostPool::default());
-        pools.insert(address, pool);
+        pools.insert(destination, pool);
         pool
     }
 
     /// Forgets pools that hold nothing any more: a client may dial very many addresses, and keeps few connections.
     pub(super) fn forget_loose_pools(&mut self) {
-        while let Some((client, address)) = self.loose.pools.pop() {
+        while let Some((client, destination)) = self.loose.pools.pop() {
             let pools = &mut self.clients[client as usize].pools;
-            let Some(pool) = pools.get(address).copied() else { continue };
-            let HostPool { open, waiting, .. } = &self.host_pools[pool];
-            if *open == 0 && waiting.is_empty() {
-                pools.remove(address);
-                self.host_pools.remove(pool);
-            }
+            let Some(pool) = pools.get(destination).filter(|pool| self.host_pools[*pool].is_empty()) else { continue };
+            pools.remove(destination);
+            self.host_pools.remove(pool);
         }
     }
 
@@ -65,8 +59,8 @@ impl World {
         state.open = 0;
         state.waiting = 0;
         state.idle_order = None;
-        for pool in std::mem::replace(&mut state.pools, AddressMap::new()).values() {
-            self.host_pools.remove(*pool);
+        for pool in std::mem::take(&mut state.pools).values() {
+            self.host_pools.remove(pool);
         }
     }
 
@@ -77,7 +71,7 @@ impl World {
     /// A kept connection with room for a request, the one used last; those that are too old are closed on the way.
     fn take_kept(&mut self, pool: u32) -> Option<u32> {
         loop {
-            let connection = *self.host_pools[pool].available.last()?;
+            let connection = *self.host_pools[pool].available.as_slice().last()?;
             if !self.is_too_old(connection) {
                 return Some(connection);
             }
@@ -127,8 +121,8 @@ impl World {
     }
 
     fn idle_in_order(&self, client: u32) -> IdleOrder {
-        let pools = self.clients[client as usize].pools.values().map(|pool| &self.host_pools[*pool]);
-        let kept = pools.flat_map(|pool| pool.available.iter().copied());
+        let pools = self.clients[client as usize].pools.values().map(|pool| &self.host_pools[pool]);
+        let kept = pools.flat_map(|pool| pool.available.as_slice().iter().copied());
         let kept = kept.map(|connection| (self.connections[connection].heard, connection));
         let mut idle: Vec<_> = kept.filter(|(heard, it)| self.is_idle_since(client, *it, *heard)).collect();
         idle.sort_by_key(|(heard, _)| *heard);
@@ -202,8 +196,8 @@ impl World {
         let available = &mut self.host_pools[pool].available;
         if wanted {
             available.push(connection);
-        } else if let Some(place) = available.iter().rposition(|listed| *listed == connection) {
-            available.remove(place);
+        } else {
+            available.remove(connection);
         }
     }
 
@@ -226,8 +220,8 @@ impl World {
             return;
         }
         state.in_pool = true;
-        let (client, address) = (state.client, self.dialled_by(connection));
-        let pool = self.pool_of(client, address);
+        let client = state.client;
+        let pool = self.pool_of(client, self.destination_of(connection));
         self.connections[connection].pool = pool;
         self.clients[client as usize].open += 1;
         self.host_pools[pool].open += 1;
@@ -252,7 +246,7 @@ impl World {
         self.list(connection);
         self.clients[client as usize].open -= 1;
         self.host_pools[pool].open -= 1;
-        self.loose.pools.push((client, self.dialled_by(connection)));
+        self.loose.pools.push((client, self.destination_of(connection)));
         self.serve_waiting(client, pool);
     }
 
@@ -262,10 +256,11 @@ impl World {
         if state.waiting == 0 || !state.alive {
             return;
         }
-        let others = state.pools.values().copied().filter(|pool| !self.host_pools[*pool].waiting.is_empty());
-        let pools: Vec<u32> = [pool].into_iter().chain(others).collect();
-        for pool in pools {
-            while let Some(exchange) = self.host_pools[pool].waiting.front().copied() {
+        let mut others: Vec<(u32, u32)> = state.pools.entries().collect();
+        others.retain(|(_, pool)| self.host_pools[*pool].first_waiting().is_some());
+        others.sort_by_key(|(destination, _)| self.dialled_at(*destination));
+        for pool in [pool].into_iter().chain(others.into_iter().map(|(_, pool)| pool)) {
+            while let Some(exchange) = self.host_pools[pool].first_waiting() {
                 let aim = self.exchanges[exchange].aim().expect("an exchange that waits knows where it is meant to go");
                 if let Some(connection) = self.take_kept(pool) {
                     self.pop_waiting(client, pool);
@@ -281,17 +276,17 @@ impl World {
     }
 
     fn pop_waiting(&mut self, client: u32, pool: u32) {
-        self.host_pools[pool].waiting.pop_front();
+        self.host_pools[pool].waiting_mut().pop_front();
         self.clients[client as usize].waiting -= 1;
     }
 
     /// An attempt that was given up while it waited for a connection waits no more.
     pub(super) fn leave_pool_queue(&mut self, exchange: u32) {
-        let state = &self.exchanges[exchange];
-        let (client, Some(aim)) = (state.client, state.aim()) else { return self.leave_name_queue(exchange) };
-        let client = &mut self.clients[client as usize];
-        if let Some(pool) = client.pools.get(aim.dialled()) {
-            let waiting = &mut self.host_pools[*pool].waiting;
+        let Some(aim) = self.exchanges[exchange].aim() else { return self.leave_name_queue(exchange) };
+        let destination = self.destination(aim.dialled());
+        let client = &mut self.clients[self.exchanges[exchange].client as usize];
+        if let Some(pool) = client.pools.get(destination) {
+            let waiting = self.host_pools[pool].waiting_mut();
             let before = waiting.len();
             waiting.retain(|waiting| *waiting != exchange);
             client.waiting -= u32::from(waiting.len() < before);

@@ -6,7 +6,8 @@ use std::mem::offset_of;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::address_map::AddressMap;
+use super::destination_map::DestinationMap;
+use super::few::Few;
 use super::names::NameCache;
 use crate::balancing::Group;
 use crate::control::versions::Backend;
@@ -97,8 +98,8 @@ pub(super) struct ClientState {
     pub list_record: RecordId,
     /// What it has heard of the name that it dials, if it dials one.
     pub names: NameCache,
-    /// The pools of connections that it keeps, by dialled address.
-    pub pools: AddressMap<u32>,
+    /// The pools of connections that it keeps, by what it dials.
+    pub pools: DestinationMap,
     /// Its idle connections, once it has had to give one up.
     pub idle_order: Option<Box<IdleOrder>>,
     pub balancer: Option<Group>,
@@ -116,11 +117,34 @@ pub(super) struct ClientState {
 #[derive(Clone, Debug, Default)]
 pub(super) struct HostPool {
     /// Connections that can take another request, the one used last at the end.
-    pub available: Vec<u32>,
+    pub available: Few,
     /// Connections kept or being opened.
     pub open: u32,
-    /// Exchanges that wait for a connection.
-    pub waiting: VecDeque<u32>,
+    /// Exchanges that wait for a connection; most pools never have one.
+    waiting: Option<Box<VecDeque<u32>>>,
+}
+
+impl HostPool {
+    /// The exchange that has waited for a connection longest.
+    pub(super) fn first_waiting(&self) -> Option<u32> {
+        self.waiting.as_ref()?.front().copied()
+    }
+
+    /// Exchanges that wait for a connection, the first one in front.
+    pub(super) fn waiting_mut(&mut self) -> &mut VecDeque<u32> {
+        self.waiting.get_or_insert_default()
+    }
+
+    /// Whether nothing holds it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open == 0 && self.first_waiting().is_none()
+    }
+
+    /// Heap memory in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let waiting = self.waiting.as_ref().map_or(0, |it| size_of_val(&**it) + it.capacity() * size_of::<u32>());
+        waiting + self.available.heap_bytes()
+    }
 }
 
 /// When idle connections of a client have heard something last, in order; those that were used or have heard something
@@ -132,8 +156,8 @@ pub(super) type IdleOrder = VecDeque<(SimTime, u32)>;
 pub(super) struct Loose {
     pub exchanges: Vec<u32>,
     pub connections: Vec<u32>,
-    /// Pools that may hold nothing: client and dialled address. They are looked at when an exchange or a connection is.
-    pub pools: Vec<(u32, (IpAddr, u16))>,
+    /// Pools that may hold nothing: client and destination. They are looked at when an exchange or a connection is.
+    pub pools: Vec<(u32, u32)>,
 }
 
 /// How an address has behaved towards a client.
@@ -343,11 +367,38 @@ pub(super) enum ServerEnd {
 }
 
 /// A TCP connection, or one exchange of UDP datagrams: both ends and what is between them. What every packet looks at is one
-/// line of the processor's caches, what every request looks at a second one.
+/// line of the processor's caches, what every request looks at a second one, in a table of many: such a table begins 16 bytes
+/// behind the begin of a page, where the system's allocator keeps its length. More than the allocator's own alignment would
+/// have each larger table be a copy of the one before.
 #[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a connection")]
 #[derive(Clone, Debug)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub(super) struct Connection {
+    pub number: u64,
+    pub established: SimTime,
+    /// How long its client waits until it is established, or keeps it without a request.
+    pub patience: Option<TimerId>,
+    pub extras: Option<Box<ConnectionExtras>>,
+    /// The attempt it was opened for.
+    pub source: u32,
+    /// The table of its client's local ports for what is dialled.
+    pub port_table: u32,
+    pub attempt: u8,
+    /// A worker waits for its first request.
+    pub reserved: bool,
+    /// It counts among those that its client keeps.
+    pub in_pool: bool,
+    /// ARP that failed or runs was started by the client's own node.
+    pub arp_at_client: bool,
+    /// Its own node's rules rejected its first SYN in silence, so that the next one asks them again.
+    pub undecided: bool,
+    /// An ICMP error has come since it was established: what the kernel reports when it gives up (E5).
+    pub soft_error: bool,
+    /// The last segment of its handshake goes with the next request.
+    pub holds_acknowledgement: bool,
+    /// The place is free for another connection.
+    pub freed: bool,
+
     pub client_timer: Option<TimerId>,
     pub server_timer: Option<TimerId>,
     /// When the client's kernel heard of the other end last.
@@ -389,44 +440,21 @@ pub(super) struct Connection {
     pub requests: u32,
     /// The pool that it is in.
     pub pool: u32,
-    /// The table of its client's local ports for what is dialled.
-    pub port_table: u32,
     pub local_port: u16,
     pub client_attempt: u8,
     pub server_attempt: u8,
-
-    pub number: u64,
-    pub established: SimTime,
-    /// How long its client waits until it is established, or keeps it without a request.
-    pub patience: Option<TimerId>,
-    pub extras: Option<Box<ConnectionExtras>>,
-    /// The attempt it was opened for.
-    pub source: u32,
     /// The port at the pod, after translation.
     pub target_port: u16,
+    pub way: Way,
     /// The address at the pod, after translation.
     pub target: IpAddr,
-    pub way: Way,
-    pub attempt: u8,
-    /// A worker waits for its first request.
-    pub reserved: bool,
-    /// It counts among those that its client keeps.
-    pub in_pool: bool,
-    /// ARP that failed or runs was started by the client's own node.
-    pub arp_at_client: bool,
-    /// Its own node's rules rejected its first SYN in silence, so that the next one asks them again.
-    pub undecided: bool,
-    /// An ICMP error has come since it was established: what the kernel reports when it gives up (E5).
-    pub soft_error: bool,
-    /// The last segment of its handshake goes with the next request.
-    pub holds_acknowledgement: bool,
-    /// The place is free for another connection.
-    pub freed: bool,
 }
 
-// Where the second line and the third begin, and the end.
+// Where the first of these lines begins, and the second, and the end.
 const _: () = assert!(
-    offset_of!(Connection, record) == 64 && offset_of!(Connection, number) == 128 && size_of::<Connection>() == 192
+    offset_of!(Connection, client_timer) == 64 - 16
+        && offset_of!(Connection, record) == 128 - 16
+        && size_of::<Connection>() == 192
 );
 
 /// What most connections never have.
