@@ -132,12 +132,8 @@ fn run(contests: Vec<Contest>, filter: &str, rounds: usize) -> usize {
 }
 
 fn remember(workload: &str, contender: &str, scale: u32) {
-    if workload == "w1" {
-        hold::remember(contender)
-    } else {
-        network::remember(scale)
-    }
-    println!("{}", memory::peak_mib().map_or_else(String::new, |mib| mib.to_string()));
+    let count = if workload == "w1" { hold::remember(contender) } else { network::remember(contender, scale) };
+    println!("{}", memory::peak_mib().map_or_else(String::new, |mib| format!("{mib} {count}")));
 }
 
 /// The compiler, the processor as far as it can be read, and the core that this runs on.

@@ -39,11 +39,6 @@ impl DestinationMap {
         self.entries.iter().copied()
     }
 
-    /// All entries.
-    pub(super) fn values(&self) -> impl Iterator<Item = u32> {
-        self.entries.iter().map(|(_, value)| *value)
-    }
-
     /// Heap memory in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<(u32, u32)>()
@@ -67,6 +62,6 @@ mod tests {
         assert_eq!([3, 4, 5, 7].map(|destination| map.get(destination)), [Some(4), None, Some(3), Some(1)]);
         map.remove(5);
         map.remove(5);
-        assert_eq!(map.values().collect::<Vec<u32>>(), [4, 1]);
+        assert_eq!(map.entries().collect::<Vec<_>>(), [(3, 4), (7, 1)]);
     }
 }

@@ -7,6 +7,7 @@ pub(super) enum Few {
     None,
     One(u32),
     /// Several, or what is left of them.
+    #[allow(clippy::box_collection, reason = "all others are smaller so")]
     Many(Box<Vec<u32>>),
 }
 

@@ -59,7 +59,7 @@ impl World {
         state.open = 0;
         state.waiting = 0;
         state.idle_order = None;
-        for pool in std::mem::take(&mut state.pools).values() {
+        for (_, pool) in std::mem::take(&mut state.pools).entries() {
             self.host_pools.remove(pool);
         }
     }
@@ -120,9 +120,16 @@ impl World {
         longest.map(|(_, connection)| connection)
     }
 
+    /// A client's pools in the order of what they dial.
+    fn pools_in_order(&self, client: u32) -> impl Iterator<Item = u32> {
+        let mut pools: Vec<(u32, u32)> = self.clients[client as usize].pools.entries().collect();
+        pools.sort_unstable_by_key(|(destination, _)| self.dialled_at(*destination));
+        pools.into_iter().map(|(_, pool)| pool)
+    }
+
     fn idle_in_order(&self, client: u32) -> IdleOrder {
-        let pools = self.clients[client as usize].pools.values().map(|pool| &self.host_pools[pool]);
-        let kept = pools.flat_map(|pool| pool.available.as_slice().iter().copied());
+        let pools = self.pools_in_order(client);
+        let kept = pools.flat_map(|pool| self.host_pools[pool].available.as_slice().iter().copied());
         let kept = kept.map(|connection| (self.connections[connection].heard, connection));
         let mut idle: Vec<_> = kept.filter(|(heard, it)| self.is_idle_since(client, *it, *heard)).collect();
         idle.sort_by_key(|(heard, _)| *heard);
@@ -256,10 +263,9 @@ impl World {
         if state.waiting == 0 || !state.alive {
             return;
         }
-        let mut others: Vec<(u32, u32)> = state.pools.entries().collect();
-        others.retain(|(_, pool)| self.host_pools[*pool].first_waiting().is_some());
-        others.sort_by_key(|(destination, _)| self.dialled_at(*destination));
-        for pool in [pool].into_iter().chain(others.into_iter().map(|(_, pool)| pool)) {
+        let others = self.pools_in_order(client).filter(|pool| self.host_pools[*pool].first_waiting().is_some());
+        let pools: Vec<u32> = [pool].into_iter().chain(others).collect();
+        for pool in pools {
             while let Some(exchange) = self.host_pools[pool].first_waiting() {
                 let aim = self.exchanges[exchange].aim().expect("an exchange that waits knows where it is meant to go");
                 if let Some(connection) = self.take_kept(pool) {

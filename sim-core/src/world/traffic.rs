@@ -121,6 +121,7 @@ pub(super) struct HostPool {
     /// Connections kept or being opened.
     pub open: u32,
     /// Exchanges that wait for a connection; most pools never have one.
+    #[allow(clippy::box_collection, reason = "all others are smaller so")]
     waiting: Option<Box<VecDeque<u32>>>,
 }
 

@@ -108,7 +108,7 @@ fn hold_and_cancel<L: List + 'static>(pending: u32) -> Work {
 /// Peak memory at a million pending events, of each way in a process of its own; how many have too much.
 pub fn memory() -> usize {
     println!("W1, {MEMORY_SIZE} pending: peak resident memory");
-    let of = |name: &str| crate::memory::of_child("w1", name, 1);
+    let of = |name: &str| crate::memory::of_child("w1", name, 1).map(|(mib, _)| mib);
     let measured: Vec<(&str, Option<u64>)> = WAYS.iter().map(|(name, _)| (*name, of(name))).collect();
     for (name, mib) in &measured {
         println!("  {name:<42} {:>14}", mib.map_or_else(|| "unknown".to_owned(), |mib| format!("{mib} MiB")));
@@ -118,8 +118,9 @@ pub fn memory() -> usize {
     usize::from(missed)
 }
 
-/// What a process for memory does.
-pub fn remember(name: &str) {
+/// What a process for memory does; how many events it had pending.
+pub fn remember(name: &str) -> u64 {
     let (_, way) = WAYS.iter().find(|(way, _)| *way == name).expect("a way that is known");
     way(MEMORY_SIZE)();
+    MEMORY_SIZE as u64
 }

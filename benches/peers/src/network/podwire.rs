@@ -30,12 +30,22 @@ pub(super) enum Digest {
 
 /// Nodes in the library's scenario.
 const NODES: u32 = 20;
+/// Servers in the library's scenario: so many connections a client keeps, one to each.
+const SERVERS: u32 = 20;
+/// How long networks of each size are simulated for. Long enough that the start of the largest, whose clients write 20 million
+/// addresses down, is a part of it.
+const DURATIONS: [&str; 3] = ["20s", "4s", "2s"];
 
 /// A scenario that can be run.
 pub(super) struct Network(Scenario);
 
 impl Network {
     pub(super) fn new(scale: u32, connections: Connections) -> Self {
+        Self::lasting(DURATIONS[scale.ilog10() as usize], scale, connections)
+    }
+
+    /// The same for another time.
+    pub(super) fn lasting(duration: &str, scale: u32, connections: Connections) -> Self {
         let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/library");
         let read = |path: &Path| std::fs::read_to_string(path).map(|text| enlarged(&text, scale));
         let text = read(&library.join("bench-w2.yaml")).expect("the library's scenario");
@@ -43,12 +53,11 @@ impl Network {
         let text = text.split("  expect:").next().expect("a first part").to_owned();
         let source = Source { name: "bench-w2".to_owned(), text };
         let set = |path: &str, value: &str| (path.to_owned(), value.to_owned());
-        // Long enough that the start of the largest, whose clients write 20 million addresses down, is a part of it.
-        let mut sets = vec![set("duration", ["20s", "4s", "2s"][scale.ilog10() as usize])];
+        let mut sets = vec![set("duration", duration)];
         // The default has room for 256 nodes.
         sets.push(set("cluster.clusterCIDR", "10.128.0.0/9"));
         if connections == Connections::Kept {
-            sets.push(set("traffic.users.connections", "{pool: 20}"));
+            sets.push(set("traffic.users.connections", &format!("{{pool: {}}}", SERVERS * scale)));
         }
         let overrides = Overrides { set: sets, ..Overrides::default() };
         let loaded = scenarios::load(source, &library, &read, &overrides, &[]);
@@ -57,15 +66,27 @@ impl Network {
 
     /// Runs it, and tells how many requests it made.
     pub(super) fn work(self, digest: Digest) -> Work {
-        Box::new(move || self.run(digest))
+        Box::new(move || self.run(digest).requests)
     }
 
-    fn run(&self, digest: Digest) -> u64 {
+    /// Runs it without a digest, and tells how many connections it opened and how many of them it closed.
+    pub(super) fn connections(&self) -> (u64, u64) {
+        let Counts { opened, closed, .. } = self.run(Digest::Off);
+        (opened, closed)
+    }
+
+    fn run(&self, digest: Digest) -> Counts {
         let Self(scenario) = self;
         let arm = &scenario.arms[0];
-        let settings = Settings { digest: digest == Digest::On, level: Level::Connection, pictures: None, share: true, progress: &|_| {} };
-        let mut requests = Requests(0);
-        let run = experiment::run(&Unit { scenario, arm }, &settings, &mut requests);
+        let settings = Settings {
+            digest: digest == Digest::On,
+            level: Level::Connection,
+            pictures: None,
+            share: true,
+            progress: &|_| {},
+        };
+        let mut counts = Counts::default();
+        let run = experiment::run(&Unit { scenario, arm }, &settings, &mut counts);
         let report = Report::new(ReportInput {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             scenario: scenario.name.clone(),
@@ -78,16 +99,26 @@ impl Network {
         let as_text = renderer("text").expect("there is a text report");
         (as_text.render)(&report, &mut text).expect("memory takes everything");
         black_box(text);
-        requests.0
+        counts
     }
 }
 
-/// Counts requests.
-struct Requests(u64);
+/// Requests, and connections opened and closed.
+#[derive(Default)]
+struct Counts {
+    requests: u64,
+    opened: u64,
+    closed: u64,
+}
 
-impl TraceSink for Requests {
+impl TraceSink for Counts {
     fn record(&mut self, record: &Record) {
-        self.0 += u64::from(matches!(record.body, Body::RequestArrived { .. }));
+        match record.body {
+            Body::RequestArrived { .. } => self.requests += 1,
+            Body::ConnectionOpened { .. } => self.opened += 1,
+            Body::ConnectionClosed { .. } => self.closed += 1,
+            _ => {}
+        }
     }
 }
 
