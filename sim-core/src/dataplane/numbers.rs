@@ -181,6 +181,8 @@ mod tests {
         assert!(keys().zip(0..).all(|(key, number)| numbers.add(key) == number));
         assert!(keys().zip(0..).all(|(key, number)| numbers.get(key) == Some(number)));
         assert!(keys().all(|(owner, to)| numbers.get((to, owner + 100)).is_none()));
-        assert!(numbers.heap_bytes() < 14 * numbers.keys.len(), "{}", numbers.heap_bytes());
+        // A sixteenth more than eight bytes for a key, and four for a place of which at least six tenths are taken.
+        let most = numbers.keys.len() * 8 * 17 / 16 + numbers.keys.len() * 4 * 10 / 6;
+        assert!(numbers.heap_bytes() < most, "{} of {most}", numbers.heap_bytes());
     }
 }
