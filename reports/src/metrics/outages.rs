@@ -88,23 +88,39 @@ struct SourceTally {
     last: (u64, FaultSet),
 }
 
+/// Pods whose last question is kept in mind.
+const RECENT: usize = 256;
+
 /// What outages need while a run goes on.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct OutageTally {
     failures: BTreeMap<(FaultId, u32), Failures>,
     sources: IdMap<SourceTally>,
+    /// Source and pod of questions that were noted already: the same few pods ask again and again.
+    recent: [Option<(u32, u32)>; RECENT],
+}
+
+impl Default for OutageTally {
+    fn default() -> Self {
+        Self { failures: BTreeMap::new(), sources: IdMap::default(), recent: [None; RECENT] }
+    }
 }
 
 impl OutageTally {
     /// A request arrives.
     pub(crate) fn arrived(&mut self, source: u32, client: Client) {
-        let source = self.sources.slot(source);
         match client {
-            Client::None => {}
-            Client::Pod(pod) => {
-                source.pods.insert(pod.0);
+            Client::None => {
+                self.sources.slot(source);
             }
-            Client::Node(node) => *source.nodes.slot(node.0) = true,
+            Client::Pod(pod) => {
+                let recent = &mut self.recent[pod.0 as usize % RECENT];
+                if *recent != Some((source, pod.0)) {
+                    *recent = Some((source, pod.0));
+                    self.sources.slot(source).pods.insert(pod.0);
+                }
+            }
+            Client::Node(node) => *self.sources.slot(source).nodes.slot(node.0) = true,
         }
     }
 

@@ -1,4 +1,5 @@
-//! Requests that have arrived and not ended, by source and number.
+//! Requests that have arrived and not ended, by source and number. Most are few at a time and soon over, so each has a place of
+//! its own that is found without a search, unless another one is there.
 
 use crate::spread::SpreadMap;
 
@@ -13,47 +14,105 @@ pub(crate) struct Pending {
     pub(crate) measured: bool,
 }
 
+/// Source and number.
+type Key = (u32, u64);
+
+/// Places of their own.
+const PLACES: usize = 256;
+
 /// What is known of all pending requests: a [`Pending`] of each, or something else.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingTable<T = Pending> {
-    requests: SpreadMap<(u32, u64), T>,
+    places: Vec<Option<(Key, T)>>,
+    /// Requests whose places were taken.
+    others: SpreadMap<Key, T>,
 }
 
-impl<T> Default for PendingTable<T> {
+impl<T: Copy> Default for PendingTable<T> {
     fn default() -> Self {
-        Self { requests: SpreadMap::default() }
+        Self { places: vec![None; PLACES], others: SpreadMap::default() }
     }
 }
 
 impl<T: Copy> PendingTable<T> {
     /// A request arrives.
+    #[inline]
     pub(crate) fn insert(&mut self, source: u32, number: u64, pending: T) {
-        self.requests.insert((source, number), pending);
+        let key = (source, number);
+        match &mut self.places[place_of(key)] {
+            Some((other, _)) if *other != key => {
+                self.others.insert(key, pending);
+            }
+            place => *place = Some((key, pending)),
+        }
     }
 
     /// The pending request, to change it.
+    #[inline]
     pub(crate) fn get_mut(&mut self, source: u32, number: u64) -> Option<&mut T> {
-        self.requests.get_mut(&(source, number))
+        let key = (source, number);
+        match &mut self.places[place_of(key)] {
+            Some((other, pending)) if *other == key => Some(pending),
+            _ => self.others.get_mut(&key),
+        }
     }
 
     /// A request ends.
+    #[inline]
     pub(crate) fn remove(&mut self, source: u32, number: u64) -> Option<T> {
-        self.requests.remove(&(source, number))
+        let key = (source, number);
+        match self.places[place_of(key)].take_if(|(other, _)| *other == key) {
+            Some((_, pending)) => Some(pending),
+            None => self.others.remove(&key),
+        }
     }
 
     /// Requests of a source that have not ended, by number.
     pub(crate) fn of_source(&self, source: u32) -> Vec<T> {
-        let pending = self.requests.iter();
+        let others = self.others.iter().map(|(key, pending)| (*key, *pending));
+        let pending = self.places.iter().flatten().copied().chain(others);
         let mut pending: Vec<_> =
-            pending.filter(|((of, _), _)| *of == source).map(|((_, number), it)| (*number, *it)).collect();
+            pending.filter(|((of, _), _)| *of == source).map(|((_, number), it)| (number, it)).collect();
         pending.sort_unstable_by_key(|(number, _)| *number);
         pending.into_iter().map(|(_, pending)| pending).collect()
     }
 }
 
+/// Where a request stands: the numbers of one source follow each other.
+#[inline]
+fn place_of((source, number): Key) -> usize {
+    let [low, ..] = (number ^ u64::from(source).wrapping_mul(89)).to_le_bytes();
+    usize::from(low)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_request_is_found_wherever_it_stands(
+            steps in prop::collection::vec((0..3_u32, 0..1_000_u64, any::<bool>()), 0..800),
+        ) {
+            let (mut table, mut plain) = (PendingTable::default(), BTreeMap::new());
+            for (step, (source, number, ends)) in steps.into_iter().enumerate() {
+                if ends {
+                    prop_assert_eq!(table.remove(source, number), plain.remove(&(source, number)));
+                } else if !plain.contains_key(&(source, number)) {
+                    table.insert(source, number, step);
+                    plain.insert((source, number), step);
+                }
+                prop_assert_eq!(table.get_mut(source, number).copied(), plain.get(&(source, number)).copied());
+            }
+            for source in 0..3 {
+                let of_source = plain.iter().filter(|((of, _), _)| *of == source).map(|(_, step)| *step);
+                prop_assert_eq!(table.of_source(source), of_source.collect::<Vec<_>>());
+            }
+        }
+    }
 
     #[test]
     fn requests_are_told_by_source_and_number() {
