@@ -248,7 +248,11 @@ impl<E: Copy> EventQueue<E> {
     }
 
     fn insert_sorted(&mut self, entry: Entry<E>) {
-        let at = self.bottom.partition_point(|later| later.key() > entry.key());
+        let mut at = self.bottom.partition_point(|later| later.time > entry.time);
+        // Half a key is cheaper to look at than both, and times differ nearly always.
+        if self.bottom.get(at).is_some_and(|it| it.time == entry.time) {
+            at += self.bottom[at..].partition_point(|later| later.key() > entry.key());
+        }
         self.bottom.insert(at, entry);
         if self.bottom.len() > MOST {
             self.spill();
