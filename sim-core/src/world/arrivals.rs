@@ -32,12 +32,19 @@ impl World {
     }
 
     /// What a request puts on the wire.
+    #[inline]
     pub(super) fn request_train(&self, source: u32, number: u64) -> Train {
         self.own_bytes(source, number).map_or(self.paths[source as usize].request_train, train)
     }
 
     /// The payload that a source's arrivals give to one request; calls have none.
+    #[inline]
     fn own_bytes(&self, source: u32, number: u64) -> Option<u64> {
+        if self.paths[source as usize].lists_sizes { self.listed_bytes(source, number) } else { None }
+    }
+
+    #[inline(never)]
+    fn listed_bytes(&self, source: u32, number: u64) -> Option<u64> {
         self.model.sources.get(source as usize)?.arrivals.request_bytes(number)
     }
 }

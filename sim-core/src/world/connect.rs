@@ -116,7 +116,7 @@ impl World {
             if self.clients[client as usize].is_outside {
                 return self.aim_at_node_port(source, number, attempt, port);
             }
-            if self.model.discovery == Discovery::Service && !self.is_headless(Target::Service(port)) {
+            if matches!(self.model.discovery, Discovery::Service) && !self.is_headless(Target::Service(port)) {
                 return self.aim_at_cluster_ip(client, port);
             }
         }

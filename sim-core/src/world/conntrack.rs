@@ -125,8 +125,14 @@ impl Conntrack {
 
 impl World {
     /// Takes a connection's SYN into the table of a node on its way; why it is dropped, if it is.
+    #[inline]
     pub(super) fn track(&mut self, connection: u32, place: Place) -> Result<(), (DropReason, RecordId)> {
-        if self.conntrack.is_none() || self.tracked_at(connection, place) > 0 {
+        if self.conntrack.is_some() { self.take_into_table(connection, place) } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn take_into_table(&mut self, connection: u32, place: Place) -> Result<(), (DropReason, RecordId)> {
+        if self.tracked_at(connection, place) > 0 {
             return Ok(());
         }
         let (node, entries) = self.entries_at(connection, place);

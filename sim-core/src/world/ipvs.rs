@@ -115,10 +115,21 @@ impl World {
 
     /// The rules of a node have led a connection to a backend, if any have: whoever remembers connections there does so from
     /// now on. One whose client has closed before its SYN came is over already.
+    #[inline]
     pub(super) fn rules_lead(&mut self, connection: u32) {
-        if self.ipvs.is_none() && self.loads.is_none() {
-            return;
+        if self.connections_are_remembered() {
+            self.remember_connection(connection);
         }
+    }
+
+    /// Whether anybody remembers connections for what they choose next.
+    #[inline]
+    fn connections_are_remembered(&self) -> bool {
+        self.ipvs.is_some() || self.loads.is_some()
+    }
+
+    #[inline(never)]
+    fn remember_connection(&mut self, connection: u32) {
         self.enter_virtual_server(connection);
         self.count_connection(connection);
         if self.connections[connection].client_end == ClientEnd::Closed {
@@ -127,10 +138,15 @@ impl World {
     }
 
     /// The client of a connection has sent FIN: it is not established any more (`set_tcp_state`), and not over.
+    #[inline]
     pub(super) fn rules_see_fin(&mut self, connection: u32) {
-        if self.ipvs.is_none() && self.loads.is_none() {
-            return;
+        if self.connections_are_remembered() {
+            self.remember_fin(connection);
         }
+    }
+
+    #[inline(never)]
+    fn remember_fin(&mut self, connection: u32) {
         if let Some(key) = self.virtual_server_of(connection) {
             let client = self.virtual_client(connection);
             if let Some(server) = self.ipvs.as_mut().and_then(|ipvs| ipvs.server_of(&key)) {
@@ -141,10 +157,15 @@ impl World {
     }
 
     /// The client of a connection has closed.
+    #[inline]
     pub(super) fn rules_end(&mut self, connection: u32, outcome: Outcome) {
-        if self.ipvs.is_none() && self.loads.is_none() {
-            return;
+        if self.connections_are_remembered() {
+            self.remember_end(connection, outcome);
         }
+    }
+
+    #[inline(never)]
+    fn remember_end(&mut self, connection: u32, outcome: Outcome) {
         let Connection { client_end, client_node, .. } = self.connections[connection];
         let machine_is_down = !self.up[client_node.index()];
         let rest = remembered_for(client_end, outcome, machine_is_down, self.model.cluster.ipvs.tcp_timeout);

@@ -62,11 +62,17 @@ impl Neighbour {
 
 impl World {
     /// On a shared segment, an answer confirms the neighbour entry.
+    #[inline]
     pub(super) fn confirm_neighbour(&mut self, from: NodeId, to: NodeId) {
         if self.model.topology.fabric() == Fabric::L2 && from != to {
-            let entry = Neighbour { confirmed: Some(self.agenda.now()), ..Neighbour::default() };
-            self.neighbours.insert(self.between_nodes(from, to), entry);
+            self.confirm_entry(from, to);
         }
+    }
+
+    #[inline(never)]
+    fn confirm_entry(&mut self, from: NodeId, to: NodeId) {
+        let entry = Neighbour { confirmed: Some(self.agenda.now()), ..Neighbour::default() };
+        self.neighbours.insert(self.between_nodes(from, to), entry);
     }
 
     fn between_nodes(&self, from: NodeId, to: NodeId) -> NeighbourKey {
@@ -84,10 +90,13 @@ impl World {
     }
 
     /// True when a packet from the client's node never gets onto the wire, because ARP holds it.
+    #[inline]
     pub(super) fn is_held_by_arp(&mut self, connection: u32) -> bool {
-        if self.model.topology.fabric() != Fabric::L2 {
-            return false;
-        }
+        self.model.topology.fabric() == Fabric::L2 && self.is_held_on_segment(connection)
+    }
+
+    #[inline(never)]
+    fn is_held_on_segment(&mut self, connection: u32) -> bool {
         let Connection { client_node, via, server_node, .. } = self.connections[connection];
         let next = via.unwrap_or(server_node);
         if self.up[next.index()] || next == client_node {

@@ -235,11 +235,16 @@ impl World {
     }
 
     /// A connection is closed or closing: it counts no more, and somebody who waited may open another one.
+    #[inline]
     pub(super) fn leave_pool(&mut self, connection: u32, outcome: Outcome) {
-        let state = &mut self.connections[connection];
-        if !state.in_pool {
-            return;
+        if self.connections[connection].in_pool {
+            self.leave_its_pool(connection, outcome);
         }
+    }
+
+    #[inline(never)]
+    fn leave_its_pool(&mut self, connection: u32, outcome: Outcome) {
+        let state = &mut self.connections[connection];
         state.in_pool = false;
         state.retired = true;
         let (source, number, record) = (SourceId(state.source), state.number, state.record);

@@ -335,7 +335,7 @@ fn source_state(source: &Source) -> SourceState {
 fn path_states(model: &Model) -> Vec<PathState> {
     let graph = model.graph();
     let mut states: Vec<PathState> = Vec::with_capacity(graph.paths.len());
-    for path in &graph.paths {
+    for (place, path) in graph.paths.iter().enumerate() {
         let edge = &graph.edges[path.edge as usize];
         let key = match (path.parent, edge.caller) {
             // What a proxy passes on stays the request that it was: the draws are those of an arm without proxies.
@@ -354,6 +354,7 @@ fn path_states(model: &Model) -> Vec<PathState> {
             fronts: Stream::new(key, "front"),
             chances: Stream::new(key, "chance"),
             errors: Stream::new(key, "error"),
+            lists_sizes: model.sources.get(place).is_some_and(|source| source.arrivals.lists_sizes()),
             request_train: train(edge.call.request_bytes),
             response_train: train(edge.call.response_bytes),
             service_time: meant.map_or(Distribution::Constant(SimDuration::ZERO), |workload| {

@@ -33,6 +33,8 @@ pub(super) struct PathState {
     pub fronts: Stream,
     pub chances: Stream,
     pub errors: Stream,
+    /// Its source's arrivals say how large requests are.
+    pub lists_sizes: bool,
     /// What a request and a response put on the wire.
     pub request_train: Train,
     pub response_train: Train,

@@ -20,10 +20,15 @@ use crate::trace::{Body, RecordId};
 
 impl World {
     /// The client's node has opened a connection and passes its first SYN on.
+    #[inline]
     pub(super) fn tell_dial(&mut self, connection: u32) {
-        if !self.is_probe(connection) {
-            return;
+        if self.is_probe(connection) {
+            self.tell_probes_dial(connection);
         }
+    }
+
+    #[cold]
+    fn tell_probes_dial(&mut self, connection: u32) {
         let Passages { source: own, client, .. } = self.passages(connection);
         let Connection { source, number, client_node: node, record, way, .. } = self.connections[connection];
         let source = SourceId(source);
@@ -66,13 +71,20 @@ impl World {
     }
 
     /// The first SYN has reached the pod's node and a process that listens.
+    #[inline]
     pub(super) fn tell_server(&mut self, connection: u32) {
         if self.is_probe(connection) {
-            let server = self.passages(connection).server;
-            self.tell_passage(self.connections[connection].server_node, connection, &server);
+            self.tell_probes_server(connection);
         }
     }
 
+    #[cold]
+    fn tell_probes_server(&mut self, connection: u32) {
+        let server = self.passages(connection).server;
+        self.tell_passage(self.connections[connection].server_node, connection, &server);
+    }
+
+    #[inline]
     fn is_probe(&self, connection: u32) -> bool {
         self.model.is_probe(SourceId(self.connections[connection].source))
     }

@@ -27,6 +27,10 @@ impl ArrivalProcess for Listed {
         self.arrival(number).map_or(Gap::Never, |arrival| Gap::SinceStart(arrival.at))
     }
 
+    fn lists_sizes(&self) -> bool {
+        true
+    }
+
     fn request_bytes(&self, number: u64) -> Option<u64> {
         self.arrival(number)?.bytes
     }

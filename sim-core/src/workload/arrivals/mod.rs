@@ -60,6 +60,11 @@ pub trait ArrivalProcess: Any + Comparable + std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether the process says how large requests are, and not the source.
+    fn lists_sizes(&self) -> bool {
+        false
+    }
+
     /// Payload of request `number` in bytes, where the process says it and not the source.
     fn request_bytes(&self, _number: u64) -> Option<u64> {
         None
