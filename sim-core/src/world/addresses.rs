@@ -143,9 +143,16 @@ impl World {
     }
 
     /// What one request of a path asks: of several Services the one that belongs to its number, the same in every attempt.
+    #[inline]
     pub(super) fn target_of_request(&self, source: u32, number: u64) -> Target {
-        let target = self.model.call_of(SourceId(source)).to;
-        let Target::Services { first, count } = target else { return target };
+        match self.model.call_of(SourceId(source)).to {
+            Target::Services { first, count } => self.service_of_request(source, number, (first, count)),
+            target @ (Target::Service(_) | Target::Pod { .. } | Target::Address { .. }) => target,
+        }
+    }
+
+    #[inline(never)]
+    fn service_of_request(&self, source: u32, number: u64, (first, count): (ServicePortId, u32)) -> Target {
         let spread = self.paths[source as usize].key.part("service", 0).spread(number);
         let place = u32::try_from(below(spread, u64::from(count))).expect("below the number of Services");
         Target::Service(ServicePortId(first.0 + place))

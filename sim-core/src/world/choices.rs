@@ -148,12 +148,19 @@ impl World {
     }
 
     /// A client that chooses from its own list for the first time gets a balancer for it.
+    #[inline]
     pub(super) fn join_list(&mut self, client: u32) {
         let state = &self.clients[client as usize];
         let (edge, list) = (state.edge, &state.list);
-        if state.balancer.is_some() || list.is_empty() || self.shared_groups.of(edge, list).is_some() {
-            return;
+        if state.balancer.is_none() && !list.is_empty() && self.shared_groups.of(edge, list).is_none() {
+            self.make_balancer(client);
         }
+    }
+
+    #[inline(never)]
+    fn make_balancer(&mut self, client: u32) {
+        let state = &self.clients[client as usize];
+        let edge = state.edge;
         let mut group = match self.target_of(state.edge as usize) {
             Target::Service(port) => {
                 // No proxy stands before a Service that is names only.

@@ -20,12 +20,18 @@ impl World {
     }
 
     /// The client's own patience with connecting begins.
+    #[inline]
     pub(super) fn start_connect_deadline(&mut self, connection: u32) {
         let source = SourceId(self.connections[connection].source);
         if let Some(timeout) = self.model.call_of(source).connect_timeout {
-            let timer = self.agenda.arm(timeout, EventClass::Workload, Timer::ConnectDeadline { connection });
-            self.connections[connection].patience = Some(timer);
+            self.arm_connect_deadline(connection, timeout);
         }
+    }
+
+    #[inline(never)]
+    fn arm_connect_deadline(&mut self, connection: u32, timeout: SimDuration) {
+        let timer = self.agenda.arm(timeout, EventClass::Workload, Timer::ConnectDeadline { connection });
+        self.connections[connection].patience = Some(timer);
     }
 
     fn send_syn(&mut self, connection: u32) {

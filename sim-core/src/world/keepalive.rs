@@ -11,11 +11,16 @@ use crate::trace::words::{Outcome, SegmentKind};
 
 impl World {
     /// A server has answered: with nothing else to do on a kept connection it waits for the next request, for a while.
+    #[inline]
     pub(super) fn server_begins_to_wait(&mut self, connection: u32, pod: PodId) {
         let state = &self.connections[connection];
-        if !state.pooled || state.working > 0 || state.server_end != ServerEnd::Accepted {
-            return;
+        if state.pooled && state.working == 0 && state.server_end == ServerEnd::Accepted {
+            self.server_waits(connection, pod);
         }
+    }
+
+    #[inline(never)]
+    fn server_waits(&mut self, connection: u32, pod: PodId) {
         let behaviour = &self.model.workload(self.pods[pod.index()].workload).behaviour;
         if let Some(patience) = behaviour.keep_alive_timeout {
             self.disarm_server(connection);

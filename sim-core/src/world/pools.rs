@@ -144,7 +144,15 @@ impl World {
 
     /// A connection has no request any more, or has heard something while it had none. Clients that have never had to give
     /// an idle one up keep no order of theirs.
+    #[inline]
     pub(super) fn note_idle(&mut self, connection: u32) {
+        if self.clients[self.connections[connection].client as usize].idle_order.is_some() {
+            self.put_in_idle_order(connection);
+        }
+    }
+
+    #[inline(never)]
+    fn put_in_idle_order(&mut self, connection: u32) {
         let Connection { client, heard, .. } = self.connections[connection];
         let Some(mut order) = self.clients[client as usize].idle_order.take() else { return };
         let place = order.partition_point(|(other, _)| *other <= heard);
@@ -263,11 +271,16 @@ impl World {
     }
 
     /// Exchanges that wait get connections while there is room, those of `pool` first.
+    #[inline]
     fn serve_waiting(&mut self, client: u32, pool: u32) {
         let state = &self.clients[client as usize];
-        if state.waiting == 0 || !state.alive {
-            return;
+        if state.waiting > 0 && state.alive {
+            self.serve_pools(client, pool);
         }
+    }
+
+    #[inline(never)]
+    fn serve_pools(&mut self, client: u32, pool: u32) {
         let others = self.pools_in_order(client).filter(|pool| self.host_pools[*pool].first_waiting().is_some());
         let pools: Vec<u32> = [pool].into_iter().chain(others).collect();
         for pool in pools {

@@ -232,13 +232,16 @@ impl World {
     }
 
     /// The service times of the workload that a path's requests are meant for.
+    #[inline]
     fn service_time_of(&self, source: u32) -> Distribution {
-        if let Target::Address { address, port } = self.model.call_of(SourceId(source)).to
-            && let Some(workload) = self.workload_behind(source, address, port)
-        {
-            return self.model.workload(workload).behaviour.service_time;
+        let behind = match self.model.call_of(SourceId(source)).to {
+            Target::Address { address, port } => self.workload_behind(source, address, port),
+            Target::Service(_) | Target::Services { .. } | Target::Pod { .. } => None,
+        };
+        match behind {
+            Some(workload) => self.model.workload(workload).behaviour.service_time,
+            None => self.paths[source as usize].service_time,
         }
-        self.paths[source as usize].service_time
     }
 
     /// Why a source has no client: the last thing that took one away.
