@@ -69,7 +69,7 @@ impl World {
     pub(super) fn connect_by_address(&mut self, exchange: u32) {
         match self.aim(exchange) {
             Ok(aim) => {
-                if self.asks_for_aim(exchange) {
+                if self.paths[self.exchanges[exchange].source as usize].notes_aims {
                     self.exchanges[exchange].extras().aim = Some(aim);
                 }
                 if self.loads.is_some() {
@@ -83,12 +83,6 @@ impl World {
             }
             Err((outcome, because)) => self.attempt_ends(exchange, outcome, None, because),
         }
-    }
-
-    /// Whether somebody asks later on where an attempt was meant to go.
-    fn asks_for_aim(&self, exchange: u32) -> bool {
-        let call = self.model.call_of(SourceId(self.exchanges[exchange].source));
-        call.outlier_ejection.is_some() || call.upstreams.is_some() || call.datagrams.is_some()
     }
 
     /// How the client of an attempt makes and keeps connections.

@@ -233,14 +233,14 @@ impl World {
 
     /// The service times of the workload that a path's requests are meant for.
     #[inline]
-    fn service_time_of(&self, source: u32) -> Distribution {
+    fn service_time_of(&self, source: u32) -> &Distribution {
         let behind = match self.model.call_of(SourceId(source)).to {
             Target::Address { address, port } => self.workload_behind(source, address, port),
             Target::Service(_) | Target::Services { .. } | Target::Pod { .. } => None,
         };
         match behind {
-            Some(workload) => self.model.workload(workload).behaviour.service_time,
-            None => self.paths[source as usize].service_time,
+            Some(workload) => &self.model.workload(workload).behaviour.service_time,
+            None => &self.paths[source as usize].service_time,
         }
     }
 

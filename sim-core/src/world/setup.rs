@@ -354,6 +354,9 @@ fn path_states(model: &Model) -> Vec<PathState> {
             fronts: Stream::new(key, "front"),
             chances: Stream::new(key, "chance"),
             errors: Stream::new(key, "error"),
+            notes_aims: edge.call.outlier_ejection.is_some()
+                || edge.call.upstreams.is_some()
+                || edge.call.datagrams.is_some(),
             lists_sizes: model.sources.get(place).is_some_and(|source| source.arrivals.lists_sizes()),
             request_train: train(edge.call.request_bytes),
             response_train: train(edge.call.response_bytes),

@@ -35,6 +35,8 @@ pub(super) struct PathState {
     pub errors: Stream,
     /// Its source's arrivals say how large requests are.
     pub lists_sizes: bool,
+    /// Somebody asks later on where an attempt was meant to go.
+    pub notes_aims: bool,
     /// What a request and a response put on the wire.
     pub request_train: Train,
     pub response_train: Train,

@@ -66,16 +66,21 @@ impl Network {
 
     /// Runs it, and tells how many requests it made.
     pub(super) fn work(self, digest: Digest) -> Work {
-        Box::new(move || self.run(digest).requests)
+        Box::new(move || {
+            let mut requests = Requests(0);
+            self.run(digest, &mut requests);
+            requests.0
+        })
     }
 
     /// Runs it without a digest, and tells how many connections it opened and how many of them it closed.
     pub(super) fn connections(&self) -> (u64, u64) {
-        let Counts { opened, closed, .. } = self.run(Digest::Off);
-        (opened, closed)
+        let mut counts = Connected::default();
+        self.run(Digest::Off, &mut counts);
+        (counts.opened, counts.closed)
     }
 
-    fn run(&self, digest: Digest) -> Counts {
+    fn run<S: TraceSink>(&self, digest: Digest, sink: &mut S) {
         let Self(scenario) = self;
         let arm = &scenario.arms[0];
         let settings = Settings {
@@ -85,8 +90,7 @@ impl Network {
             share: true,
             progress: &|_| {},
         };
-        let mut counts = Counts::default();
-        let run = experiment::run(&Unit { scenario, arm }, &settings, &mut counts);
+        let run = experiment::run(&Unit { scenario, arm }, &settings, sink);
         let report = Report::new(ReportInput {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             scenario: scenario.name.clone(),
@@ -99,22 +103,28 @@ impl Network {
         let as_text = renderer("text").expect("there is a text report");
         (as_text.render)(&report, &mut text).expect("memory takes everything");
         black_box(text);
-        counts
     }
 }
 
-/// Requests, and connections opened and closed.
+/// Counts requests.
+struct Requests(u64);
+
+impl TraceSink for Requests {
+    fn record(&mut self, record: &Record) {
+        self.0 += u64::from(matches!(record.body, Body::RequestArrived { .. }));
+    }
+}
+
+/// Counts connections opened and closed.
 #[derive(Default)]
-struct Counts {
-    requests: u64,
+struct Connected {
     opened: u64,
     closed: u64,
 }
 
-impl TraceSink for Counts {
+impl TraceSink for Connected {
     fn record(&mut self, record: &Record) {
         match record.body {
-            Body::RequestArrived { .. } => self.requests += 1,
             Body::ConnectionOpened { .. } => self.opened += 1,
             Body::ConnectionClosed { .. } => self.closed += 1,
             _ => {}
