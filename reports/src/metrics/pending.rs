@@ -89,6 +89,7 @@ fn place_of((source, number): Key) -> usize {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use std::collections::btree_map::Entry;
 
     use proptest::prelude::*;
 
@@ -101,9 +102,9 @@ mod tests {
             for (step, (source, number, ends)) in steps.into_iter().enumerate() {
                 if ends {
                     prop_assert_eq!(table.remove(source, number), plain.remove(&(source, number)));
-                } else if !plain.contains_key(&(source, number)) {
+                } else if let Entry::Vacant(place) = plain.entry((source, number)) {
                     table.insert(source, number, step);
-                    plain.insert((source, number), step);
+                    place.insert(step);
                 }
                 prop_assert_eq!(table.get_mut(source, number).copied(), plain.get(&(source, number)).copied());
             }
