@@ -1,11 +1,19 @@
 //! The nearest known name to a misspelt one.
 
-/// The known name with the least edit distance, if it is near enough to be meant.
+use std::cmp::Reverse;
+
+/// The known name with the least edit distance, if it is near enough to be meant; of equally near ones the one that begins
+/// alike for longest, as slips are seldom at the begin of a word.
 pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (wrong.chars().count() / 3).max(2);
-    let distance = |name: &str| edit_distance(&wrong.to_lowercase(), &name.to_lowercase());
-    let best = known.into_iter().map(|name| (distance(name), name)).min_by_key(|(distance, _)| *distance)?;
-    (best.0 <= limit).then_some(best.1)
+    let wrong = wrong.to_lowercase();
+    let rank = |name: &str| {
+        let name = name.to_lowercase();
+        let alike = wrong.chars().zip(name.chars()).take_while(|(a, b)| a == b).count();
+        (edit_distance(&wrong, &name), Reverse(alike))
+    };
+    let ((distance, _), name) = known.into_iter().map(|name| (rank(name), name)).min_by_key(|(rank, _)| *rank)?;
+    (distance <= limit).then_some(name)
 }
 
 /// What to tell a user who wrote an unknown name: the nearest one, or all there are.
@@ -53,6 +61,7 @@ mod tests {
         let known = ["duration", "drain", "topology"];
         assert_eq!(nearest("duratoin", known), Some("duration"));
         assert_eq!(nearest("xyzzy", known), None);
+        assert_eq!(nearest("jsn", ["csv", "jsonl"]), Some("jsonl"));
         assert_eq!(did_you_mean("xyzzy", ["a", "b"]), "known: a, b");
     }
 

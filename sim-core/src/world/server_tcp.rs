@@ -162,6 +162,7 @@ impl World {
         }
         let now = self.agenda.now();
         let state = &mut self.connections[connection];
+        // The timer of the only SYN-ACK tells when that left.
         if state.server_attempt == 0
             && let Some(due) = state.server_timer.and_then(|timer| self.agenda.timer_due(timer))
         {
