@@ -1,4 +1,5 @@
-//! What a world says that it holds is what the allocator has given it, and a pod of a large cluster takes little of it.
+//! What a world says that it holds is what the allocator has given it, and a pod and a connection of a large cluster take little
+//! of it.
 //! A binary of its own, because allocations are counted for the whole process.
 
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "tests fail loudly and count below 2^53")]
@@ -61,4 +62,11 @@ fn a_pod_takes_400_bytes_at_most() {
     let (world, _) = at(&model, 1);
     let pods = world.footprint().pods;
     assert!(pods.each().unwrap() <= 400, "{pods:?}");
+}
+
+#[test]
+fn an_open_connection_takes_250_bytes_at_most() {
+    let (world, _) = at(&model(), 64);
+    let connections = world.footprint().connections;
+    assert!(connections.entries > 0 && connections.each().unwrap() <= 250, "{connections:?}");
 }

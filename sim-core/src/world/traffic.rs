@@ -456,6 +456,7 @@ pub(super) struct Connection {
 }
 
 // Where the first of these lines begins, and the second, and the end.
+#[cfg(target_pointer_width = "64")]
 const _: () = assert!(
     offset_of!(Connection, client_timer) == 64 - 16
         && offset_of!(Connection, record) == 128 - 16

@@ -10,6 +10,7 @@ use reports::report::{Report, ReportInput, renderer};
 use scenarios::{Overrides, Scenario, Source};
 use sim_core::trace::{Body, Level, Record, TraceSink};
 
+use super::SERVERS;
 use crate::rounds::Work;
 
 /// How clients connect.
@@ -30,8 +31,6 @@ pub(super) enum Digest {
 
 /// Nodes in the library's scenario.
 const NODES: u32 = 20;
-/// Servers in the library's scenario: so many connections a client keeps, one to each.
-const SERVERS: u32 = 20;
 /// How long networks of each size are simulated for. Long enough that the start of the largest, whose clients write 20 million
 /// addresses down, is a part of it.
 const DURATIONS: [&str; 3] = ["20s", "4s", "2s"];
@@ -57,6 +56,7 @@ impl Network {
         // The default has room for 256 nodes.
         sets.push(set("cluster.clusterCIDR", "10.128.0.0/9"));
         if connections == Connections::Kept {
+            // One to each server.
             sets.push(set("traffic.users.connections", &format!("{{pool: {}}}", SERVERS * scale)));
         }
         let overrides = Overrides { set: sets, ..Overrides::default() };

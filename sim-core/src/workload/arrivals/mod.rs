@@ -65,7 +65,8 @@ pub trait ArrivalProcess: Any + Comparable + std::fmt::Debug + Send + Sync {
         false
     }
 
-    /// Payload of request `number` in bytes, where the process says it and not the source.
+    /// Payload of request `number` in bytes, where the process says it and not the source: asked only of one that
+    /// [lists sizes](Self::lists_sizes).
     fn request_bytes(&self, _number: u64) -> Option<u64> {
         None
     }
