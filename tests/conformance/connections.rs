@@ -93,6 +93,19 @@ fn a_connection_that_is_too_old_takes_no_further_request() {
 }
 
 #[test]
+fn who_waits_for_a_connection_gets_it_in_the_order_of_addresses() {
+    // All requests come while the first one is served, by one of four pods.
+    let traffic = traffic(0, 12_500, "connections: {pool: 1}");
+    let records = run("pod-ip-direct", &rest(20_000, &traffic, "").replace("my-nginx: 1}", "my-nginx: 4}"));
+    let opened = records.iter().filter_map(|record| match record.body {
+        Body::ConnectionOpened { address, .. } => Some(address),
+        _ => None,
+    });
+    let opened: Vec<_> = opened.collect();
+    assert!(opened.len() == 4 && opened[1..].is_sorted(), "{opened:?}");
+}
+
+#[test]
 fn user_timeout_ends_a_shared_connection_to_a_dead_machine_with_all_its_requests() {
     let traffic = traffic(0, 14_500, "connections: {pool: 1, streams: 8}, tcpUserTimeout: 5s");
     let records = run("pod-ip-direct", &rest(1, &traffic, SERVER_DIES));
