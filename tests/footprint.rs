@@ -16,7 +16,6 @@ use sim_core::world::World;
 
 /// The large cluster on 200 nodes: 6 000 pods, 400 Services.
 fn model() -> Arc<Model> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library/bench-5000-nodes.yaml");
     let set = [
         ("topology.nodes.count", "200"),
         ("topology.generator.leaves", "5"),
@@ -25,7 +24,13 @@ fn model() -> Arc<Model> {
         ("synthetic.release.replicas", "54"),
         ("traffic.mesh.arrivals.rate", "4000/s"),
     ];
-    let set = set.map(|(path, value)| (path.to_owned(), value.to_owned())).to_vec();
+    library("bench-5000-nodes.yaml", &set)
+}
+
+/// A scenario of the library with other values.
+fn library(name: &str, set: &[(&str, &str)]) -> Arc<Model> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library").join(name);
+    let set = set.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
     let overrides = Overrides { set, ..Overrides::default() };
     let mut scenario = podwire::session::load_file(&path, &overrides).unwrap().scenario.unwrap();
     scenario.arms.remove(0).model
@@ -69,4 +74,14 @@ fn an_open_connection_takes_250_bytes_at_most() {
     let (world, _) = at(&model(), 64);
     let connections = world.footprint().connections;
     assert!(connections.entries > 0 && connections.each().unwrap() <= 250, "{connections:?}");
+}
+
+/// A hundred clients keep a connection to each of twenty servers, most of them idle at any time.
+#[test]
+fn a_kept_connection_takes_128_bytes_at_most_with_its_port() {
+    let (world, _) = at(&library("bench-w2.yaml", &[("traffic.users.connections", "{pool: 20}")]), 3);
+    let footprint = world.footprint();
+    assert_eq!(footprint.connections.entries, 2_000);
+    let bytes = footprint.connections.bytes + footprint.ports.bytes;
+    assert!(bytes <= 128 * 2_000, "{footprint:?}");
 }

@@ -297,12 +297,11 @@ impl World {
         };
         let opened = self.write_opened((source, number, record), local_port, dial);
         let connection = self.new_connection(exchange, dial, opened);
+        let flow = self.flow_of((source, number, attempt));
         let state = &mut self.connections[connection];
         state.local_port = local_port;
         state.port_table = table;
-        if self.routes.have_choices() || self.proxied.any {
-            self.connections[connection].flow = self.own_key((source, number, attempt));
-        }
+        state.flow = flow;
         self.join_pool(connection);
         self.assign(exchange, connection);
         self.rules_lead(connection);
@@ -310,6 +309,11 @@ impl World {
             self.tell_dial(connection);
         }
         self.begin_handshake(connection, dial);
+    }
+
+    /// What chooses among equal-cost ways, where there are any, and among the upstreams of a proxy, for an attempt's connection.
+    pub(super) fn flow_of(&self, of: (u32, u64, u8)) -> u64 {
+        if self.routes.have_choices() || self.proxied.any { self.own_key(of) } else { 0 }
     }
 
     pub(super) fn write_opened(&mut self, of: (u32, u64, RecordId), client_port: u16, dial: Dial) -> RecordId {
@@ -328,7 +332,7 @@ impl World {
     }
 
     pub(super) fn new_connection(&mut self, exchange: u32, dial: Dial, opened: RecordId) -> u32 {
-        if self.connections.live() >= self.model.limits.connections as usize {
+        if self.connections.live() + self.kept.resting.live() >= self.model.limits.connections as usize {
             self.reach_limit(u64::from(self.model.limits.connections));
         }
         let now = self.agenda.now();
@@ -386,7 +390,13 @@ impl World {
     }
 
     /// Connections of a kind, the oldest first: whatever else their places in the table tell, no order may come of it.
-    pub(super) fn connections_that(&self, are_meant: impl Fn(&Connection) -> bool) -> Vec<u32> {
+    pub(super) fn connections_that(&mut self, are_meant: impl Fn(&Connection) -> bool) -> Vec<u32> {
+        self.wake_those_that(&are_meant);
+        self.busy_connections_that(are_meant)
+    }
+
+    /// The same where all that are meant have something under way, so that none of them rests.
+    pub(super) fn busy_connections_that(&self, are_meant: impl Fn(&Connection) -> bool) -> Vec<u32> {
         let is_meant = |connection: &u32| {
             let state = &self.connections[*connection];
             !state.freed && are_meant(state)

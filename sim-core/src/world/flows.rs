@@ -460,6 +460,11 @@ impl World {
         }
     }
 
+    /// Whether a long message was sent on a connection.
+    pub(super) fn has_flows(&self, connection: u32) -> bool {
+        [false, true].iter().any(|to_client| self.flows.contains_key(&(connection, *to_client)))
+    }
+
     /// A connection is freed, and its flows with it.
     #[inline]
     pub(super) fn forget_flows(&mut self, connection: u32) {

@@ -104,7 +104,7 @@ impl World {
             pods: Share::of(self.pods.len(), self.pod_bytes()),
             services: Share::of(self.service_states.len(), self.service_bytes()),
             clients: Share::of(self.clients.len(), self.client_bytes()),
-            connections: Share::of(self.connections.numbers().len(), self.connection_bytes()),
+            connections: Share::of(self.most_connections(), self.connection_bytes()),
             requests: Share::of(self.requests.numbers().len(), self.bytes_of_requests()),
             ports: Share::of(self.used_local_ports(), self.local_ports.heap_bytes()),
             conntrack: conntrack.map_or(Share::default(), |tables| Share::of(tables.entries(), tables.bytes())),
@@ -149,10 +149,16 @@ impl World {
         self.clients.capacity() * size_of::<ClientState>() + pools
     }
 
+    /// Not fewer were there at once; while a connection wakes or goes to rest, it has a place in either table.
+    fn most_connections(&self) -> usize {
+        self.connections.numbers().len().max(self.kept.resting.numbers().len())
+    }
+
     fn connection_bytes(&self) -> usize {
         let with_extras = self.connections.numbers().filter(|it| self.connections[*it].extras.is_some()).count();
-        let pools = self.host_pools.numbers().map(|pool| self.host_pools[pool].heap_bytes()).sum::<usize>();
-        self.connections.bytes() + with_extras * size_of::<ConnectionExtras>() + self.host_pools.bytes() + pools
+        let pools = self.kept.pools.numbers().map(|pool| self.kept.pools[pool].heap_bytes()).sum::<usize>();
+        let own = self.connections.bytes() + self.kept.resting.bytes();
+        own + with_extras * size_of::<ConnectionExtras>() + self.kept.pools.bytes() + pools
     }
 
     fn bytes_of_requests(&self) -> usize {

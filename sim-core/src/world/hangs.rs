@@ -43,7 +43,7 @@ impl World {
             trouble.hang = Some(Hang { record, services, ..Hang::default() });
             self.impairments.hung += 1;
         }
-        for connection in self.connections_that(|state| state.server_node == node && state.working > 0) {
+        for connection in self.busy_connections_that(|state| state.server_node == node && state.working > 0) {
             self.connections[connection].because = record;
         }
         self.review_contact(record);
@@ -172,7 +172,7 @@ impl World {
             let is_free = state.reserved && state.server_end == ServerEnd::Accepted;
             is_free && state.pod.is_some_and(|pod| pods.contains(&pod) && !self.pod_hangs(pod))
         };
-        for connection in self.connections_that(waits) {
+        for connection in self.busy_connections_that(waits) {
             let mut first = None;
             let mut next = self.connections[connection].exchanges;
             // The list holds the newest first.

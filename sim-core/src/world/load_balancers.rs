@@ -9,7 +9,7 @@ use super::connect::{Dial, dial_into_nothing};
 use super::event::{Control, Event};
 use super::path_draws::Purpose;
 use super::server_tcp::Listener;
-use super::traffic::{Aim, ClientEnd, Exchange, ServerEnd};
+use super::traffic::{Aim, ClientEnd, Connection, Exchange, ServerEnd};
 use crate::addressing::outside::load_balancer_address;
 use crate::control::front_checks::{Answer, TargetChecks, Turn};
 use crate::control::versions::Backend;
@@ -321,17 +321,17 @@ impl World {
         if self.healthy_targets(source).is_empty() {
             return;
         }
-        for connection in self.connections.numbers() {
-            let state = &self.connections[connection];
-            let through = match state.via {
-                Some(via) => via == node,
-                None => (state.target, state.target_port) == address,
-            };
-            let of_source = self.clients[state.client as usize].edge == source;
-            if state.freed || !through || !of_source || state.client_end != ClientEnd::Established {
+        let through = |state: &Connection| match state.via {
+            Some(via) => via == node,
+            None => (state.target, state.target_port) == address,
+        };
+        let established = |state: &Connection| through(state) && state.client_end == ClientEnd::Established;
+        for connection in self.connections_that(established) {
+            let Connection { client, client_node, server_end, .. } = self.connections[connection];
+            if self.clients[client as usize].edge != source {
                 continue;
             }
-            let (client_node, known) = (state.client_node, state.server_end != ServerEnd::None);
+            let known = server_end != ServerEnd::None;
             self.connections[connection].because = record;
             if known {
                 self.send(client_node, connection, SegmentKind::Reset, 0, 0);

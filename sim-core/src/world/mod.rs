@@ -24,13 +24,13 @@ mod endpoints;
 mod event;
 mod evictions;
 mod faults;
-mod few;
 mod flows;
 mod footprint;
 mod foregone;
 mod fork;
 mod fusion;
 mod hangs;
+mod host_pool;
 mod images;
 mod impairments;
 mod ipvs;
@@ -62,6 +62,7 @@ mod removal;
 mod renewals;
 mod replicas;
 mod requests;
+mod resting;
 mod roads;
 mod rule_costs;
 mod server_tcp;
@@ -125,7 +126,9 @@ use shared_groups::SharedGroups;
 use slab::Slab;
 use sockets::SocketTable;
 use state::{NodeState, Pod};
-use traffic::{ClientState, Connection, Ended, Exchange, Frame, HostPool, Loose, PathState, Request, SourceState};
+use traffic::{
+    ClientState, Connection, Ended, Exchange, Frame, KeptConnections, Loose, PathState, Request, SourceState,
+};
 use udp::Udp;
 use upstreams::ProxiedRequests;
 use whereabouts::Whereabouts;
@@ -215,8 +218,7 @@ pub struct World {
     exchanges: Slab<Exchange>,
     proxied: ProxiedRequests,
     connections: Slab<Connection>,
-    /// Connections that clients keep, by client and dialled address.
-    host_pools: Slab<HostPool>,
+    kept: KeptConnections,
     /// Connections that a long message was sent on, by direction, and the packets of such messages under way.
     flows: BTreeMap<FlowKey, Flow>,
     parts: Slab<Part>,

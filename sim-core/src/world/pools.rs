@@ -3,7 +3,8 @@
 
 use super::World;
 use super::event::Timer;
-use super::traffic::{Aim, ClientEnd, Connection, HostPool, IdleOrder};
+use super::host_pool::{HostPool, Member};
+use super::traffic::{Aim, ClientEnd, Connection, IdleOrder};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
 use crate::model::call::Connections;
@@ -28,7 +29,7 @@ impl World {
             return self.dial(exchange, aim);
         }
         self.exchanges[exchange].extras().aim = Some(aim);
-        self.host_pools[pool].waiting_mut().push_back(exchange);
+        self.kept.pools[pool].waiting_mut().push_back(exchange);
         self.clients[client as usize].waiting += 1;
     }
 
@@ -38,7 +39,7 @@ impl World {
         if let Some(pool) = pools.get(destination) {
             return pool;
         }
-        let pool = self.host_pools.insert(HostPool::default());
+        let pool = self.kept.pools.insert(HostPool::default());
         pools.insert(destination, pool);
         pool
     }
@@ -47,9 +48,9 @@ impl World {
     pub(super) fn forget_loose_pools(&mut self) {
         while let Some((client, destination)) = self.loose.pools.pop() {
             let pools = &mut self.clients[client as usize].pools;
-            let Some(pool) = pools.get(destination).filter(|pool| self.host_pools[*pool].is_empty()) else { continue };
+            let Some(pool) = pools.get(destination).filter(|pool| self.kept.pools[*pool].is_empty()) else { continue };
             pools.remove(destination);
-            self.host_pools.remove(pool);
+            self.kept.pools.remove(pool);
         }
     }
 
@@ -60,7 +61,7 @@ impl World {
         state.waiting = 0;
         state.idle_order = None;
         for (_, pool) in std::mem::take(&mut state.pools).entries() {
-            self.host_pools.remove(pool);
+            self.kept.pools.remove(pool);
         }
     }
 
@@ -71,7 +72,8 @@ impl World {
     /// A kept connection with room for a request, the one used last; those that are too old are closed on the way.
     fn take_kept(&mut self, pool: u32) -> Option<u32> {
         loop {
-            let connection = *self.host_pools[pool].available.as_slice().last()?;
+            let last_used = self.kept.pools[pool].last_used()?;
+            let connection = self.awake(pool, last_used);
             if !self.is_too_old(connection) {
                 return Some(connection);
             }
@@ -92,7 +94,7 @@ impl World {
     fn makes_room(&mut self, client: u32, pool: u32) -> bool {
         let settings = *self.settings_of(client);
         let state = &self.clients[client as usize];
-        if settings.per_host.is_some_and(|most| self.host_pools[pool].open >= most) {
+        if settings.per_host.is_some_and(|most| self.kept.pools[pool].open >= most) {
             return false;
         }
         if state.open < settings.pool {
@@ -107,6 +109,9 @@ impl World {
     /// The idle connection of a client that has heard nothing for longest.
     fn longest_idle(&mut self, client: u32) -> Option<u32> {
         let known = self.clients[client as usize].idle_order.take();
+        if known.is_none() {
+            self.wake_all_of(client);
+        }
         let mut order = known.unwrap_or_else(|| Box::new(self.idle_in_order(client)));
         while let Some((heard, connection)) = order.front().copied() {
             if self.is_idle_since(client, connection, heard) {
@@ -129,8 +134,11 @@ impl World {
 
     fn idle_in_order(&self, client: u32) -> IdleOrder {
         let pools = self.pools_in_order(client);
-        let kept = pools.flat_map(|pool| self.host_pools[pool].available.as_slice().iter().copied());
-        let kept = kept.map(|connection| (self.connections[connection].heard, connection));
+        let members = pools.flat_map(|pool| self.kept.pools[pool].available());
+        let kept = members.map(|member| match member {
+            Member::Awake(connection) => (self.connections[connection].heard, connection),
+            Member::Resting(_) => unreachable!("none rests of a client that keeps its idle ones in order"),
+        });
         let mut idle: Vec<_> = kept.filter(|(heard, it)| self.is_idle_since(client, *it, *heard)).collect();
         idle.sort_by_key(|(heard, _)| *heard);
         idle.into()
@@ -208,11 +216,10 @@ impl World {
         }
         let pool = state.pool;
         self.connections[connection].listed = wanted;
-        let available = &mut self.host_pools[pool].available;
         if wanted {
-            available.push(connection);
+            self.kept.pools[pool].push(connection);
         } else {
-            available.remove(connection);
+            self.kept.pools[pool].remove(connection);
         }
     }
 
@@ -239,7 +246,7 @@ impl World {
         let pool = self.pool_of(client, self.destination_of(connection));
         self.connections[connection].pool = pool;
         self.clients[client as usize].open += 1;
-        self.host_pools[pool].open += 1;
+        self.kept.pools[pool].open += 1;
     }
 
     /// A connection is closed or closing: it counts no more, and somebody who waited may open another one.
@@ -265,7 +272,7 @@ impl World {
         self.journal.write(self.agenda.now(), record, because, body);
         self.list(connection);
         self.clients[client as usize].open -= 1;
-        self.host_pools[pool].open -= 1;
+        self.kept.pools[pool].open -= 1;
         self.loose.pools.push((client, self.destination_of(connection)));
         self.serve_waiting(client, pool);
     }
@@ -281,10 +288,10 @@ impl World {
 
     #[inline(never)]
     fn serve_pools(&mut self, client: u32, pool: u32) {
-        let others = self.pools_in_order(client).filter(|pool| self.host_pools[*pool].first_waiting().is_some());
+        let others = self.pools_in_order(client).filter(|pool| self.kept.pools[*pool].first_waiting().is_some());
         let pools: Vec<u32> = [pool].into_iter().chain(others).collect();
         for pool in pools {
-            while let Some(exchange) = self.host_pools[pool].first_waiting() {
+            while let Some(exchange) = self.kept.pools[pool].first_waiting() {
                 let aim = self.exchanges[exchange].aim().expect("an exchange that waits knows where it is meant to go");
                 if let Some(connection) = self.take_kept(pool) {
                     self.pop_waiting(client, pool);
@@ -300,7 +307,7 @@ impl World {
     }
 
     fn pop_waiting(&mut self, client: u32, pool: u32) {
-        self.host_pools[pool].waiting_mut().pop_front();
+        self.kept.pools[pool].waiting_mut().pop_front();
         self.clients[client as usize].waiting -= 1;
     }
 
@@ -310,7 +317,7 @@ impl World {
         let destination = self.destination(aim.dialled());
         let client = &mut self.clients[self.exchanges[exchange].client as usize];
         if let Some(pool) = client.pools.get(destination) {
-            let waiting = self.host_pools[pool].waiting_mut();
+            let waiting = self.kept.pools[pool].waiting_mut();
             let before = waiting.len();
             waiting.retain(|waiting| *waiting != exchange);
             client.waiting -= u32::from(waiting.len() < before);

@@ -22,7 +22,7 @@ use super::shared_groups::SharedGroups;
 use super::slab::Slab;
 use super::sockets::SocketTable;
 use super::state::{NodeState, PodState};
-use super::traffic::{Loose, PathState, SourceState, User};
+use super::traffic::{KeptConnections, Loose, PathState, SourceState, User};
 use super::udp::Udp;
 use super::upstreams::ProxiedRequests;
 use super::whereabouts::Whereabouts;
@@ -117,7 +117,7 @@ impl World {
             exchanges: Slab::new(),
             proxied: ProxiedRequests::new(&model),
             connections: Slab::new(),
-            host_pools: Slab::new(),
+            kept: KeptConnections::default(),
             flows: BTreeMap::new(),
             parts: Slab::new(),
             frames: Slab::new(),

@@ -9,6 +9,12 @@ pub(super) struct Slab<T> {
     free: Vec<u32>,
 }
 
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> Slab<T> {
     /// An empty table.
     pub(super) fn new() -> Self {
@@ -16,6 +22,8 @@ impl<T> Slab<T> {
     }
 
     /// Adds an entry and tells its number.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "an entry is made in its place, where a call copies it there")]
     pub(super) fn insert(&mut self, entry: T) -> u32 {
         if let Some(index) = self.free.pop() {
             self.entries[index as usize] = entry;

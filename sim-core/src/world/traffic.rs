@@ -7,8 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::destination_map::DestinationMap;
-use super::few::Few;
+use super::host_pool::HostPool;
 use super::names::NameCache;
+use super::resting::Resting;
+use super::slab::Slab;
 use crate::balancing::Group;
 use crate::control::versions::Backend;
 use crate::dataplane::translation::Way;
@@ -117,44 +119,18 @@ pub(super) struct ClientState {
     pub drained: Vec<(IpAddr, u16)>,
 }
 
-/// A client's connections to one address.
-#[derive(Clone, Debug, Default)]
-pub(super) struct HostPool {
-    /// Connections that can take another request, the one used last at the end.
-    pub available: Few,
-    /// Connections kept or being opened.
-    pub open: u32,
-    /// Exchanges that wait for a connection; most pools never have one.
-    #[allow(clippy::box_collection, reason = "all others are smaller so")]
-    waiting: Option<Box<VecDeque<u32>>>,
-}
-
-impl HostPool {
-    /// The exchange that has waited for a connection longest.
-    pub(super) fn first_waiting(&self) -> Option<u32> {
-        self.waiting.as_ref()?.front().copied()
-    }
-
-    /// Exchanges that wait for a connection, the first one in front.
-    pub(super) fn waiting_mut(&mut self) -> &mut VecDeque<u32> {
-        self.waiting.get_or_insert_default()
-    }
-
-    /// Whether nothing holds it.
-    pub(super) fn is_empty(&self) -> bool {
-        self.open == 0 && self.first_waiting().is_none()
-    }
-
-    /// Heap memory in bytes.
-    pub(super) fn heap_bytes(&self) -> usize {
-        let waiting = self.waiting.as_ref().map_or(0, |it| size_of_val(&**it) + it.capacity() * size_of::<u32>());
-        waiting + self.available.heap_bytes()
-    }
-}
-
 /// When idle connections of a client have heard something last, in order; those that were used or have heard something
 /// since are out of date.
 pub(super) type IdleOrder = VecDeque<(SimTime, u32)>;
+
+/// Connections that clients keep for further requests.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeptConnections {
+    /// By client and dialled address, as clients know them.
+    pub pools: Slab<HostPool>,
+    /// Those that nothing is under way on.
+    pub resting: Slab<Resting>,
+}
 
 /// What may be done with after an event.
 #[derive(Clone, Debug, Default)]
@@ -376,7 +352,7 @@ pub(super) enum ServerEnd {
 /// behind the begin of a page, where the system's allocator keeps its length. More than the allocator's own alignment would
 /// have each larger table be a copy of the one before.
 #[allow(clippy::struct_excessive_bools, reason = "each is one independent condition of a connection")]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub(super) struct Connection {
     pub number: u64,
@@ -464,7 +440,7 @@ const _: () = assert!(
 );
 
 /// What most connections never have.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ConnectionExtras {
     /// ARP runs for a packet of it.
     pub arp: Option<EventId>,

@@ -201,6 +201,7 @@ impl World {
         }
         while let Some(connection) = self.loose.connections.pop() {
             self.free_connection_if_done(connection);
+            self.rest_if_idle(connection);
         }
     }
 
