@@ -120,6 +120,7 @@ impl<P: Copy> Timers<P> {
     }
 
     /// Unlinks a timer; false when it has fired or was cancelled before.
+    #[inline(never)]
     pub fn cancel(&mut self, id: TimerId) -> bool {
         let live = self.slots.get(id.slot as usize).is_some_and(|slot| slot.generation == id.generation);
         if live {

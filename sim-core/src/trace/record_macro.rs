@@ -37,7 +37,8 @@ macro_rules! records {
             }
 
             /// The level from which on a trace holds this kind.
-            #[inline]
+            #[allow(clippy::inline_always, reason = "where a record is written, its kind is known")]
+            #[inline(always)]
             pub const fn level(&self) -> Level {
                 match self {
                     $(Self::$name { .. } => Level::$level,)*

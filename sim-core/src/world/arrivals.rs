@@ -43,7 +43,7 @@ impl World {
         if self.paths[source as usize].lists_sizes { self.listed_bytes(source, number) } else { None }
     }
 
-    #[inline(never)]
+    #[cold]
     fn listed_bytes(&self, source: u32, number: u64) -> Option<u64> {
         self.model.sources.get(source as usize)?.arrivals.request_bytes(number)
     }

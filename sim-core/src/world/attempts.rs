@@ -146,6 +146,7 @@ impl World {
         affordable
     }
 
+    #[cold]
     fn plan_retry(&mut self, request: u32, exchange: u32, outcome: Outcome, pod: Option<PodId>, because: RecordId) {
         let Request { source, number, record, attempts, .. } = self.requests[request];
         let attempt = self.exchanges[exchange].attempt;

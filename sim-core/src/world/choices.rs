@@ -157,7 +157,7 @@ impl World {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn make_balancer(&mut self, client: u32) {
         let state = &self.clients[client as usize];
         let edge = state.edge;

@@ -28,7 +28,7 @@ impl World {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn arm_connect_deadline(&mut self, connection: u32, timeout: SimDuration) {
         let timer = self.agenda.arm(timeout, EventClass::Workload, Timer::ConnectDeadline { connection });
         self.connections[connection].patience = Some(timer);

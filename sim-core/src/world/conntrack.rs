@@ -130,7 +130,7 @@ impl World {
         if self.conntrack.is_some() { self.take_into_table(connection, place) } else { Ok(()) }
     }
 
-    #[inline(never)]
+    #[cold]
     fn take_into_table(&mut self, connection: u32, place: Place) -> Result<(), (DropReason, RecordId)> {
         if self.tracked_at(connection, place) > 0 {
             return Ok(());

@@ -54,6 +54,7 @@ impl World {
     }
 
     /// docker-proxy accepts, and dials the container.
+    #[cold]
     pub(super) fn proxy_accepts(&mut self, connection: u32) {
         self.connections[connection].server_end = ServerEnd::Relayed;
         self.connections[connection].server_attempt = 0;

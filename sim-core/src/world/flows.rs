@@ -401,7 +401,7 @@ impl World {
     }
 
     /// A dying server's kernel closes the connection, behind what it still has to send.
-    #[inline(never)]
+    #[cold]
     pub(super) fn say_farewell(&mut self, connection: u32) {
         if !self.is_flowing((connection, true)) {
             return self.begin_fin(connection, ServerEnd::Farewell, SegmentKind::EarlyFin);
@@ -418,7 +418,7 @@ impl World {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn stop_sending(&mut self, key: FlowKey) {
         let Some(flow) = self.flows.get_mut(&key) else { return };
         flow.stopped = true;
@@ -448,7 +448,7 @@ impl World {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn release_messages(&mut self, connection: u32) {
         for key in [(connection, false), (connection, true)] {
             let Some(flow) = self.flows.get_mut(&key) else { continue };
@@ -473,7 +473,7 @@ impl World {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn drop_flows(&mut self, connection: u32) {
         self.flows.remove(&(connection, false));
         self.flows.remove(&(connection, true));

@@ -100,6 +100,7 @@ impl World {
     }
 
     /// What becomes of a request at processes that hang is the hang's doing.
+    #[cold]
     pub(super) fn blame_hang(&mut self, connection: u32) {
         let record = self.connections[connection].pod.map_or(0, |pod| self.hang_record(pod));
         if record != 0 {

@@ -128,7 +128,7 @@ impl World {
         self.ipvs.is_some() || self.loads.is_some()
     }
 
-    #[inline(never)]
+    #[cold]
     fn remember_connection(&mut self, connection: u32) {
         self.enter_virtual_server(connection);
         self.count_connection(connection);
@@ -145,7 +145,7 @@ impl World {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn remember_fin(&mut self, connection: u32) {
         if let Some(key) = self.virtual_server_of(connection) {
             let client = self.virtual_client(connection);
@@ -164,7 +164,7 @@ impl World {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn remember_end(&mut self, connection: u32, outcome: Outcome) {
         let Connection { client_end, client_node, .. } = self.connections[connection];
         let machine_is_down = !self.up[client_node.index()];

@@ -183,6 +183,7 @@ impl World {
     }
 
     /// An attempt is no more on its way; what it was.
+    #[cold]
     fn uncount(&mut self, exchange: u32) -> Option<Counted> {
         let counted = self.loads.as_mut()?.requests.remove(&exchange)?;
         self.discount(counted);
@@ -195,6 +196,7 @@ impl World {
     }
 
     /// An attempt has ended, with an answer or without. One that never had a connection says nothing of its backend.
+    #[cold]
     pub(super) fn count_answer(&mut self, exchange: u32, outcome: Outcome) {
         let Some(counted) = self.uncount(exchange) else { return };
         let (now, connected) = (self.agenda.now(), self.exchanges[exchange].connection.is_some());
@@ -207,6 +209,7 @@ impl World {
         }
     }
 
+    #[cold]
     fn change_load(&mut self, holder: Holder, at: SocketAddr, change: impl FnOnce(&mut Load)) {
         let Some(loads) = &mut self.loads else { return };
         let load = loads.change(holder, at, change);

@@ -34,6 +34,7 @@ impl Transmissions {
         self.connections.capacity() * size_of::<[u16; COUNTED]>() + self.exchanges.capacity() * size_of::<[u8; 4]>()
     }
 
+    #[cold]
     fn count(&mut self, packet: Packet) {
         if let Some(place) = exchange_place(packet.kind) {
             let count = &mut self.exchanges[packet.subject as usize][place];
@@ -53,6 +54,7 @@ impl Transmissions {
 }
 
 /// Nothing has been sent yet of what has got this number.
+#[cold]
 fn begin<T: Default + Clone>(counts: &mut Vec<T>, number: u32) {
     let number = number as usize;
     if number >= counts.len() {

@@ -74,6 +74,7 @@ impl World {
     }
 
     /// A lookup has its answer, or a query of it has run out of time.
+    #[cold]
     pub(super) fn name_step(&mut self, client: u32) {
         let names = &mut self.clients[client as usize].names;
         names.step = None;

@@ -69,7 +69,7 @@ impl World {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn confirm_entry(&mut self, from: NodeId, to: NodeId) {
         let entry = Neighbour { confirmed: Some(self.agenda.now()), ..Neighbour::default() };
         self.neighbours.insert(self.between_nodes(from, to), entry);
@@ -95,7 +95,7 @@ impl World {
         self.model.topology.fabric() == Fabric::L2 && self.is_held_on_segment(connection)
     }
 
-    #[inline(never)]
+    #[cold]
     fn is_held_on_segment(&mut self, connection: u32) -> bool {
         let Connection { client_node, via, server_node, .. } = self.connections[connection];
         let next = via.unwrap_or(server_node);

@@ -297,6 +297,7 @@ impl World {
 
     /// A SYN that the client's own node, or the load balancer outside, has dropped before. A node that drops a packet
     /// keeps nothing of it, so the next one is judged anew (linux-kernel section 2: no conntrack entry).
+    #[cold]
     pub(super) fn judge_again(&mut self, node: NodeId, packet: Packet) {
         let connection = packet.subject;
         let Connection { client, source, number, attempt, .. } = self.connections[connection];

@@ -21,6 +21,7 @@ pub(super) struct PodTrouble {
 
 impl World {
     /// A pod's processes stand still from now on.
+    #[cold]
     pub(super) fn hang_pod(&mut self, pod: PodId, cause: RecordId) {
         let trouble = self.impairments.pods.entry(pod).or_default();
         trouble.hung_by += 1;
@@ -104,6 +105,7 @@ impl World {
     }
 
     /// What waits for a pod that hangs by a fault of its own.
+    #[cold]
     pub(super) fn lone_hang(&self, pod: PodId) -> Option<&Hang> {
         self.impairments.pods.get(&pod)?.hang.as_ref()
     }

@@ -159,7 +159,7 @@ impl World {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn put_in_idle_order(&mut self, connection: u32) {
         let Connection { client, heard, .. } = self.connections[connection];
         let Some(mut order) = self.clients[client as usize].idle_order.take() else { return };

@@ -165,6 +165,7 @@ impl World {
         live.get(place).copied()
     }
 
+    #[cold]
     fn request_without_client(&mut self, arrival: Arrival, record: RecordId) {
         let Arrival { source, number, frame, .. } = arrival;
         let because = if frame.is_none() { self.no_client_because(source) } else { 0 };

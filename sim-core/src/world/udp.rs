@@ -48,6 +48,7 @@ impl World {
     }
 
     /// An attempt has a socket and sends its datagram.
+    #[cold]
     pub(super) fn open_datagrams(&mut self, exchange: u32, dial: Dial) {
         let Exchange { source, number, client, record, .. } = self.exchanges[exchange];
         let Some(local_port) = self.socket(exchange, dial.dialled) else {
@@ -108,6 +109,7 @@ impl World {
     }
 
     /// A datagram reaches the node that it was sent to.
+    #[cold]
     pub(super) fn datagram_received(&mut self, node: NodeId, exchange: u32, connection: u32) {
         match self.listener(node, connection) {
             Listener::Listens(pod) => self.take_datagram(pod, exchange, connection),

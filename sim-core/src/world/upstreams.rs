@@ -178,6 +178,7 @@ impl World {
     }
 
     /// An attempt of a proxy has ended: its upstream has failed once more, or is alive.
+    #[cold]
     pub(super) fn note_upstream(&mut self, exchange: u32, upstreams: Upstreams, outcome: Outcome, because: RecordId) {
         let Some(aim) = self.exchanges[exchange].aim() else { return };
         let Exchange { client, record, source, .. } = self.exchanges[exchange];
@@ -220,6 +221,7 @@ impl World {
     }
 
     /// A request has ended.
+    #[cold]
     pub(super) fn forget_tried(&mut self, request: u32) {
         self.proxied.tried.remove(&request);
     }
