@@ -39,7 +39,7 @@ impl Group {
     /// No backends yet.
     pub fn new(algorithm: &Algorithm, balancer: Box<dyn LoadBalancer>) -> Self {
         let counts = algorithm.reads(Input::Loads) || algorithm.reads(Input::Thresholds);
-        let asks_who = algorithm.reads(Input::Key) || algorithm.reads(Input::Client);
+        let asks_who = [Input::Key, Input::Client, Input::Destination].into_iter().any(|input| algorithm.reads(input));
         let kept = [Input::Loads, Input::Thresholds, Input::Latencies, Input::History];
         let remembers = kept.into_iter().any(|input| algorithm.reads(input));
         let (members, slots, free) = (Vec::new(), BTreeMap::new(), Vec::new());
@@ -52,7 +52,8 @@ impl Group {
         self.counts
     }
 
-    /// Whether the algorithm looks at the connection's key or the client's address and port: if not, any will do.
+    /// Whether the algorithm looks at the connection's key, the client's address and port or the address dialled: if not, any
+    /// will do.
     pub fn asks_who(&self) -> bool {
         self.asks_who
     }
@@ -290,5 +291,32 @@ mod tests {
         for (name, counts) in [("rr", true), ("lc", true), ("round-robin", false), ("maglev", false)] {
             assert_eq!(group(name, &[1]).0.counts(), counts, "{name}");
         }
+    }
+
+    /// What a holder leaves out of its questions then.
+    #[test]
+    fn whoever_comes_gets_the_same_of_those_that_do_not_ask_who() {
+        let bits = |seed: u64| {
+            let mut bits = seed;
+            move || {
+                bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                bits.rotate_left(32)
+            }
+        };
+        let mut not_asked = 0;
+        for algorithm in super::super::BALANCERS {
+            let [(mut of_one, _), (mut of_others, _)] = [(); 2].map(|()| group(algorithm.spec.name, &[1; 7]));
+            if of_one.asks_who() {
+                continue;
+            }
+            not_asked += 1;
+            for number in 0..50_u64 {
+                let client = SocketAddr::from(([10, 0, 7, u8::try_from(number).unwrap()], 80));
+                let other = Request { key: bits(number)(), client, destination: client.ip(), ..request(0) };
+                let picked = of_one.pick(&request(0), &mut bits(number));
+                assert_eq!(of_others.pick(&other, &mut bits(number)), picked, "{}", algorithm.spec.name);
+            }
+        }
+        assert!(not_asked > 10, "{not_asked} of {}", super::super::BALANCERS.len());
     }
 }

@@ -37,13 +37,19 @@ impl TimeWaits {
             return self.insert(waiting);
         }
         if self.chunks.back().is_none_or(|chunk| chunk.len() >= CHUNK) {
-            let chunk = self.spare.take().unwrap_or_else(|| Vec::with_capacity(CHUNK));
-            self.chunks.push_back(chunk);
+            self.begin_chunk();
         }
         self.chunks.back_mut().expect("there is one").push(waiting);
     }
 
+    #[cold]
+    fn begin_chunk(&mut self) {
+        let chunk = self.spare.take().unwrap_or_else(|| Vec::with_capacity(CHUNK));
+        self.chunks.push_back(chunk);
+    }
+
     /// Adds a port behind all that do not wait longer: near the end, for what is known ahead is not known long ahead.
+    #[inline(never)]
     fn insert(&mut self, waiting: Waiting) {
         let waits_less = |other: &Waiting| other.until <= waiting.until;
         let begins_before = |chunk: &Vec<Waiting>| chunk.first().is_none_or(waits_less);

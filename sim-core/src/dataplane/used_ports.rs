@@ -22,10 +22,17 @@ impl UsedPorts {
                 let place = offsets.partition_point(|used| u32::from(*used) < offset);
                 offsets.insert(place, u16::try_from(offset).expect("a range has at most 2^16 ports"));
                 if offsets.len() > FEW {
-                    *self = Self::Many(bits(offsets, len));
+                    self.spread_out(len);
                 }
             }
             Self::Many(words) => words[offset as usize / 64] |= 1 << (offset % 64),
+        }
+    }
+
+    #[cold]
+    fn spread_out(&mut self, len: u32) {
+        if let Self::Few(offsets) = self {
+            *self = Self::Many(bits(offsets, len));
         }
     }
 

@@ -32,6 +32,7 @@ pub(super) enum Goal {
 }
 
 impl World {
+    #[cold]
     pub(super) fn action_begins(&mut self, action: usize) {
         let body = Body::ActionStarted { action: self.model.action_id(action) };
         let record = self.journal.write(self.agenda.now(), 0, 0, body);

@@ -187,6 +187,7 @@ impl World {
         MOST_TOKENS
     }
 
+    #[cold]
     pub(super) fn plan_hedge(&mut self, request: u32, after: SimDuration) {
         if self.requests[request].freed {
             return;

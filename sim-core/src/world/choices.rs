@@ -245,6 +245,11 @@ pub(super) fn own_key(paths: &[PathState], (source, number, attempt): (u32, u64,
     path.spread(number)
 }
 
+/// What is asked of a balancer that does not ask who comes.
+pub(super) fn asked_of_nobody(now: SimTime, from: IpAddr) -> Request {
+    Request { key: 0, client: SocketAddr::new(from, 0), destination: from, now }
+}
+
 pub(super) fn asked_with_key(model: &Model, now: SimTime, key: u64, from: IpAddr, destination: IpAddr) -> Request {
     let range = model.transport.ip_local_port_range;
     let past = u16::try_from(key % u64::from(range.len())).expect("a range of ports has at most 2^16");

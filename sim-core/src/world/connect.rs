@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::World;
 use super::attempts::is_left_out;
-use super::choices::{asked_with_key, own_key};
+use super::choices::{asked_of_nobody, asked_with_key, own_key};
 use super::node_rules::Choice;
 use super::path_draws::Purpose;
 use super::traffic::{Aim, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
@@ -148,18 +148,22 @@ impl World {
     /// From the client's own list of addresses, without those that it leaves out for their failures.
     fn aim_at_list(&mut self, source: u32, number: u64, attempt: u8, client: u32) -> Result<Aim, (Outcome, RecordId)> {
         let draw = self.draw_of(source, number, attempt, Purpose::Pick);
-        let destination = match self.model.call_of(SourceId(source)).to {
-            Target::Service(port) => self.cluster_ips[self.model.service_port(port).service.index()],
-            Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => None,
-        };
         self.join_list(client);
         let now = self.agenda.now();
         let ClientState { edge, address, list, list_record, balancer, health, .. } = &mut self.clients[client as usize];
         let because = *list_record;
         let group = balancer.as_mut().or_else(|| self.shared_groups.of_mut(*edge, list));
         let Some(group) = group.filter(|_| !list.is_empty()) else { return Err((Outcome::NoAddress, because)) };
-        let key = if group.asks_who() { own_key(&self.paths, (source, number, attempt)) } else { 0 };
-        let asked = asked_with_key(&self.model, now, key, *address, destination.unwrap_or(*address));
+        let asked = if group.asks_who() {
+            let destination = match self.model.call_of(SourceId(source)).to {
+                Target::Service(port) => self.cluster_ips[self.model.service_port(port).service.index()],
+                Target::Services { .. } | Target::Pod { .. } | Target::Address { .. } => None,
+            };
+            let key = own_key(&self.paths, (source, number, attempt));
+            asked_with_key(&self.model, now, key, *address, destination.unwrap_or(*address))
+        } else {
+            asked_of_nobody(now, *address)
+        };
         let picked = group.pick(&asked, &mut Decision::new(&self.draws, draw));
         let Some(place) = picked else { return Err((Outcome::NoAddress, because)) };
         if health.is_empty() && group.takes(place) {

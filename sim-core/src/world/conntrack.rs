@@ -273,6 +273,7 @@ impl World {
     }
 
     /// Entries of one connection on one node are gone.
+    #[inline(never)]
     pub(super) fn entries_expire(&mut self, entry: u32) {
         let Some(conntrack) = &mut self.conntrack else { return };
         let Expiring { node, entries, pool } = conntrack.expiring[entry];

@@ -48,6 +48,7 @@ impl World {
     }
 
     /// The same for the service of a request.
+    #[cold]
     pub(super) fn slowed_on_its_node(&mut self, exchange: u32, demand: SimDuration) -> SimDuration {
         let connection = self.exchanges[exchange].connection.expect("a served exchange has a connection");
         let node = self.connections[connection].server_node;

@@ -22,6 +22,7 @@ pub(super) enum Struck {
 }
 
 impl World {
+    #[cold]
     pub(super) fn fault_begins(&mut self, fault: usize) {
         let definition = self.model.faults[fault].clone();
         let now = self.agenda.now();
@@ -47,6 +48,7 @@ impl World {
         self.disturbances.ends[fault] = Some(self.agenda.at_cancellable(end, EventClass::Fault, ends(fault)));
     }
 
+    #[cold]
     pub(super) fn fault_ends(&mut self, fault: usize) {
         let cause = self.fault_records[fault];
         let body = Body::FaultEnded { fault: FaultId::from_index(fault) };

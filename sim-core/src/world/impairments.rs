@@ -191,6 +191,7 @@ impl World {
     }
 
     /// A flapping link turns.
+    #[cold]
     pub(super) fn fault_goes_on(&mut self, fault: usize) {
         let Some((link, down)) = self.impairments.flaps.get(&fault).copied() else { return };
         let cause = self.fault_records[fault];

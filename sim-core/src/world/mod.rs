@@ -296,6 +296,7 @@ impl World {
         self.agenda.now()
     }
 
+    #[cold]
     fn reach_limit(&mut self, limit: u64) {
         self.journal.write(self.agenda.now(), 0, 0, Body::LimitReached { limit });
         self.stop = Some(StopReason::CapacityLimit);
@@ -381,6 +382,7 @@ impl World {
         }
     }
 
+    #[inline(never)]
     fn control(&mut self, kind: Control, subject: u32, detail: u32) {
         let (pod, node) = (PodId(subject), NodeId(subject));
         match kind {

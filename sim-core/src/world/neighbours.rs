@@ -138,6 +138,7 @@ impl World {
     }
 
     /// ARP has failed: whoever asked for the address tells the client.
+    #[cold]
     pub(super) fn arp_failed(&mut self, connection: u32) {
         let state = &mut self.connections[connection];
         state.extras().arp = None;

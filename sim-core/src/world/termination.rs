@@ -168,8 +168,16 @@ impl World {
     }
 
     /// A pod that was asked to stop exits once it has nothing more to do.
+    #[inline]
     pub(super) fn drain_goes_on(&mut self, pod: PodId) {
-        if self.pods[pod.index()].state == PodState::Draining && self.is_idle(pod) {
+        if self.pods[pod.index()].state == PodState::Draining {
+            self.exit_when_idle(pod);
+        }
+    }
+
+    #[cold]
+    fn exit_when_idle(&mut self, pod: PodId) {
+        if self.is_idle(pod) {
             self.control_event(AT_ONCE, Control::Drained, pod.0);
         }
     }

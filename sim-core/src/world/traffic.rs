@@ -282,6 +282,7 @@ pub(super) struct ExchangeExtras {
 
 impl Exchange {
     /// What most attempts never have, to be changed.
+    #[cold]
     pub(super) fn extras(&mut self) -> &mut ExchangeExtras {
         self.extras.get_or_insert_default()
     }
@@ -455,6 +456,7 @@ pub(super) struct ConnectionExtras {
 
 impl Connection {
     /// What most connections never have, to be changed.
+    #[cold]
     pub(super) fn extras(&mut self) -> &mut ConnectionExtras {
         self.extras.get_or_insert_default()
     }

@@ -145,6 +145,7 @@ impl World {
     }
 
     /// The answer leaves, and the server knows nothing more of it.
+    #[cold]
     pub(super) fn send_answer(&mut self, exchange: u32, connection: u32) {
         self.exchanges[exchange].server_side = ServerSide::Done;
         self.send_of_exchange(exchange, SegmentKind::Response, 0);

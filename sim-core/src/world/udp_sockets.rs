@@ -92,8 +92,16 @@ impl World {
     }
 
     /// A request is over.
-    pub(super) fn close_sockets_of_request(&mut self, (client, source, number): (u32, u32, u64)) {
-        if self.udp.sockets.open.is_empty() || self.socket_use(source) != Some(SocketUse::PerRequest) {
+    #[inline]
+    pub(super) fn close_sockets_of_request(&mut self, of: (u32, u32, u64)) {
+        if !self.udp.sockets.open.is_empty() {
+            self.close_if_per_request(of);
+        }
+    }
+
+    #[cold]
+    fn close_if_per_request(&mut self, (client, source, number): (u32, u32, u64)) {
+        if self.socket_use(source) != Some(SocketUse::PerRequest) {
             return;
         }
         let first = (client, source, number, 0, (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));

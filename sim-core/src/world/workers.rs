@@ -63,7 +63,7 @@ impl World {
             if self.exchanges[exchange].server_side == ServerSide::Waiting
                 && let Some(later) = first.replace(exchange)
             {
-                self.pods[pod.index()].server.queue.push_front(Waiting::Exchange(later));
+                self.wait_in_front(pod, later);
             }
             next = self.exchanges[exchange].next;
         }
@@ -71,6 +71,11 @@ impl World {
             Some(exchange) => self.begin_service(exchange),
             None => self.connections[connection].reserved = true,
         }
+    }
+
+    #[cold]
+    fn wait_in_front(&mut self, pod: PodId, exchange: u32) {
+        self.pods[pod.index()].server.queue.push_front(Waiting::Exchange(exchange));
     }
 
     /// A request reaches the processes: a worker that waits for it takes it, or it waits for one.

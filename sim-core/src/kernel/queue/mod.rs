@@ -260,6 +260,7 @@ impl<E: Copy> EventQueue<E> {
     }
 
     /// Puts the later events of the bottom into buckets.
+    #[cold]
     fn spill(&mut self) {
         let later = self.bottom.len() - MOST / 2;
         let base = self.bottom[later].key();

@@ -52,15 +52,18 @@ impl Places {
 
     /// A place for a new event.
     pub(super) fn take(&mut self, time: SimTime, order: u64) -> EventId {
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.orders.push(order);
-            self.times.push(time);
-            let number = u32::try_from(self.orders.len() - 1).expect("fewer than 2^32 cancellable events pending");
-            NonZeroU32::new(number).expect("the first place is nobody's")
-        });
+        let number = self.free.pop().unwrap_or_else(|| self.one_more());
         self.orders[number.get() as usize] = order;
         self.times[number.get() as usize] = time;
         EventId { number, tag: tag_of(order) }
+    }
+
+    #[cold]
+    fn one_more(&mut self) -> NonZeroU32 {
+        self.orders.push(NOBODY);
+        self.times.push(SimTime::ZERO);
+        let number = u32::try_from(self.orders.len() - 1).expect("fewer than 2^32 cancellable events pending");
+        NonZeroU32::new(number).expect("the first place is nobody's")
     }
 
     /// When an event will happen; `None` when it has happened or was cancelled.
