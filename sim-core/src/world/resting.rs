@@ -43,9 +43,13 @@ impl World {
     /// A connection that nothing is under way on goes to rest, unless there are few.
     #[inline]
     pub(super) fn rest_if_idle(&mut self, connection: u32) {
-        if self.connections.live() < MANY {
-            return;
+        if self.connections.live() >= MANY {
+            self.rest_if_it_may(connection);
         }
+    }
+
+    #[inline(never)]
+    fn rest_if_it_may(&mut self, connection: u32) {
         let state = &self.connections[connection];
         let is_idle = state.listed && state.active == 0 && state.exchanges.is_none();
         if is_idle && is_at_rest(state) && self.may_rest(connection) {
@@ -66,7 +70,6 @@ impl World {
             && self.wires.transmissions.is_none()
     }
 
-    #[inline(never)]
     fn rest(&mut self, connection: u32) {
         let dialled = self.destination_of(connection);
         let state = &self.connections[connection];
