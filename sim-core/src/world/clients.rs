@@ -8,6 +8,7 @@ use super::World;
 use super::destination_map::DestinationMap;
 use super::local_ports::key_of_ports;
 use super::names::NameCache;
+use super::resting::End;
 use super::state::PodState;
 use super::traffic::ClientState;
 use crate::control::versions::Backend;
@@ -395,7 +396,7 @@ impl World {
         if let Some(source) = self.sources.get_mut(self.clients[index].edge as usize) {
             source.live.retain(|live| *live != number);
         }
-        for connection in self.connections_that(|state| state.client == number) {
+        for connection in self.connections_at(End::Client(number), |_| true) {
             self.client_dies(connection, because, machine_too);
         }
         self.end_requests_of(number, because);

@@ -7,6 +7,7 @@ use super::attempts::is_left_out;
 use super::choices::{asked_of_nobody, asked_with_key, own_key};
 use super::node_rules::Choice;
 use super::path_draws::Purpose;
+use super::resting::End;
 use super::traffic::{Aim, ClientEnd, ClientState, Connection, Exchange, ServerEnd};
 use crate::control::versions::Backend;
 use crate::dataplane::translation::{Way, translations};
@@ -393,10 +394,11 @@ impl World {
         connection
     }
 
-    /// Connections of a kind, the oldest first: whatever else their places in the table tell, no order may come of it.
-    pub(super) fn connections_that(&mut self, are_meant: impl Fn(&Connection) -> bool) -> Vec<u32> {
-        self.wake_those_that(&are_meant);
-        self.busy_connections_that(are_meant)
+    /// Connections of a kind that end somewhere, the oldest first: whatever else their places in the table tell, no order may
+    /// come of it.
+    pub(super) fn connections_at(&mut self, end: End, are_meant: impl Fn(&Connection) -> bool) -> Vec<u32> {
+        self.wake_at(end);
+        self.busy_connections_that(|it| end.is_of(it.client, it.pod, it.server_node) && are_meant(it))
     }
 
     /// The same where all that are meant have something under way, so that none of them rests.

@@ -4,6 +4,7 @@
 use super::World;
 use super::event::Timer;
 use super::network::{Packet, TO_CLIENT};
+use super::resting::End;
 use super::server_tcp::Listener;
 use super::traffic::{ClientState, Connection, ServerEnd};
 use crate::dataplane::translation::Way;
@@ -95,8 +96,8 @@ impl World {
 
     /// The docker-proxies of a host die with their parent, the daemon (`PR_SET_PDEATHSIG`): what they relay is closed.
     pub(super) fn proxies_die(&mut self, node: NodeId, record: RecordId) {
-        let is_relayed = |state: &Connection| state.way == Way::PublishedOnOwnHost && state.server_node == node;
-        for connection in self.connections_that(is_relayed) {
+        let is_relayed = |state: &Connection| state.way == Way::PublishedOnOwnHost;
+        for connection in self.connections_at(End::ServerNode(node), is_relayed) {
             match self.connections[connection].server_end {
                 ServerEnd::SynReceived | ServerEnd::Relayed => self.proxy_hangs_up(connection, record),
                 ServerEnd::Queued | ServerEnd::Accepted => {

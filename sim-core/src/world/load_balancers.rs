@@ -8,6 +8,7 @@ use super::World;
 use super::connect::{Dial, dial_into_nothing};
 use super::event::{Control, Event};
 use super::path_draws::Purpose;
+use super::resting::End;
 use super::server_tcp::Listener;
 use super::traffic::{Aim, ClientEnd, Connection, Exchange, ServerEnd};
 use crate::addressing::outside::load_balancer_address;
@@ -326,7 +327,7 @@ impl World {
             None => (state.target, state.target_port) == address,
         };
         let established = |state: &Connection| through(state) && state.client_end == ClientEnd::Established;
-        for connection in self.connections_that(established) {
+        for connection in self.connections_at(End::Anywhere, established) {
             let Connection { client, client_node, server_end, .. } = self.connections[connection];
             if self.clients[client as usize].edge != source {
                 continue;

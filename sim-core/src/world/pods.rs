@@ -3,6 +3,7 @@
 use super::World;
 use super::event::{Control, Event};
 use super::probing::Health;
+use super::resting::End;
 use super::state::{Pod, PodState, Server};
 use crate::control::names::suffix;
 use crate::control::restarts;
@@ -319,7 +320,7 @@ impl World {
         self.forget_pod_processes(pod);
         self.stop_pod_clients(pod, because, silently);
         self.pods[pod.index()].server = Server::default();
-        for connection in self.connections_that(|state| state.pod == Some(pod)) {
+        for connection in self.connections_at(End::Pod(pod), |_| true) {
             self.server_dies(connection, because, silently);
         }
     }

@@ -4,6 +4,7 @@
 use super::World;
 use super::event::Timer;
 use super::host_pool::{HostPool, Member};
+use super::resting::End;
 use super::traffic::{Aim, ClientEnd, Connection, IdleOrder};
 use crate::kernel::queue::EventClass;
 use crate::kernel::time::SimTime;
@@ -73,7 +74,7 @@ impl World {
     fn take_kept(&mut self, pool: u32) -> Option<u32> {
         loop {
             let last_used = self.kept.pools[pool].last_used()?;
-            let connection = self.awake(pool, last_used);
+            let connection = self.awake(last_used);
             if !self.is_too_old(connection) {
                 return Some(connection);
             }
@@ -110,7 +111,7 @@ impl World {
     fn longest_idle(&mut self, client: u32) -> Option<u32> {
         let known = self.clients[client as usize].idle_order.take();
         if known.is_none() {
-            self.wake_all_of(client);
+            self.wake_at(End::Client(client));
         }
         let mut order = known.unwrap_or_else(|| Box::new(self.idle_in_order(client)));
         while let Some((heard, connection)) = order.front().copied() {

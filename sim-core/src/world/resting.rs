@@ -2,8 +2,6 @@
 //! and there may be millions. Until the next request takes it, or something happens to either end, it stands here, in a few
 //! bytes; then it gets a place in the table of connections again, perhaps another one than before.
 
-use std::ops::Range;
-
 use super::World;
 use super::host_pool::Member;
 use super::traffic::{ClientEnd, Connection, ServerEnd};
@@ -28,16 +26,30 @@ pub(super) struct Resting {
     server_node: NodeId,
     requests: u32,
     round_trip: u32,
+    /// The pool that it is in; [`NO_POOL`] once it is awake.
+    pool: u32,
     local_port: u16,
     attempt: u8,
     way: Way,
 }
+
+const NO_POOL: u32 = u32::MAX;
 
 const _: () = assert!(size_of::<Resting>() == 72);
 
 /// Fewer connections do not go to rest: they hold less than a megabyte, and each would go from one table to the other and back
 /// for every request. Where assertions are on, as in tests, a single one does.
 const MANY: usize = if cfg!(debug_assertions) { 1 } else { 4_096 };
+
+/// Where connections end that something happens to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    Client(u32),
+    Pod(PodId),
+    /// The machine that they were led to.
+    ServerNode(NodeId),
+    Anywhere,
+}
 
 impl World {
     /// A connection that nothing is under way on goes to rest, unless there are few.
@@ -92,30 +104,29 @@ impl World {
             server_node,
             requests,
             round_trip,
+            pool,
             local_port,
             attempt,
             way,
         });
-        debug_assert_eq!(
-            self.woken(resting, pool),
-            Connection { sent: established, ..self.connections[connection].clone() }
-        );
+        debug_assert_eq!(self.woken(resting), Connection { sent: established, ..self.connections[connection].clone() });
         self.kept.pools[pool].rename(Member::Awake(connection), Member::Resting(resting));
         self.connections[connection].freed = true;
         self.connections.remove(connection);
     }
 
     /// A connection of a pool, awake.
-    pub(super) fn awake(&mut self, pool: u32, kept: Member) -> u32 {
-        match kept {
+    pub(super) fn awake(&mut self, member: Member) -> u32 {
+        match member {
             Member::Awake(connection) => connection,
-            Member::Resting(resting) => self.wake(pool, resting),
+            Member::Resting(resting) => self.wake(resting),
         }
     }
 
     #[inline(never)]
-    fn wake(&mut self, pool: u32, resting: u32) -> u32 {
-        let state = self.woken(resting, pool);
+    fn wake(&mut self, resting: u32) -> u32 {
+        let state = self.woken(resting);
+        let pool = std::mem::replace(&mut self.kept.resting[resting].pool, NO_POOL);
         let connection = self.connections.insert(state);
         self.kept.resting.remove(resting);
         self.kept.pools[pool].rename(Member::Resting(resting), Member::Awake(connection));
@@ -123,10 +134,11 @@ impl World {
     }
 
     /// What a connection at rest is when it is awake.
-    fn woken(&self, resting: u32, pool: u32) -> Connection {
+    fn woken(&self, resting: u32) -> Connection {
         let Resting { number, established, heard, record, source, client, port_table, target, pod, .. } =
             self.kept.resting[resting];
-        let Resting { server_node, requests, round_trip, local_port, attempt, way, .. } = self.kept.resting[resting];
+        let Resting { server_node, requests, round_trip, pool, local_port, attempt, way, .. } =
+            self.kept.resting[resting];
         let (target, target_port) = self.dialled_at(target);
         Connection {
             number,
@@ -178,30 +190,43 @@ impl World {
         }
     }
 
-    /// Connections at rest of a kind wake.
-    pub(super) fn wake_those_that(&mut self, are_meant: impl Fn(&Connection) -> bool) {
-        if self.kept.resting.live() > 0 {
-            self.wake_of_clients(0..self.clients.len(), are_meant);
+    /// Connections at rest wake that end there.
+    pub(super) fn wake_at(&mut self, end: End) {
+        if self.kept.resting.live() == 0 {
+            return;
+        }
+        let meant: Vec<u32> = match end {
+            End::Client(client) => self.resting_of_client(client),
+            End::Pod(_) | End::ServerNode(_) | End::Anywhere => {
+                let is_there = |state: &Resting| end.is_of(state.client, Some(state.pod), state.server_node);
+                let is_meant = |state: &Resting| state.pool != NO_POOL && is_there(state);
+                self.kept.resting.numbers().filter(|resting| is_meant(&self.kept.resting[*resting])).collect()
+            }
+        };
+        for resting in meant {
+            self.wake(resting);
         }
     }
 
-    /// All connections of a client wake.
-    pub(super) fn wake_all_of(&mut self, client: u32) {
-        let client = client as usize;
-        self.wake_of_clients(client..client + 1, |_| true);
-    }
-
-    fn wake_of_clients(&mut self, clients: Range<usize>, are_meant: impl Fn(&Connection) -> bool) {
-        let pools = self.clients[clients].iter().flat_map(|client| client.pools.entries());
-        let members = pools.flat_map(|(_, pool)| self.kept.pools[pool].available().map(move |member| (pool, member)));
-        let at_rest = members.filter_map(|(pool, member)| match member {
+    fn resting_of_client(&self, client: u32) -> Vec<u32> {
+        let pools = self.clients[client as usize].pools.entries();
+        let members = pools.flat_map(|(_, pool)| self.kept.pools[pool].available());
+        let at_rest = members.filter_map(|member| match member {
             Member::Awake(_) => None,
-            Member::Resting(resting) => Some((pool, resting)),
+            Member::Resting(resting) => Some(resting),
         });
-        let meant: Vec<(u32, u32)> =
-            at_rest.filter(|(pool, resting)| are_meant(&self.woken(*resting, *pool))).collect();
-        for (pool, resting) in meant {
-            self.wake(pool, resting);
+        at_rest.collect()
+    }
+}
+
+impl End {
+    /// Whether a connection of this client ends there, that was led to a pod on a machine.
+    pub(super) fn is_of(self, client: u32, pod: Option<PodId>, server_node: NodeId) -> bool {
+        match self {
+            Self::Client(number) => number == client,
+            Self::Pod(number) => Some(number) == pod,
+            Self::ServerNode(number) => number == server_node,
+            Self::Anywhere => true,
         }
     }
 }

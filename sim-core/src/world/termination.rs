@@ -3,6 +3,7 @@
 
 use super::World;
 use super::event::Control;
+use super::resting::End;
 use super::state::{PodState, Waiting};
 use super::traffic::{Connection, ServerEnd};
 use crate::control::termination::{docker_stop, kubelet_stop};
@@ -142,9 +143,9 @@ impl World {
         let is_closed = |state: &Connection| {
             let waiting = matches!(state.server_end, ServerEnd::SynReceived | ServerEnd::Queued);
             let idle = state.server_end == ServerEnd::Accepted && state.working == 0 && !state.reserved;
-            state.pod == Some(pod) && (waiting || idle)
+            waiting || idle
         };
-        for connection in self.connections_that(is_closed) {
+        for connection in self.connections_at(End::Pod(pod), is_closed) {
             self.server_dies(connection, because, false);
         }
     }
